@@ -1,0 +1,64 @@
+# Every verb of the project; `make help` lists them.
+#   PYTHON      the Python 3.11 or 3.12 that the environment is made of (found by itself)
+#   CHECKPOINT  the folder that `make export` reads; VARIANTS the variants that it makes
+#   DATASET     the SQuAD file that `make eval` sends
+#   PORT, MODEL and every other setting of serving/settings.py go to `make serve` as they are
+
+PYTHON ?= $(shell for python in python3 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null \
+	&& echo $$python && exit; done; echo python3)
+UV_VERSION := 0.13.9
+BIN := .venv/bin
+SETUP := .venv/.set-up
+
+export PORT MODEL
+.DEFAULT_GOAL := help
+.PHONY: help setup serve export eval check format test lock clean
+
+help: ## list the verbs
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 10
+
+setup: $(SETUP) ## make the environment in .venv from requirements.lock
+
+# uv installs in seconds; pip, in a minute, where only its own settings know the package index
+$(SETUP): requirements.lock pyproject.toml
+	@$(PYTHON) serving/preflight.py
+	@echo "making the environment in .venv"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install -q --disable-pip-version-check uv==$(UV_VERSION)
+	@$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock \
+		|| $(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+serve: $(SETUP) ## answer questions on port 8080 (PORT=, MODEL=)
+	@$(BIN)/python -m export --if-needed
+	@exec $(BIN)/python -m serving
+
+export: $(SETUP) ## write the model repository (CHECKPOINT=, VARIANTS=)
+	@$(BIN)/python -m export $(CHECKPOINT) $(if $(VARIANTS),--variants "$(VARIANTS)")
+
+eval: $(SETUP) ## send a SQuAD file through the running gateway (DATASET=)
+	@$(BIN)/python -m evaluation $(DATASET) --url http://127.0.0.1:$(or $(PORT),8080)
+
+check: $(SETUP) ## ruff and mypy --strict
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+format: $(SETUP) ## let ruff rewrite the code
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+test: $(SETUP) ## run the tests (DATASET= for those that need the full one)
+	@$(BIN)/pytest $(if $(DATASET),--dataset $(DATASET))
+
+lock: $(SETUP) ## pin the newest versions that pyproject.toml allows
+	@$(BIN)/uv pip compile -q --upgrade --all-extras --generate-hashes --no-annotate --no-header \
+		--no-emit-index-url --python-version 3.11 --python-platform x86_64-manylinux_2_35 \
+		pyproject.toml -o requirements.lock
+
+clean: ## remove the environment and all that was made
+	@rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf model_repository/*/1 model_repository/report.json model_repository/tokenizer.json
+	@find . -name __pycache__ -prune -exec rm -rf {} +
