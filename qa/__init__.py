@@ -1,0 +1,1 @@
+"""Extractive question answering itself: windows, spans, SQuAD, and the tensor contract."""

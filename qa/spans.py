@@ -1,0 +1,140 @@
+"""Logits become scored answers: the exact best spans over all windows, on one scale.
+
+A candidate span starts at the first token of a word, in the window where that token has its
+maximum context, and ends at the last token of a word that the same window holds. It has at
+most ``max_answer_len`` tokens; a single word is a candidate whatever its length, so that
+every context has one. Its logit is start logit + end logit, its score the softmax over the
+candidates of *all* windows, so that scores compare across windows and add up to 1.
+"""
+
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qa.windows import Windows, best_window
+
+ROWS_AT_ONCE = 4096  # bounds the candidates held in memory: rows * max_answer_len float64
+
+
+class LogitsError(ValueError):
+    """Logits that no answer can be read from; the message says why."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer: ``context[start:end] == answer``, in Unicode code points."""
+
+    answer: str
+    score: float
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class _Candidates:
+    logits: NDArray[np.float64]  # [rows, reach], -inf where there is no candidate
+    starts: NDArray[np.int64]  # [rows], context token that starts each row's spans
+
+
+def best_answers(
+    windows: Windows,
+    context: str,
+    start_logits: NDArray[np.float32],
+    end_logits: NDArray[np.float32],
+    *,
+    top_k: int = 1,
+    max_answer_len: int = 30,
+) -> list[Answer]:
+    """Return the ``top_k`` best distinct answers, best first; fewer when there are fewer.
+
+    ``start_logits`` and ``end_logits`` are ``[n, sequence]``, as the model gave them for
+    ``windows``; they are read at context tokens only. Raises LogitsError when their shape is
+    not that of the windows or when one that is read is not finite.
+    """
+    _check_logits(windows, start_logits, end_logits)
+    best: list[tuple[float, int, int]] = []  # (-logit, start token, end token)
+    log_total = -np.inf
+    for found in _candidates(windows, start_logits, end_logits, max_answer_len):
+        log_total = np.logaddexp(log_total, _logsumexp(found.logits))
+        best = sorted(best + _top(found, top_k))[:top_k]
+    answers = (
+        _answer(windows, context, start, end, float(np.exp(-negative - log_total)))
+        for negative, start, end in best
+    )
+    return list({(each.start, each.end): each for each in answers}.values())
+
+
+def _check_logits(windows: Windows, *logits: NDArray[np.float32]) -> None:
+    for each in logits:
+        if each.shape != windows.input_ids.shape:
+            raise LogitsError(f"logits are {each.shape}, the windows {windows.input_ids.shape}")
+        if not np.isfinite(each[windows.attention_mask == 1]).all():
+            raise LogitsError("the model gave logits that are not finite numbers")
+
+
+def _candidates(
+    windows: Windows,
+    start_logits: NDArray[np.float32],
+    end_logits: NDArray[np.float32],
+    max_answer_len: int,
+) -> Iterator[_Candidates]:
+    words = windows.words
+    opens = np.append(True, words[1:] != words[:-1])  # [tokens], first token of a word
+    closes = np.append(opens[1:], True)  # [tokens], last token of a word
+    longest_word = int(np.diff(np.append(np.flatnonzero(opens), len(words))).max())
+    reach = max(max_answer_len, longest_word)
+    lengths = np.arange(1, reach + 1)
+    best = best_window(windows)
+    for window, (first, length) in enumerate(zip(windows.firsts, windows.lengths, strict=True)):
+        position = windows.context_position
+        last = first + length - 1
+        # two arrays over the window's context tokens, and `reach` beyond its end that no span takes
+        end_row = np.full(length + reach, -np.inf)
+        end_row[:length] = end_logits[window, position : position + length]
+        end_row[:length][~closes[first : last + 1]] = -np.inf
+        end_row[length - 1] = end_logits[window, position + length - 1]  # a word cut by the edge
+        word_row = np.append(words[first : last + 1], np.full(reach, -1))
+        ends = np.lib.stride_tricks.sliding_window_view(end_row, reach)
+        end_words = np.lib.stride_tricks.sliding_window_view(word_row, reach)
+        starts = np.arange(first, last + 1)
+        starts = starts[opens[starts] & (best[starts] == window)]
+        for chunk in np.array_split(starts, -(-len(starts) // ROWS_AT_ONCE) or 1):
+            rows = chunk - first
+            logits = ends[rows] + start_logits[window, position + rows, None].astype(np.float64)
+            too_long = (lengths > max_answer_len) & (end_words[rows] != words[chunk, None])
+            logits[too_long] = -np.inf
+            yield _Candidates(logits, chunk)
+
+
+def _logsumexp(logits: NDArray[np.float64]) -> float:
+    highest = logits.max(initial=-np.inf)
+    if highest == -np.inf:
+        return -np.inf
+    return float(highest + np.log(np.exp(logits - highest).sum()))
+
+
+def _top(found: _Candidates, top_k: int) -> list[tuple[float, int, int]]:
+    flat = found.logits.ravel()
+    kept = np.flatnonzero(flat > -np.inf)
+    if len(kept) > top_k:
+        threshold = -np.partition(-flat[kept], top_k - 1)[top_k - 1]
+        kept = kept[flat[kept] >= threshold]
+    rows, steps = np.divmod(kept, found.logits.shape[1])
+    starts = found.starts[rows]
+    return [
+        (-float(logit), int(start), int(end))
+        for logit, start, end in zip(flat[kept], starts, starts + steps, strict=True)
+    ]
+
+
+def _answer(windows: Windows, context: str, first: int, last: int, score: float) -> Answer:
+    """Make the answer of a span of tokens: the characters of its whole words."""
+    while last + 1 < len(windows.words) and windows.words[last + 1] == windows.words[last]:
+        last += 1  # a word cut by the window's edge
+    start, end = int(windows.offsets[first, 0]), int(windows.offsets[last, 1])
+    while end < len(context) and unicodedata.category(context[end]) in ("Mn", "Me"):
+        end += 1  # an accent that normalisation stripped belongs to the letter before it
+    return Answer(answer=context[start:end], score=score, start=start, end=end)

@@ -1,0 +1,163 @@
+"""A question and a context become padded windows of the model's sequence length.
+
+The rules are those of Google's ``run_squad.py`` (BERT, 2018), which NVIDIA and MLPerf follow:
+``[CLS] question [SEP] context tokens [SEP]``, one window every ``doc_stride`` tokens, and a
+token may start an answer only in the window where it has the most context on its shorter side.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Encoding, Tokenizer
+
+CLS, SEP = "[CLS]", "[SEP]"
+DOC_STRIDE = 128
+SPECIAL_TOKENS_PER_WINDOW = 3  # [CLS], [SEP], [SEP]
+
+
+class WindowError(ValueError):
+    """A question and a context of which no windows can be made; the message says why."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The windows of one question and context; ``n`` windows of ``sequence`` tokens.
+
+    Context tokens are numbered through the whole context; window ``i`` holds
+    ``lengths[i]`` of them, from ``firsts[i]``, at positions ``question_len + 2`` and on.
+    """
+
+    input_ids: NDArray[np.int32]  # [n, sequence], right-padded with 0
+    attention_mask: NDArray[np.int32]  # [n, sequence], 1 at tokens, 0 at padding
+    token_type_ids: NDArray[np.int32]  # [n, sequence], 1 at the context and its [SEP]
+    question_len: int  # tokens of the question, after truncation
+    firsts: NDArray[np.int64]  # [n], number of the window's first context token
+    lengths: NDArray[np.int64]  # [n], context tokens in the window
+    offsets: NDArray[np.int64]  # [tokens, 2], code points: each context token's start and end
+    words: NDArray[np.int64]  # [tokens], number of the word that each context token is part of
+
+    def __len__(self) -> int:
+        """Return the number of windows."""
+        return len(self.firsts)
+
+    @property
+    def context_position(self) -> int:
+        """The position of the first context token in every window."""
+        return self.question_len + 2
+
+
+def load_tokenizer(path: Path) -> Tokenizer:
+    """Read a ``tokenizer.json``, set so that text is only ever text.
+
+    Truncation and padding are ours to do, and a literal ``[SEP]`` in a user's text is five
+    characters, not a control token. Raises WindowError when it has no [CLS] or no [SEP].
+    """
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    tokenizer.encode_special_tokens = True
+    for token in (CLS, SEP):
+        if tokenizer.token_to_id(token) is None:
+            raise WindowError(f"{path} has no {token} token; a WordPiece tokenizer is needed")
+    return tokenizer
+
+
+def make_windows(
+    tokenizer: Tokenizer,
+    question: str,
+    context: str,
+    *,
+    sequence_length: int,
+    doc_stride: int | None = None,
+    max_question_len: int = 64,
+    max_windows: int | None = None,
+) -> Windows:
+    """Cut ``context`` into windows behind ``question``.
+
+    ``doc_stride`` is the step between windows in tokens (Google's and NVIDIA's reading, not
+    Hugging Face's overlap); by default 128, or the room for context where that is less.
+    ``max_windows`` is checked before any window is built. Raises WindowError when the question
+    or the context holds no token, when ``doc_stride`` is not in 1..room (a larger step would
+    skip context), or when there would be too many windows.
+    """
+    question_ids = tokenizer.encode(question, add_special_tokens=False).ids[:max_question_len]
+    encoded = tokenizer.encode(context, add_special_tokens=False)
+    if not question_ids:
+        raise WindowError("question holds no text that the tokenizer keeps")
+    if not encoded.ids:
+        raise WindowError("context holds no text that the tokenizer keeps")
+    room = sequence_length - SPECIAL_TOKENS_PER_WINDOW - len(question_ids)
+    if room < 1:
+        raise WindowError(
+            f"question of {len(question_ids)} tokens leaves no room for context in a sequence "
+            f"of {sequence_length}; lower max_question_len"
+        )
+    if doc_stride is None:
+        doc_stride = min(DOC_STRIDE, room)
+    if not 1 <= doc_stride <= room:
+        raise WindowError(
+            f"doc_stride is {doc_stride}; it must be 1 to {room}, the room for context tokens "
+            f"in a window beside this question"
+        )
+    tokens = len(encoded.ids)
+    count = 1 + max(0, -(-(tokens - room) // doc_stride))
+    if max_windows is not None and count > max_windows:
+        raise WindowError(
+            f"context of {tokens} tokens makes {count} windows, more than the {max_windows} "
+            f"allowed; shorten it or raise doc_stride ({doc_stride})"
+        )
+    firsts = np.arange(count, dtype=np.int64) * doc_stride
+    lengths = np.minimum(tokens - firsts, room)
+    question_part = np.asarray(
+        [tokenizer.token_to_id(CLS), *question_ids, tokenizer.token_to_id(SEP)], dtype=np.int32
+    )
+    return _fill(question_part, encoded, firsts, lengths, sequence_length)
+
+
+def _fill(
+    question_part: NDArray[np.int32],
+    encoded: Encoding,
+    firsts: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    sequence_length: int,
+) -> Windows:
+    context_ids = np.asarray(encoded.ids, dtype=np.int32)
+    input_ids = np.zeros((len(firsts), sequence_length), dtype=np.int32)
+    head = len(question_part)
+    input_ids[:, :head] = question_part
+    ends = head + lengths
+    for row, first, length, end in zip(input_ids, firsts, lengths, ends, strict=True):
+        row[head:end] = context_ids[first : first + length]
+        row[end] = question_part[-1]
+    positions = np.arange(sequence_length)
+    real = positions <= ends[:, None]
+    return Windows(
+        input_ids=input_ids,
+        attention_mask=real.astype(np.int32),
+        token_type_ids=(real & (positions >= head)).astype(np.int32),
+        question_len=head - 2,
+        firsts=firsts,
+        lengths=lengths,
+        offsets=np.asarray(encoded.offsets, dtype=np.int64).reshape(-1, 2),
+        words=np.asarray(encoded.word_ids, dtype=np.int64),
+    )
+
+
+def best_window(windows: Windows) -> NDArray[np.int64]:
+    """Return, for each context token, the window in which it has its maximum context: [tokens].
+
+    Google's ``_check_is_max_context``: the larger of min(tokens on the left, tokens on the
+    right) + 0.01 * window length; the first window wins a tie.
+    """
+    best = np.full(len(windows.offsets), -1, dtype=np.int64)
+    best_score = np.full(len(windows.offsets), -np.inf)
+    for window, (first, length) in enumerate(zip(windows.firsts, windows.lengths, strict=True)):
+        left = np.arange(length)
+        score = np.minimum(left, length - 1 - left) + 0.01 * length
+        here = slice(first, first + length)
+        better = score > best_score[here]
+        best[here][better] = window
+        best_score[here][better] = score[better]
+    return best

@@ -1,0 +1,193 @@
+import math
+import unicodedata
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from qa.spans import Answer, LogitsError, best_answers
+from qa.windows import Windows, best_window, make_windows
+
+QUESTION = "Who led the conquest?"
+
+# letters with stripped accents, CJK, emoji with joiners, tabs, right-to-left, Hangul, soft hyphens
+ALPHABET = "abcE.,'-9 \t\n\u00e9\u0301\u0308\u65e5\u672c\ud55c\uae00\u05e9\u05c1\u0645\u0651" + (
+    "\U0001f469\u200d\U0001f680\u2764\ufe0f\u00ad\u200b\u0130\u00df\u00bd\ufb01#[]"
+)
+
+
+def logits_like(windows: Windows, seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    generator = np.random.default_rng(seed)
+    start, end = generator.normal(0, 3, (2, *windows.input_ids.shape)).astype(np.float32)
+    return start, end
+
+
+def slow_answers(
+    windows: Windows,
+    context: str,
+    start_logits: NDArray[np.float32],
+    end_logits: NDArray[np.float32],
+    max_answer_len: int,
+) -> list[Answer]:
+    """Every candidate, one at a time, straight from the definition in qa.spans."""
+    best = best_window(windows)
+    words = windows.words.tolist()
+    found: dict[tuple[int, int], float] = {}
+    for window in range(len(windows)):
+        first, length = int(windows.firsts[window]), int(windows.lengths[window])
+        inside = range(first, first + length)
+        for start in inside:
+            if best[start] != window or (start > 0 and words[start - 1] == words[start]):
+                continue
+            for end in range(start, first + length):
+                cut = end == inside[-1]
+                if not cut and words[end + 1] == words[end]:
+                    continue
+                if end - start + 1 > max_answer_len and words[start] != words[end]:
+                    continue
+                column = windows.question_len + 2 - first
+                logit = float(start_logits[window, start + column]) + float(
+                    end_logits[window, end + column]
+                )
+                last = max(token for token in range(len(words)) if words[token] == words[end])
+                assert (start, last) not in found
+                found[start, last] = logit
+    total = sum(math.exp(logit) for logit in found.values())
+    ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+    answers = []
+    for (first, last), logit in ranked:
+        start, end = int(windows.offsets[first, 0]), int(windows.offsets[last, 1])
+        while end < len(context) and unicodedata.category(context[end]) in ("Mn", "Me"):
+            end += 1
+        answers.append(Answer(context[start:end], math.exp(logit) / total, start, end))
+    return answers
+
+
+def contexts() -> st.SearchStrategy[str]:
+    return st.text(st.sampled_from(ALPHABET), min_size=1, max_size=120).map(lambda s: "k" + s)
+
+
+@given(
+    context=contexts(),
+    seed=st.integers(0, 2**32 - 1),
+    sequence_length=st.integers(12, 40),
+    max_answer_len=st.integers(1, 12),
+    top_k=st.integers(1, 8),
+    data=st.data(),
+)
+@settings(deadline=None, max_examples=400)
+def test_the_best_spans_are_exact(
+    tokenizer: Tokenizer,
+    context: str,
+    seed: int,
+    sequence_length: int,
+    max_answer_len: int,
+    top_k: int,
+    data: st.DataObject,
+) -> None:
+    doc_stride = data.draw(st.integers(1, sequence_length - 8))
+    windows = make_windows(
+        tokenizer, QUESTION, context, sequence_length=sequence_length, doc_stride=doc_stride
+    )
+    start, end = logits_like(windows, seed)
+    fast = best_answers(windows, context, start, end, top_k=top_k, max_answer_len=max_answer_len)
+    slow = slow_answers(windows, context, start, end, max_answer_len)
+    assert [(each.start, each.end) for each in fast] == [
+        (each.start, each.end) for each in slow[:top_k]
+    ]
+    assert np.allclose([each.score for each in fast], [each.score for each in slow[:top_k]])
+    for answer in fast:
+        assert context[answer.start : answer.end] == answer.answer
+        assert answer.answer.strip()
+
+
+@given(context=contexts(), seed=st.integers(0, 2**32 - 1))
+@settings(deadline=None)
+def test_scores_add_up_to_one(tokenizer: Tokenizer, context: str, seed: int) -> None:
+    windows = make_windows(tokenizer, QUESTION, context, sequence_length=24, doc_stride=5)
+    start, end = logits_like(windows, seed)
+    answers = best_answers(windows, context, start, end, top_k=10**6, max_answer_len=100)
+    assert sum(each.score for each in answers) == pytest.approx(1)
+
+
+def peaked(windows: Windows, start: int, end: int) -> tuple[NDArray[np.float32], ...]:
+    """Logits that want the span of these positions in window 0."""
+    logits = np.zeros((2, *windows.input_ids.shape), dtype=np.float32)
+    logits[0, 0, start], logits[1, 0, end] = 50, 50
+    return logits[0], logits[1]
+
+
+def test_an_answer_is_never_in_the_question_or_the_padding(tokenizer: Tokenizer) -> None:
+    context = "William led it."
+    windows = make_windows(tokenizer, QUESTION, context, sequence_length=32)
+    for position in [*range(windows.context_position), *range(windows.context_position + 4, 32)]:
+        (answer,) = best_answers(windows, context, *peaked(windows, position, position))
+        assert answer.score < 0.5
+
+
+@pytest.mark.parametrize(
+    ("context", "word"),
+    [
+        ("the cafe\u0301 opened", "cafe\u0301"),
+        ("the \u0130stanbul road", "\u0130stanbul"),
+        ("a \u2764\ufe0f b", "\u2764\ufe0f"),
+        ("a \U0001f469\u200d\U0001f680 b", "\U0001f469\u200d\U0001f680"),
+        ("x\t\t\u05e9\u05b8\u05dc\u05d5\u05b9\u05dd y", "\u05e9\u05b8\u05dc\u05d5\u05b9\u05dd"),
+        ("he was unbelievably antidisestablishmentarian", "antidisestablishmentarian"),
+    ],
+)
+def test_answers_are_whole_words(tokenizer: Tokenizer, context: str, word: str) -> None:
+    windows = make_windows(tokenizer, QUESTION, context, sequence_length=48)
+    start = context.index(word)
+    token = int(np.flatnonzero(windows.offsets[:, 0] == start)[0])
+    last = int(np.flatnonzero(windows.words == windows.words[token])[-1])
+    position = windows.context_position
+    (answer,) = best_answers(
+        windows, context, *peaked(windows, position + token, position + last), max_answer_len=1
+    )
+    assert (answer.answer, answer.start, answer.end) == (word, start, start + len(word))
+    assert answer.score > 0.99
+
+
+def test_scores_compare_across_windows(tokenizer: Tokenizer) -> None:
+    """A window that is sure of nonsense must not outshine one with the higher logits."""
+    context = "word " * 30
+    windows = make_windows(tokenizer, QUESTION, context, sequence_length=18, doc_stride=10)
+    start = np.zeros(windows.input_ids.shape, dtype=np.float32)
+    end = start.copy()
+    start[0, 8] = end[0, 8] = 2
+    start[2, 9] = end[2, 9] = 6
+    first, second = best_answers(windows, context, start, end, top_k=2, max_answer_len=1)
+    assert (first.start, second.start) == (5 * (20 + 9 - 7), 5 * (8 - 7))
+    assert first.score / second.score == pytest.approx(math.exp(12 - 4))
+
+
+def test_logits_of_the_wrong_shape_are_refused(tokenizer: Tokenizer) -> None:
+    windows = make_windows(tokenizer, QUESTION, "William", sequence_length=32)
+    right, wrong = np.zeros((1, 32), np.float32), np.zeros((1, 31), np.float32)
+    with pytest.raises(LogitsError, match=r"\(1, 31\)"):
+        best_answers(windows, "William", right, wrong)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_logits_that_are_not_finite_are_refused(tokenizer: Tokenizer, value: float) -> None:
+    windows = make_windows(tokenizer, QUESTION, "William", sequence_length=32)
+    start = np.zeros((1, 32), np.float32)
+    end = start.copy()
+    end[0, 31] = value  # padding: whatever stands there is not read
+    assert best_answers(windows, "William", start, end)
+    end[0, windows.context_position] = value
+    with pytest.raises(LogitsError, match="not finite"):
+        best_answers(windows, "William", start, end)
+
+
+def test_a_hundred_windows(tokenizer: Tokenizer) -> None:
+    context = "word " * 13_000
+    windows = make_windows(tokenizer, QUESTION, context, sequence_length=384)
+    assert len(windows) == 100
+    start, end = logits_like(windows, 0)
+    (answer,) = best_answers(windows, context, start, end)
+    assert context[answer.start : answer.end] == answer.answer
