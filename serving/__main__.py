@@ -1,0 +1,79 @@
+"""``python -m serving``: the gateway, with a Triton of its own unless TRITON_URL names one."""
+
+import logging
+import signal
+import sys
+from contextlib import ExitStack
+
+import uvicorn
+from pydantic import ValidationError
+from pydantic_settings import CliApp, SettingsError
+
+from serving.app import create_app
+from serving.embedded import EmbeddedError, Ports, listen, run_triton
+from serving.settings import Settings
+
+logger = logging.getLogger("serving")
+
+
+def main() -> int:
+    """Run until SIGINT or SIGTERM; return the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)-8s %(message)s")
+    try:
+        serve(CliApp.run(Settings))
+    except ValidationError as error:
+        for problem in error.errors():
+            name = ".".join(str(part) for part in problem["loc"]).upper()
+            print(f"error: {name}={problem['input']!r}: {problem['msg']}", file=sys.stderr)
+        return 1
+    except (EmbeddedError, SettingsError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def serve(settings: Settings) -> None:
+    """Serve until a signal ends it; raises EmbeddedError when it cannot start."""
+    if not settings.tokenizer_path.is_file():
+        raise EmbeddedError(f"there is no tokenizer at {settings.tokenizer_path}; run make export")
+    # a signal during start-up must unwind as well, or Triton would be left behind
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, lambda *_: sys.exit(0))
+    with ExitStack() as stack:
+        bound = listen(settings.host, settings.port, "the gateway's port", "PORT")
+        stack.callback(bound.close)
+        url = settings.triton_url or _embedded(stack, settings)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                create_app(settings, url),
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=round(settings.grace_seconds),
+            )
+        )
+        logger.info(
+            "answering on http://%s:%d with %s", settings.host, settings.port, settings.model
+        )
+        server.run(sockets=[bound])
+
+
+def _embedded(stack: ExitStack, settings: Settings) -> str:
+    ports = Ports(
+        settings.triton_http_port, settings.triton_grpc_port, settings.triton_metrics_port
+    )
+    triton = stack.enter_context(
+        run_triton(
+            settings.model_repository,
+            settings.model,
+            ports,
+            start_seconds=settings.triton_start_seconds,
+            grace_seconds=settings.grace_seconds,
+        )
+    )
+    logger.info("Triton is up on %s; its log: %s", triton.url, triton.log)
+    return triton.url
+
+
+if __name__ == "__main__":
+    sys.exit(main())

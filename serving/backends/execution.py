@@ -1,0 +1,72 @@
+"""Triton's side of a Python-based backend: requests in, responses out, faults kept apart."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import triton_python_backend_utils as pb_utils
+from numpy.typing import NDArray
+
+from qa import tensors
+from serving.backends.rows import Model, RowError, check_rows, compute_rows
+
+Inputs = dict[str, NDArray[np.int32]]
+
+
+def check_numpy() -> None:
+    """Raise RuntimeError on numpy 2, whose tensors the stub corrupts without an error."""
+    if not np.__version__.startswith("1."):
+        raise RuntimeError(f"numpy {np.__version__} corrupts tensors in Triton's stub: use 1.26")
+
+
+def respond(requests: Sequence[Any], model: Model) -> list[Any]:
+    """Answer all requests of one execution with as few model calls as their lengths allow.
+
+    A request at fault gets an error of its own, and its neighbours their logits.
+    """
+    inputs = [_read(request) for request in requests]
+    faults = [_fault(each) for each in inputs]
+    sound = [each for each, fault in zip(inputs, faults, strict=True) if fault is None]
+    results = iter(_compute(sound, model))
+    return [next(results) if fault is None else _error(fault) for fault in faults]
+
+
+def _read(request: Any) -> Inputs:
+    return {
+        name: pb_utils.get_input_tensor_by_name(request, name).as_numpy() for name in tensors.INPUTS
+    }
+
+
+def _fault(inputs: Inputs) -> str | None:
+    try:
+        check_rows(inputs)
+    except RowError as error:
+        return str(error)
+    return None
+
+
+def _compute(inputs: list[Inputs], model: Model) -> list[Any]:
+    """Compute all inputs as one batch; when that fails, each alone, to find the one at fault."""
+    if not inputs:
+        return []
+    joined = {name: np.concatenate([each[name] for each in inputs]) for name in tensors.INPUTS}
+    try:
+        start, end = compute_rows(joined, model)
+    except Exception as error:  # whatever the runtime raises for bad input
+        if len(inputs) == 1:
+            return [_error(f"the model failed on this request: {error}")]
+        return [response for each in inputs for response in _compute([each], model)]
+    sizes = [len(each[tensors.INPUT_IDS]) for each in inputs]
+    cuts = np.cumsum(sizes)[:-1]
+    return [
+        _response(*pair) for pair in zip(np.split(start, cuts), np.split(end, cuts), strict=True)
+    ]
+
+
+def _response(start: NDArray[np.float32], end: NDArray[np.float32]) -> Any:
+    outputs = zip(tensors.OUTPUTS, (start, end), strict=True)
+    return pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in outputs])
+
+
+def _error(message: str) -> Any:
+    return pb_utils.InferenceResponse(error=pb_utils.TritonError(message))

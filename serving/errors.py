@@ -1,0 +1,143 @@
+"""What can go wrong with a request; each class owns its HTTP status and its type.
+
+ServingError
+├── InvalidJson           400  the body is not JSON
+├── InvalidRequest        422  a field is missing, unknown, of the wrong type or out of range
+├── UnsupportedMediaType  415  the body is not declared as JSON
+├── TooLarge              413  the body, question or context is over a limit
+├── Overloaded            429  Triton's queue is full
+├── ModelFault            500  the model failed on this request
+├── Unavailable           503  Triton is down or not ready
+└── DeadlineExceeded      504  the answer did not come in time
+"""
+
+import logging
+from typing import ClassVar
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+logger = logging.getLogger(__name__)
+
+MESSAGE_CHARS = 500  # a message may quote the request; it must not repeat all of it
+
+
+class ServingError(Exception):
+    """A request that gets no answer; the message is for the client to read."""
+
+    status: ClassVar[int] = 500
+    type: ClassVar[str] = "internal"
+
+
+class InvalidJson(ServingError):
+    """The body is not JSON."""
+
+    status, type = 400, "invalid_json"
+
+
+class TooLarge(ServingError):
+    """The body, the question or the context is over a limit."""
+
+    status, type = 413, "too_large"
+
+
+class UnsupportedMediaType(ServingError):
+    """The body is not declared as JSON."""
+
+    status, type = 415, "unsupported_media_type"
+
+
+class InvalidRequest(ServingError):
+    """A field is missing, unknown, of the wrong type or out of range."""
+
+    status, type = 422, "invalid_request"
+
+
+class Overloaded(ServingError):
+    """Triton's queue is full."""
+
+    status, type = 429, "overloaded"
+
+
+class ModelFault(ServingError):
+    """The model failed on this request; the log says how."""
+
+    status, type = 500, "model_fault"
+
+
+class Unavailable(ServingError):
+    """Triton is down or not ready."""
+
+    status, type = 503, "unavailable"
+
+
+class DeadlineExceeded(ServingError):
+    """The answer did not come in time."""
+
+    status, type = 504, "deadline_exceeded"
+
+
+def error_response(status: int, error_type: str, message: str) -> JSONResponse:
+    """Make the one body that every error has: ``{"error": {"type", "message"}}``."""
+    # a lone surrogate quoted from the request has no UTF-8 form
+    text = message[:MESSAGE_CHARS].encode("utf-8", "backslashreplace").decode()
+    headers = {"retry-after": "1"} if status in (429, 503) else None
+    return JSONResponse({"error": {"type": error_type, "message": text}}, status, headers)
+
+
+def install_handlers(app: FastAPI) -> None:
+    """Give every error of ``app``, the framework's own included, that one body."""
+    app.add_exception_handler(ServingError, _on_serving_error)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(Exception, _on_defect)
+
+
+def _on_serving_error(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ServingError)  # noqa: S101 - registered for this class alone
+    if isinstance(error, ModelFault):
+        logger.error("%s", error, exc_info=error)
+    return error_response(error.status, error.type, str(error))
+
+
+def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
+    return _on_serving_error(request, _classify(request, error))
+
+
+def _classify(request: Request, error: RequestValidationError) -> ServingError:
+    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        return UnsupportedMediaType(
+            f"content-type is {media_type or 'missing'!r}; send application/json"
+        )
+    problems = error.errors()
+    if any(problem["type"] == "json_invalid" for problem in problems):
+        reason = problems[0].get("ctx", {}).get("error", "malformed")
+        return InvalidJson(f"the body is not JSON: {reason}")
+    return InvalidRequest("; ".join(_describe(problem) for problem in problems))
+
+
+def _describe(problem: dict[str, object]) -> str:
+    location = problem["loc"]
+    path = location[1:] if isinstance(location, tuple) else ()  # without "body"
+    name = ".".join(str(part)[:80] for part in path) or "the body"
+    if problem["type"] == "extra_forbidden":
+        return f"{name}: unknown field"
+    return f"{name}: {problem['msg']}"
+
+
+def _on_http_exception(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - as above
+    if error.status_code == 400:  # FastAPI's, for a body that json.loads refuses otherwise
+        return error_response(400, InvalidJson.type, "the body is not JSON that can be read")
+    kinds = {404: "not_found", 405: "method_not_allowed"}
+    kind = kinds.get(error.status_code, "http_error")
+    return error_response(error.status_code, kind, str(error.detail))
+
+
+def _on_defect(_: Request, __: Exception) -> JSONResponse:
+    # Starlette logs the traceback; the client learns nothing of the inside
+    return error_response(500, ServingError.type, "internal error; the server's log says more")

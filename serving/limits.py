@@ -1,0 +1,43 @@
+"""ASGI middleware that holds every request's body to a number of bytes."""
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving.errors import TooLarge, error_response
+
+
+class BodyLimit:
+    """Read the whole body before the application sees the request; refuse a larger one."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self.app = app
+        self.max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with its body, or answer 413."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        body = await self._read(receive)
+        if body is None:
+            message = f"the body has more than {self.max_bytes} bytes, the most allowed"
+            await error_response(TooLarge.status, TooLarge.type, message)(scope, receive, send)
+            return
+        replay: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def receive_body() -> Message:
+            return replay.pop() if replay else await receive()
+
+        await self.app(scope, receive_body, send)
+
+    async def _read(self, receive: Receive) -> bytes | None:
+        chunks: list[bytes] = []
+        size, more = 0, True
+        while more:
+            message = await receive()
+            chunk = message.get("body", b"")  # a disconnect has none and ends the body
+            more = message.get("more_body", False)
+            size += len(chunk)
+            if size > self.max_bytes:
+                return None
+            chunks.append(chunk)
+        return b"".join(chunks)

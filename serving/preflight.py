@@ -1,0 +1,88 @@
+"""What a machine must have, checked before anything is downloaded; standard library only.
+
+Run as a script by `make setup`, by whatever Python is there: hence the old syntax.
+"""
+
+import ctypes
+import platform
+import sys
+import sysconfig
+from pathlib import Path
+from typing import List, Optional
+
+PYTHONS = ((3, 11), (3, 12))  # numpy 1.26, which Triton's stub needs, has no build for 3.13
+GLIBC = (2, 35)  # tritonserver's binary is built against it
+
+
+def find_libpython() -> Optional[str]:
+    """Return the folder of the libpython that Triton's stub loads; "" if the loader's own.
+
+    None when there is none: Debian's and Ubuntu's Pythons come without it, while pyenv, conda
+    and uv builds bring it.
+    """
+    roots = [sysconfig.get_config_var("LIBDIR") or "", str(Path(sys.base_prefix, "lib"))]
+    multiarch = sysconfig.get_config_var("MULTIARCH") or ""
+    for root in roots:
+        for folder in (Path(root), Path(root, multiarch)):
+            if root and (folder / libpython_name()).is_file():
+                return str(folder)
+    try:
+        ctypes.CDLL(libpython_name())
+    except OSError:
+        return None
+    return ""
+
+
+def libpython_name() -> str:
+    """Return the file name of this interpreter's shared library."""
+    return f"libpython{python_version()}.so.1.0"
+
+
+def python_version() -> str:
+    """Return this interpreter's version as ``major.minor``."""
+    return ".".join(str(part) for part in sys.version_info[:2])
+
+
+def problems() -> List[str]:
+    """Return what is wrong with this machine, a line each, with what to do."""
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        return [
+            "the embedded Triton needs Linux on x86-64; "
+            f"this is {platform.system()} on {platform.machine()}"
+        ]
+    if sys.version_info[:2] not in PYTHONS:
+        return [
+            f"Python 3.11 or 3.12 is needed, {sys.executable} is {python_version()}; "
+            "install one and run make PYTHON=python3.12"
+        ]
+    found = []
+    libc, version = platform.libc_ver()
+    if libc != "glibc" or tuple(int(part) for part in version.split(".")[:2]) < GLIBC:
+        found.append(
+            f"glibc 2.35 or newer is needed, this is {libc or 'another libc'} {version}; "
+            "use Debian 12, Ubuntu 22.04 or newer"
+        )
+    if find_libpython() is None:
+        found.append(
+            f"{libpython_name()} is missing, which Triton's Python stub loads; "
+            f"apt-get install libpython{python_version()}"
+        )
+    try:
+        import ensurepip  # noqa: F401
+    except ImportError:
+        found.append(
+            f"this Python cannot make environments; apt-get install python{python_version()}-venv"
+        )
+    return found
+
+
+def main() -> int:
+    """Print what is wrong, if anything; return the exit code."""
+    found = problems()
+    for line in found:
+        print(f"error: {line}", file=sys.stderr)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

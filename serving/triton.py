@@ -1,0 +1,128 @@
+"""The gateway's client of Triton: one asynchronous gRPC call per request."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import numpy as np
+from numpy.typing import NDArray
+from tritonclient.grpc import service_pb2, service_pb2_grpc
+
+from qa import tensors
+from qa.windows import Windows
+from serving.errors import DeadlineExceeded, ModelFault, Overloaded, ServingError, Unavailable
+
+CHANNEL_OPTIONS = [
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+    # a Triton that comes back is found again at once, not after gRPC's two minutes
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    # several gateways in one process must not share a connection's fate
+    ("grpc.use_local_subchannel_pool", 1),
+]
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What Triton says of the model."""
+
+    name: str
+    backend: str
+    sequence_length: int
+    max_batch_size: int
+
+
+@dataclass(frozen=True)
+class Logits:
+    """A model's output for ``n`` windows: float32 ``[n, sequence]`` each."""
+
+    start: NDArray[np.float32]
+    end: NDArray[np.float32]
+
+
+class Triton:
+    """A connection to the Triton at ``url`` (host:port), for one model."""
+
+    def __init__(self, url: str, model: str) -> None:
+        self.url = url
+        self.model = model
+        self._channel = grpc.aio.insecure_channel(url, options=CHANNEL_OPTIONS)
+        self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
+        self._info: ModelInfo | None = None
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._channel.close()
+
+    async def info(self, timeout: float) -> ModelInfo:
+        """Return what Triton says of the model, asked once; raises as ``infer`` does."""
+        if self._info is None:
+            request = service_pb2.ModelConfigRequest(name=self.model)
+            config = (await self._call(self._stub.ModelConfig, request, timeout)).config
+            (length,) = {tensor.dims[-1] for tensor in config.input}
+            self._info = ModelInfo(
+                config.name, config.backend or config.platform, length, config.max_batch_size
+            )
+        return self._info
+
+    async def infer(self, windows: Windows, timeout: float) -> Logits:
+        """Run the model on all windows in one call of at most ``timeout`` seconds.
+
+        Raises Unavailable, Overloaded, DeadlineExceeded or ModelFault.
+        """
+        request = inference_request(self.model, windows, timeout)
+        response = await self._call(self._stub.ModelInfer, request, timeout)
+        return read_logits(response)
+
+    async def _call(self, method: Any, request: Any, timeout: float) -> Any:
+        try:
+            return await method(request, timeout=timeout)
+        except grpc.aio.AioRpcError as error:
+            raise explain(error, self.url, self.model) from error
+        except asyncio.CancelledError:
+            raise
+        except grpc.aio.UsageError as error:  # the channel was closed under a late request
+            raise Unavailable("the gateway is shutting down") from error
+
+
+def inference_request(model: str, windows: Windows, timeout: float) -> Any:
+    """Make the ModelInfer request of one question; Triton drops it after ``timeout`` seconds."""
+    request = service_pb2.ModelInferRequest(model_name=model)
+    request.parameters["timeout"].int64_param = round(timeout * 1e6)  # microseconds in the queue
+    arrays = (windows.input_ids, windows.attention_mask, windows.token_type_ids)
+    for name, array in zip(tensors.INPUTS, arrays, strict=True):
+        request.inputs.add(name=name, datatype="INT32", shape=array.shape)
+        request.raw_input_contents.append(array.tobytes())
+    for name in tensors.OUTPUTS:
+        request.outputs.add(name=name)
+    return request
+
+
+def read_logits(response: Any) -> Logits:
+    """Read the logits of a ModelInfer response; outputs may come in any order."""
+    arrays = {
+        output.name: np.frombuffer(content, dtype=np.float32).reshape(tuple(output.shape))
+        for output, content in zip(response.outputs, response.raw_output_contents, strict=True)
+    }
+    return Logits(arrays[tensors.START_LOGITS], arrays[tensors.END_LOGITS])
+
+
+def explain(error: grpc.aio.AioRpcError, url: str, model: str) -> ServingError:
+    """Turn a gRPC error into ours.
+
+    Triton answers UNAVAILABLE for a full queue and for a timeout in the queue alike; only its
+    message tells them apart. A Python stub that died is INTERNAL.
+    """
+    code, details = error.code(), (error.details() or "").lower()
+    if "exceeds maximum queue size" in details:
+        return Overloaded("too many requests are waiting for the model; try again shortly")
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED or "request timeout expired" in details:
+        return DeadlineExceeded("the model did not answer in time; try again later")
+    if code is grpc.StatusCode.NOT_FOUND or "unknown model" in details:
+        return Unavailable(f"Triton at {url} has no model {model!r}; see the models it serves")
+    if code is grpc.StatusCode.UNAVAILABLE or "not healthy" in details or "not ready" in details:
+        return Unavailable("Triton does not answer; try again shortly")
+    return ModelFault("the model failed on this request; the server's log says more")

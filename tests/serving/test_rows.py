@@ -1,0 +1,100 @@
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from qa import tensors
+from serving.backends.rows import SUB_BATCH_TOKENS, RowError, check_rows, compute_rows, sub_batches
+
+Inputs = dict[str, NDArray[np.int32]]
+
+
+def rows_of(lengths: list[int], sequence: int, seed: int = 0) -> Inputs:
+    mask = (np.arange(sequence) < np.array(lengths)[:, None]).astype(np.int32)
+    generator = np.random.default_rng(seed)
+    ids = generator.integers(1, 1000, mask.shape, dtype=np.int32) * mask
+    types = generator.integers(0, 2, mask.shape, dtype=np.int32) * mask
+    return dict(zip(tensors.INPUTS, (ids, mask, types), strict=True))
+
+
+def attentive(
+    inputs: Mapping[str, NDArray[np.int32]],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """A stand-in whose every output depends on the token, its place and the rest of its row."""
+    ids = inputs[tensors.INPUT_IDS].astype(np.float32)
+    mask = inputs[tensors.ATTENTION_MASK]
+    whole = (ids * mask).sum(axis=1, keepdims=True)
+    places = np.arange(ids.shape[1], dtype=np.float32)
+    return ids + whole + places, ids - whole + inputs[tensors.TOKEN_TYPE_IDS]
+
+
+@given(
+    lengths=st.lists(st.integers(0, 60), min_size=1, max_size=150),
+    seed=st.integers(0, 2**32 - 1),
+)
+@settings(deadline=None)
+def test_every_row_gets_its_own_logits(lengths: list[int], seed: int) -> None:
+    inputs = rows_of(lengths, 60, seed)
+    start, end = compute_rows(inputs, attentive)
+    assert start.shape == end.shape == (len(lengths), 60)
+    assert start.dtype == end.dtype == np.float32
+    for row, length in enumerate(lengths):
+        alone = {name: array[row : row + 1, :length] for name, array in inputs.items()}
+        for got, expected in zip((start[row], end[row]), attentive(alone), strict=True):
+            assert np.array_equal(got[:length], expected[0])
+            assert (got[length:] == tensors.PADDING_LOGIT).all()
+
+
+def test_padding_is_not_computed() -> None:
+    computed: list[tuple[int, ...]] = []
+
+    def counting(
+        inputs: Mapping[str, NDArray[np.int32]],
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        computed.append(inputs[tensors.INPUT_IDS].shape)
+        return attentive(inputs)
+
+    compute_rows(rows_of([384, 100, 0, 384, 100] * 20, 384), counting)
+    tokens = sum(rows * length for rows, length in computed)
+    assert tokens <= 40 * 384 + 40 * 100 + 10 * 284  # at most one mixed sub-batch
+    assert all(rows * length <= SUB_BATCH_TOKENS for rows, length in computed)
+
+
+@given(st.lists(st.integers(0, 384), max_size=600))
+def test_sub_batches_hold_every_row_with_tokens_once(lengths: list[int]) -> None:
+    array = np.array(lengths, dtype=np.int64)
+    groups = list(sub_batches(array))
+    found = sorted(int(row) for group in groups for row in group)
+    assert found == [row for row, length in enumerate(lengths) if length]
+    for group in groups:
+        assert len(group) == 1 or len(group) * array[group].max() <= SUB_BATCH_TOKENS
+
+
+def test_rows_that_keep_the_contract_pass() -> None:
+    check_rows(rows_of([5, 0, 8], 8))
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [([0, 1, 1, 0], "padding is on the right"), ([1, 0, 1, 0], "right"), ([2, 1, 0, 0], "right")],
+)
+def test_a_mask_with_a_hole_is_refused(row: list[int], message: str) -> None:
+    inputs = rows_of([4], 4) | {tensors.ATTENTION_MASK: np.array([row], dtype=np.int32)}
+    with pytest.raises(RowError, match=message):
+        check_rows(inputs)
+
+
+def test_a_negative_token_id_is_refused() -> None:
+    inputs = rows_of([4], 4)
+    inputs[tensors.INPUT_IDS][0, 1] = -1
+    with pytest.raises(RowError, match="negative token id"):
+        check_rows(inputs)
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((1, 5), np.int32), np.zeros((1, 4), np.int64)])
+def test_wrong_shapes_and_types_are_refused(wrong: NDArray[np.int32]) -> None:
+    with pytest.raises(RowError, match=r"not int32 \[rows, length\]"):
+        check_rows(rows_of([4], 4) | {tensors.TOKEN_TYPE_IDS: wrong})
