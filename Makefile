@@ -11,7 +11,6 @@ UV_VERSION := 0.13.9
 BIN := .venv/bin
 SETUP := .venv/.set-up
 
-export PORT MODEL
 .DEFAULT_GOAL := help
 .PHONY: help setup serve export eval check format test lock clean
 
@@ -60,5 +59,5 @@ lock: $(SETUP) ## pin the newest versions that pyproject.toml allows
 
 clean: ## remove the environment and all that was made
 	@rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	@rm -rf model_repository/*/1 model_repository/report.json model_repository/tokenizer.json
+	@rm -rf model_repository/*/1 model_repository/*/warmup model_repository/report.json model_repository/tokenizer.json
 	@find . -name __pycache__ -prune -exec rm -rf {} +

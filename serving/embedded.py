@@ -234,8 +234,9 @@ def _wait_until_ready(triton: EmbeddedTriton, seconds: float) -> None:
 
 
 def tail(log: Path) -> str:
-    """Return the last lines of a log."""
+    """Return the last lines of Triton's log, without its tables of options."""
     lines = log.read_text(errors="replace").splitlines()
+    lines = [line for line in lines if line.strip() and not line.startswith(("|", "+"))]
     return "\n".join(lines[-LOG_LINES_SHOWN:])
 
 

@@ -4,6 +4,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.errors import TooLarge, error_response
 
+DISCARDED = 16  # times max_bytes
+
 
 class BodyLimit:
     """Read the whole body before the application sees the request; refuse a larger one."""
@@ -30,14 +32,18 @@ class BodyLimit:
         await self.app(scope, receive_body, send)
 
     async def _read(self, receive: Receive) -> bytes | None:
+        """Return the body, or None when it is too large.
+
+        A body that is too large is read on and thrown away, up to a bound: a client that is
+        still sending when the connection closes would never see the answer.
+        """
         chunks: list[bytes] = []
         size, more = 0, True
-        while more:
+        while more and size <= DISCARDED * self.max_bytes:
             message = await receive()
             chunk = message.get("body", b"")  # a disconnect has none and ends the body
             more = message.get("more_body", False)
             size += len(chunk)
-            if size > self.max_bytes:
-                return None
-            chunks.append(chunk)
-        return b"".join(chunks)
+            if size <= self.max_bytes:
+                chunks.append(chunk)
+        return b"".join(chunks) if size <= self.max_bytes else None

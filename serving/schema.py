@@ -1,10 +1,12 @@
 """The bodies of requests and replies, as HTTP sees them."""
 
+import re
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 from pydantic_core import PydanticCustomError
 
+SURROGATE = re.compile("[\ud800-\udfff]")
 MAX_TOP_K = 100
 MAX_ANSWER_LEN = 384
 
@@ -14,6 +16,8 @@ def _meaningful(text: str) -> str:
         raise PydanticCustomError("blank", "must hold more than white space")
     if "\0" in text:
         raise PydanticCustomError("nul", "must not hold NUL characters")
+    if SURROGATE.search(text):
+        raise PydanticCustomError("surrogate", "must not hold lone surrogates (half a character)")
     return text
 
 

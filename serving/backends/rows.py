@@ -14,7 +14,7 @@ from qa import tensors
 #: Inputs of the contract, int32 [rows, length], to start and end logits, float32 likewise.
 Model = Callable[[Mapping[str, NDArray[np.int32]]], tuple[NDArray[np.float32], NDArray[np.float32]]]
 
-SUB_BATCH_TOKENS = 4096  # beyond this a CPU computes no faster, and its caches overflow
+SUB_BATCH_TOKENS = 2048  # from here on a CPU computes no faster, and only its caches fill up
 
 
 class RowError(ValueError):
