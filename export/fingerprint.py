@@ -1,0 +1,46 @@
+"""What an export is made from: when none of it has changed, there is nothing to make again."""
+
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import qa.tensors
+from export.checkpoint import checkpoint_files
+from export.digest import sha256, sha256_of_all
+
+_LIBRARIES = ("tensorflow", "tensorflow-cpu", "tf2onnx", "onnx", "onnxruntime")
+
+
+def checkpoint_digests(folder: Path) -> dict[str, str]:
+    """Return the sha256 of each file that an export reads, by name.
+
+    Raises ExportError when one is missing.
+    """
+    return {path.name: sha256(path) for path in checkpoint_files(folder)}
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of those libraries that make the models, importing none of them."""
+    versions = {}
+    for name in _LIBRARIES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:  # TensorFlow has two names, of which one is installed
+            continue
+    return versions
+
+
+def fingerprint(digests: Mapping[str, str], sequence_length: int) -> str:
+    """Return one digest of all that the files of a variant depend on.
+
+    That is the checkpoint, the sequence length, our code, and the libraries.
+    """
+    code = [*sorted(Path(__file__).parent.glob("*.py")), Path(qa.tensors.__file__)]
+    return sha256_of_all(
+        [
+            *(f"{name} {digest}" for name, digest in digests.items()),
+            f"sequence length {sequence_length}",
+            *(f"{path.name} {sha256(path)}" for path in code),
+            *(f"{name} {number}" for name, number in library_versions().items()),
+        ]
+    )

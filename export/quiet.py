@@ -1,0 +1,14 @@
+"""TensorFlow and the converters, imported without their talk of CPU features and versions."""
+
+import logging
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import tensorflow as tf
+import tf2onnx
+
+for _name in ("tensorflow", "tf2onnx", "onnxruntime"):
+    logging.getLogger(_name).setLevel(logging.ERROR)
+
+__all__ = ["tf", "tf2onnx"]

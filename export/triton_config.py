@@ -1,0 +1,93 @@
+"""Triton's ``config.pbtxt`` of a variant, with the reason for each number beside it."""
+
+import textwrap
+from collections.abc import Iterator, Mapping
+
+from google.protobuf import text_format  # type: ignore[import-untyped]
+from tritonclient.grpc import model_config_pb2 as triton
+
+from export.variants import Variant
+from qa.tensors import INPUTS, OUTPUTS
+
+MAX_BATCH_SIZE = 512
+MAX_QUEUE_SIZE = 1024
+QUEUE_TIMEOUT_US = 10_000_000
+WARMUP = "warmup"  # the folder in which Triton looks for a warm-up request's data
+WARMUP_FILE = "ones"
+
+_KINDS = {"any": triton.ModelInstanceGroup.KIND_AUTO, "cpu": triton.ModelInstanceGroup.KIND_CPU}
+
+# why each field is what it is, by its path in the message
+_COMMENTS = {
+    "max_batch_size": "rows of a batch; a request is all windows of one context, so this many fit",
+    "input": "int32, right-padded with 0; every window has the same length, or Triton could not "
+    "join requests into one batch; the backend drops the padding before it computes",
+    "output": "at padding, a logit means nothing",
+    "instance_group": "one instance: it uses all cores, or the GPU where there is one; while it is "
+    "busy the next batch forms",
+    "instance_group.kind": "its integer kernels are for CPUs",
+    "dynamic_batching": "no queue delay: a lone request would wait the whole of it",
+    "dynamic_batching.default_queue_policy.default_timeout_microseconds": "10 s in the queue; "
+    "most callers have given up by then",
+    "dynamic_batching.default_queue_policy.allow_timeout_override": "a request may ask for less",
+    "dynamic_batching.default_queue_policy.max_queue_size": "requests; beyond it, refusing at once "
+    "is kinder than a wait that ends in a timeout",
+    "model_warmup": "the first request pays for no allocation; a window without padding, as zeros "
+    "would be all padding, which costs nothing",
+}
+
+
+def model_config(variant: Variant, sequence_length: int) -> triton.ModelConfig:
+    """Return the config of a model that takes and gives ``[batch, sequence_length]``."""
+    policy = triton.ModelQueuePolicy(
+        timeout_action=triton.ModelQueuePolicy.REJECT,
+        default_timeout_microseconds=QUEUE_TIMEOUT_US,
+        allow_timeout_override=True,
+        max_queue_size=MAX_QUEUE_SIZE,
+    )
+    return triton.ModelConfig(
+        name=variant.model_name,
+        backend=variant.backend,
+        platform=variant.platform,
+        max_batch_size=MAX_BATCH_SIZE,
+        input=[
+            triton.ModelInput(name=name, data_type=triton.TYPE_INT32, dims=[sequence_length])
+            for name in INPUTS
+        ],
+        output=[
+            triton.ModelOutput(name=name, data_type=triton.TYPE_FP32, dims=[sequence_length])
+            for name in OUTPUTS
+        ],
+        instance_group=[triton.ModelInstanceGroup(count=1, kind=_KINDS[variant.device])],
+        dynamic_batching=triton.ModelDynamicBatching(default_queue_policy=policy),
+        model_warmup=[_warmup(sequence_length)],
+    )
+
+
+def _warmup(sequence_length: int) -> triton.ModelWarmup:
+    ones = triton.ModelWarmup.Input(
+        data_type=triton.TYPE_INT32, dims=[sequence_length], input_data_file=WARMUP_FILE
+    )
+    return triton.ModelWarmup(name="full window", batch_size=1, inputs=dict.fromkeys(INPUTS, ones))
+
+
+def config_text(variant: Variant, sequence_length: int) -> str:
+    """Return the text of ``config.pbtxt``."""
+    printed = text_format.MessageToString(model_config(variant, sequence_length)).splitlines()
+    return "\n".join(["# written by `make export`", *_commented(printed, _COMMENTS), ""])
+
+
+def _commented(lines: list[str], comments: Mapping[str, str]) -> Iterator[str]:
+    """Yield ``lines`` of a printed message, each field's comment above its first line."""
+    unused = dict(comments)
+    path: list[str] = []
+    for line in lines:
+        field = line.split("{")[0].split(":")[0].strip()
+        if comment := unused.pop(".".join([*path, field]), None):
+            margin = line[: len(line) - len(line.lstrip())] + "# "
+            yield textwrap.fill(comment, 88, initial_indent=margin, subsequent_indent=margin)
+        yield line
+        if line.endswith("{"):
+            path.append(field)
+        elif field == "}":
+            path.pop()

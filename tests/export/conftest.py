@@ -1,0 +1,119 @@
+"""Golden checkpoints, and what is exported from them."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+from export.checkpoint import Checkpoint, read_checkpoint
+from export.pipeline import Request, export
+from export.report import Report
+from export.variants import VARIANTS, Variant
+from qa.tensors import INPUTS, OUTPUTS
+
+GOLDEN = Path(__file__).parent / "golden"
+SEQUENCE_LENGTH = 64
+
+
+@contextmanager
+def no_step(_: str) -> Iterator[None]:
+    yield
+
+
+def run_export(
+    folder: Path,
+    repository: Path,
+    variants: tuple[Variant, ...] = VARIANTS,
+    sequence_length: int = SEQUENCE_LENGTH,
+) -> Report:
+    checkpoint = read_checkpoint(folder)
+    return export(Request(checkpoint, variants, repository, sequence_length), no_step)
+
+
+@dataclass(frozen=True)
+class Golden:
+    """A checkpoint, and the logits that Hugging Face gives for some windows."""
+
+    folder: Path
+    checkpoint: Checkpoint
+    inputs: dict[str, NDArray[np.int32]]
+    logits: dict[str, NDArray[np.float32]]
+
+    @property
+    def real(self) -> NDArray[np.bool_]:
+        """Where there is no padding."""
+        real: NDArray[np.bool_] = self.inputs["attention_mask"] == 1
+        return real
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A repository, and what it was made from."""
+
+    golden: Golden
+    repository: Path
+    report: Report
+
+
+@pytest.fixture(scope="session", params=["projected", "plain"])
+def golden(request: pytest.FixtureRequest) -> Golden:
+    return read_golden(request.param)
+
+
+def read_golden(name: str) -> Golden:
+    folder = GOLDEN / name
+    with np.load(folder / "logits.npz", allow_pickle=False) as arrays:
+        inputs = {name: arrays[name] for name in INPUTS}
+        logits = {name: arrays[name] for name in OUTPUTS}
+    return Golden(folder, read_checkpoint(folder), inputs, logits)
+
+
+@pytest.fixture(scope="session")
+def exported(golden: Golden, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """All variants; read only."""
+    repository = tmp_path_factory.mktemp("exported") / "model_repository"
+    return Exported(golden, repository, run_export(golden.folder, repository))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A checkpoint that a test may damage."""
+    return Path(
+        shutil.copytree(GOLDEN / "plain", tmp_path / "checkpoint", ignore=lambda *_: ["logits.npz"])
+    )
+
+
+@pytest.fixture
+def change_config(folder: Path) -> Callable[..., None]:
+    def change(**values: Any) -> None:
+        path = folder / "config.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+    return change
+
+
+@pytest.fixture
+def change_tensors(folder: Path) -> Callable[..., None]:
+    def change(update: Callable[[dict[str, Any]], object]) -> None:
+        path = folder / "model.safetensors"
+        tensors = load_file(path)
+        update(tensors)
+        save_file(tensors, path)
+
+    return change
+
+
+def snapshot(folder: Path) -> dict[str, bytes | None]:
+    """Return every path below ``folder`` with the bytes of the files."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None
+        for path in sorted(folder.rglob("*"))
+    }

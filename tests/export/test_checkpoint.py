@@ -1,0 +1,208 @@
+"""The reader: what it takes, and that what it refuses is said clearly."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+from tokenizers import Tokenizer
+
+from export.checkpoint import read_checkpoint
+from export.errors import ExportError
+
+BUNDLED = Path(__file__).parents[2] / "checkpoints" / "electra-mini-squad"
+QUERY = "electra.encoder.layer.1.attention.self.query.weight"
+Change = Callable[..., None]
+
+
+def refuse(folder: Path, *words: str) -> None:
+    with pytest.raises(ExportError) as raised:
+        read_checkpoint(folder)
+    message = str(raised.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+def test_golden(folder: Path) -> None:
+    checkpoint = read_checkpoint(folder)
+    assert checkpoint.config.hidden_size == 24
+    assert checkpoint.ignored == ()
+    assert len(checkpoint.weights) == 5 + 3 * 16 + 2
+    assert {values.dtype for values in checkpoint.weights.values()} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16])
+def test_half_precision_becomes_float32(
+    folder: Path, change_tensors: Change, dtype: type[Any]
+) -> None:
+    exact = read_checkpoint(folder).weights
+    change_tensors(lambda tensors: tensors.update({k: v.astype(dtype) for k, v in tensors.items()}))
+    for name, values in read_checkpoint(folder).weights.items():
+        assert values.dtype == np.float32
+        np.testing.assert_array_equal(values, exact[name].astype(dtype).astype(np.float32))
+
+
+def test_names_without_prefix(folder: Path, change_tensors: Change) -> None:
+    exact = read_checkpoint(folder).weights
+
+    def strip(tensors: dict[str, Any]) -> None:
+        for name in list(tensors):
+            tensors[name.removeprefix("electra.")] = tensors.pop(name)
+
+    change_tensors(strip)
+    found = read_checkpoint(folder).weights
+    for name, values in exact.items():
+        np.testing.assert_array_equal(found[name], values)
+
+
+def test_other_tensors_are_ignored_and_named(folder: Path, change_tensors: Change) -> None:
+    extra = {"electra.embeddings.position_ids": np.arange(128)[None]}
+    change_tensors(lambda tensors: tensors.update(extra))
+    assert read_checkpoint(folder).ignored == ("electra.embeddings.position_ids",)
+
+
+def test_missing_tensor(folder: Path, change_tensors: Change) -> None:
+    change_tensors(lambda tensors: tensors.pop(QUERY))
+    refuse(folder, "model.safetensors lacks 1 of", QUERY.removeprefix("electra."))
+
+
+def test_no_head(folder: Path, change_tensors: Change) -> None:
+    change_tensors(lambda t: [t.pop("qa_outputs.weight"), t.pop("qa_outputs.bias")])
+    refuse(folder, "qa_outputs.weight", "fine-tune")
+
+
+def test_wrong_shape(folder: Path, change_tensors: Change) -> None:
+    change_tensors(lambda tensors: tensors.update({QUERY: np.ones((24, 12), np.float32)}))
+    refuse(folder, QUERY, "[24, 12]", "[24, 24]")
+
+
+def test_wrong_dtype(folder: Path, change_tensors: Change) -> None:
+    change_tensors(lambda tensors: tensors.update({QUERY: np.ones((24, 24), np.int8)}))
+    refuse(folder, QUERY, "I8", "F32")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_not_a_number(folder: Path, change_tensors: Change, value: float) -> None:
+    change_tensors(lambda tensors: tensors[QUERY].__setitem__((3, 4), value))
+    refuse(folder, QUERY, "NaN or infinity")
+
+
+@pytest.mark.parametrize("keep", [0, 4, 100, -1])
+def test_truncated(folder: Path, keep: int) -> None:
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:keep])
+    refuse(folder, "model.safetensors is truncated or not a safetensors file")
+
+
+def test_tampered_header(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes().replace(b'"data_offsets":[0,', b'"data_offsets":[8,', 1))
+    refuse(folder, "model.safetensors is truncated or not a safetensors file")
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"model_type": "bert"}, ["model_type", "'bert'", "'electra'"]),
+        ({"model_type": None}, ["model_type", "None"]),
+        ({"hidden_act": "relu"}, ["hidden_act", "'relu'"]),
+        ({"position_embedding_type": "relative_key"}, ["position_embedding_type"]),
+        ({"num_attention_heads": 5}, ["hidden_size 24", "num_attention_heads 5"]),
+        ({"num_hidden_layers": "3"}, ["num_hidden_layers", "'3'"]),
+        ({"vocab_size": 0}, ["vocab_size is 0"]),
+        ({"intermediate_size": True}, ["intermediate_size is True"]),
+        ({"layer_norm_eps": -1.0}, ["layer_norm_eps is -1.0"]),
+        ({"vocab_size": 50}, ["vocab.txt", "ids up to 108", "50 rows"]),
+        ({"num_hidden_layers": 4}, ["lacks 16 of", "encoder.layer.3"]),
+    ],
+)
+def test_config(
+    folder: Path, change_config: Change, values: dict[str, Any], words: list[str]
+) -> None:
+    change_config(**values)
+    refuse(folder, *words)
+
+
+def test_config_without_a_size(folder: Path) -> None:
+    path = folder / "config.json"
+    values = json.loads(path.read_text())
+    del values["hidden_size"]
+    path.write_text(json.dumps(values))
+    refuse(folder, "config.json has no hidden_size")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "\udcff"])
+def test_malformed_config(folder: Path, text: str) -> None:
+    (folder / "config.json").write_bytes(text.encode(errors="surrogateescape"))
+    refuse(folder, "config.json")
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_missing_file(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    refuse(folder, f"has no {name}")
+
+
+def test_missing_folder(tmp_path: Path) -> None:
+    refuse(tmp_path / "nowhere", "nowhere is not a folder")
+
+
+def test_pickle(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    refuse(folder, "pytorch_model.bin", "convert it", "save_pretrained")
+
+
+def test_no_tokenizer(folder: Path) -> None:
+    (folder / "vocab.txt").unlink()
+    refuse(folder, "tokenizer.json", "vocab.txt", "save_pretrained")
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"version": "1.0"}'])
+def test_malformed_tokenizer(folder: Path, text: str) -> None:
+    (folder / "tokenizer.json").write_text(text)
+    refuse(folder, "tokenizer.json is not a tokenizer")
+
+
+def test_vocabulary_without_separator(folder: Path) -> None:
+    path = folder / "vocab.txt"
+    path.write_text(path.read_text().replace("[SEP]", "sep"))
+    refuse(folder, "vocab.txt makes no tokenizer: sep_token not found")
+
+
+def test_tokenizer_without_separator(folder: Path) -> None:
+    text = read_checkpoint(folder).tokenizer_json.replace("[SEP]", "[sep]")
+    (folder / "tokenizer.json").write_text(text)
+    refuse(folder, "tokenizer.json has no token [SEP]")
+
+
+def test_setting_of_another_type(folder: Path) -> None:
+    (folder / "tokenizer_config.json").write_text('{"do_lower_case": "yes"}')
+    refuse(folder, "vocab.txt makes no tokenizer", "bool")
+
+
+def test_malformed_tokenizer_config(folder: Path) -> None:
+    (folder / "tokenizer_config.json").write_text("{")
+    refuse(folder, "tokenizer_config.json is not valid JSON")
+
+
+@pytest.mark.parametrize(("lower", "tokens"), [(True, ["a", "##b"]), (False, ["[UNK]"])])
+def test_vocabulary_alone_obeys_the_settings(folder: Path, lower: bool, tokens: list[str]) -> None:
+    (folder / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": lower}))
+    tokenizer = Tokenizer.from_str(read_checkpoint(folder).tokenizer_json)
+    assert tokenizer.encode("AB", add_special_tokens=False).tokens == tokens
+
+
+def test_vocabulary_alone_gives_the_same_tokens(tmp_path: Path) -> None:
+    for name in ("vocab.txt", "tokenizer_config.json", "config.json", "model.safetensors"):
+        (tmp_path / name).symlink_to(BUNDLED / name)
+    built = Tokenizer.from_str(read_checkpoint(tmp_path).tokenizer_json)
+    saved = Tokenizer.from_str((BUNDLED / "tokenizer.json").read_text(encoding="utf-8"))
+    saved.no_truncation()
+    saved.no_padding()
+    text = "Café Zoë's naïve 漢字\tisn't \u200b[SEP] unaffable €1,234.5 🙂 שלום."
+    assert built.encode(text, "b").ids == saved.encode(text, "b").ids
+    assert built.encode(text).offsets == saved.encode(text).offsets

@@ -1,0 +1,125 @@
+"""The command: what it prints, when it has nothing to do, and that a kill does no harm."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from export.__main__ import main
+from export.variants import VARIANTS
+from tests.export.conftest import GOLDEN, SEQUENCE_LENGTH, Exported, Golden, read_golden, snapshot
+
+ROOT = Path(__file__).parents[2]
+app = typer.Typer()
+app.command()(main)
+
+
+@pytest.fixture(scope="session")
+def golden() -> Golden:
+    """One of the two is enough here."""
+    return read_golden("plain")
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def refuse(*arguments: object) -> str:
+    result = run(*arguments)
+    assert result.exit_code == 1
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("export: ")
+    return lines[0]
+
+
+def test_export(tmp_path: Path) -> None:
+    arguments = (GOLDEN / "plain", "--repository", tmp_path / "models", "--sequence-length", 64)
+    result = run(*arguments, "--variants", "onnx_fp32")
+    assert result.exit_code == 0, result.output
+    for words in ("make onnx_fp32", "compare onnx_fp32", "electra_qa_onnx_fp32", "3/3", "16/16"):
+        assert words in result.stdout
+
+
+def test_errors_are_one_line(tmp_path: Path) -> None:
+    assert "nowhere is not a folder" in refuse(tmp_path / "nowhere")
+    assert "unknown variant onnx_fp8; known are" in refuse("--variants", "onnx_fp8")
+    longer = (GOLDEN / "plain", "--repository", tmp_path / "models", "--sequence-length", 129)
+    assert "sequence length is 129" in refuse(*longer)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_if_needed_and_nothing_is(exported: Exported) -> None:
+    before = snapshot(exported.repository)
+    result = run("--if-needed", "--repository", exported.repository)
+    assert (result.exit_code, result.output) == (0, "")
+    assert snapshot(exported.repository) == before
+
+
+def test_if_needed_is_quick(exported: Exported) -> None:
+    """The checkpoint and sequence length are those of the report, not the defaults."""
+    code = (
+        "import sys, runpy; sys.argv[1:] = "
+        f"['--if-needed', '--repository', {str(exported.repository)!r}]\n"
+        "try: runpy.run_module('export', run_name='__main__')\n"
+        "except SystemExit as end: print(end.code, 'tensorflow' in sys.modules)"
+    )
+    started = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "0 False\n"
+    assert time.monotonic() - started < 5  # about 0.5 s where nothing else runs
+
+
+def test_if_needed_by_another_length(exported: Exported) -> None:
+    given = ("--repository", exported.repository, "--sequence-length", 129)
+    assert "sequence length is 129" in refuse(exported.golden.folder, "--if-needed", *given)
+
+
+@pytest.mark.parametrize(
+    ("number", "step", "code"),
+    [
+        (signal.SIGINT, "compute the reference", 130),
+        (signal.SIGTERM, "make savedmodel_fp32", 143),
+        (signal.SIGKILL, "make onnx_fp32", -signal.SIGKILL),
+    ],
+)
+def test_killed_export_changes_nothing(
+    exported: Exported, tmp_path: Path, number: signal.Signals, step: str, code: int
+) -> None:
+    """Killed as soon as it says that ``step`` is done; the next export clears up."""
+    repository = tmp_path / "model_repository"
+    exported.repository.rename(repository)
+    before = snapshot(repository)
+    arguments = ["-m", "export", str(GOLDEN / "projected"), "--repository", str(repository)]
+    try:
+        with subprocess.Popen(
+            [sys.executable, *arguments, "--sequence-length", str(SEQUENCE_LENGTH)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            assert any(line.startswith(step) for line in process.stdout)
+            process.send_signal(number)
+            _, errors = process.communicate(timeout=30)
+        assert process.returncode == code
+        assert "Traceback" not in errors
+        assert snapshot(repository) == before
+        assert (len(list(tmp_path.glob(".*"))) == 1) is (number == signal.SIGKILL)
+    finally:
+        repository.rename(exported.repository)
+
+
+def test_help_names_every_variant() -> None:
+    result = run("--help")
+    assert result.exit_code == 0
+    for variant in VARIANTS:
+        assert variant.name in result.stdout

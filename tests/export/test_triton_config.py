@@ -1,0 +1,49 @@
+"""``config.pbtxt``: what is committed is what the code writes, and Triton's own message."""
+
+from pathlib import Path
+
+import pytest
+from google.protobuf import text_format  # type: ignore[import-untyped]
+from tritonclient.grpc import model_config_pb2 as triton
+
+from export.__main__ import SEQUENCE_LENGTH
+from export.errors import ExportError
+from export.triton_config import config_text, model_config
+from export.variants import VARIANTS, Variant, select_variants
+from qa.tensors import INPUTS, OUTPUTS
+
+REPOSITORY = Path(__file__).parents[2] / "model_repository"
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
+def test_committed_config_is_what_the_code_writes(variant: Variant) -> None:
+    committed = (REPOSITORY / variant.model_name / "config.pbtxt").read_text()
+    assert committed == config_text(variant, SEQUENCE_LENGTH), "run make export"
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
+def test_text_is_the_message(variant: Variant) -> None:
+    text = config_text(variant, 96)
+    config = model_config(variant, 96)
+    assert text_format.Parse(text, triton.ModelConfig()) == config
+    assert config.name == f"electra_qa_{variant.name}"
+    assert [each.name for each in config.input] == list(INPUTS)
+    assert [each.name for each in config.output] == list(OUTPUTS)
+    assert {tuple(each.dims) for each in [*config.input, *config.output]} == {(96,)}
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
+def test_numbers_say_why(variant: Variant) -> None:
+    lines = [line.strip() for line in config_text(variant, 96).splitlines()]
+    fields = ["max_batch_size", "default_timeout_microseconds", "max_queue_size"]
+    for field in [*fields, "kind"] if variant.device == "cpu" else fields:
+        (number,) = (i for i, line in enumerate(lines) if line.startswith(f"{field}:"))
+        assert lines[number - 1].startswith("# ")
+
+
+def test_selection() -> None:
+    assert select_variants("") == VARIANTS
+    names = [variant.name for variant in select_variants("onnx_int8, savedmodel_fp32")]
+    assert names == ["savedmodel_fp32", "onnx_int8"]
+    with pytest.raises(ExportError, match="unknown variant onnx_fp8; known are savedmodel_fp32, "):
+        select_variants("onnx_fp32 onnx_fp8")
