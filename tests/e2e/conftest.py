@@ -1,0 +1,49 @@
+"""The exported bundled checkpoint, and the stack that serves it, for all end-to-end tests."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import CHECKPOINT, ROOT
+from tests.e2e.stack import Stack, running
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """A repository of the tests' own, so that a user's exported model is left alone."""
+
+    folder = ROOT / "build" / "test-repository"
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "export", str(CHECKPOINT)),
+            *("--repository", str(folder), "--if-needed"),
+        ],
+        check=True,
+        cwd=ROOT,
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def stack(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One gateway with the default model, for all tests that do not break it."""
+    with running(repository, tmp_path_factory.mktemp("stack")) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def exact_stack(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One with the float32 model, whose logits do not depend on the other rows of a batch."""
+    folder = tmp_path_factory.mktemp("exact")
+    with running(repository, folder, MODEL="electra_qa_onnx_fp32") as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def client(stack: Stack) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=stack.url, timeout=60) as client:
+        yield client

@@ -1,0 +1,135 @@
+import asyncio
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tritonclient.grpc import service_pb2
+
+from qa.squad import read_examples
+from serving.triton import Triton
+from tests.conftest import ROOT
+from tests.e2e.stack import Stack
+
+NORMAN = {
+    "question": "Who led the Norman conquest of England?",
+    "context": "The Norman conquest of England was led by William the Conqueror in 1066.",
+}
+SAMPLE = ROOT / "tests" / "data" / "squad-dev-sample.json"
+
+
+def test_a_question_is_answered(client: httpx.Client) -> None:
+    response = client.post("/answer", json=NORMAN)
+    assert response.status_code == 200
+    reply = response.json()
+    assert reply.pop("score") == pytest.approx(0.66, abs=0.15)  # fp32's; int8 differs
+    assert reply == {"answer": "William the Conqueror", "start": 42, "end": 63}
+
+
+def test_top_k_gives_distinct_answers_best_first(client: httpx.Client) -> None:
+    reply = client.post("/answer", json={**NORMAN, "top_k": 5}).json()
+    answers = reply["answers"]
+    assert len({(each["start"], each["end"]) for each in answers}) == 5
+    assert [each["score"] for each in answers] == sorted(
+        (each["score"] for each in answers), reverse=True
+    )
+    assert {name: reply[name] for name in answers[0]} == answers[0]
+    for each in answers:
+        assert NORMAN["context"][each["start"] : each["end"]] == each["answer"]
+    few = client.post("/answer", json={**NORMAN, "context": "William.", "top_k": 100}).json()
+    assert len(few["answers"]) == 3  # "William", "William." and "."
+
+
+def test_max_answer_len_is_kept(client: httpx.Client) -> None:
+    reply = client.post("/answer", json={**NORMAN, "max_answer_len": 1, "top_k": 100}).json()
+    assert all(re.fullmatch(r"\w+|\.", each["answer"]) for each in reply["answers"])
+
+
+def test_a_context_of_one_token(client: httpx.Client) -> None:
+    reply = client.post("/answer", json={**NORMAN, "context": "William"}).json()
+    assert reply == {"answer": "William", "score": pytest.approx(1), "start": 0, "end": 7}
+
+
+@pytest.mark.parametrize("before", [0, 1, 61, 122])
+def test_a_context_of_a_hundred_windows(exact_stack: Stack, before: int) -> None:
+    """The answer is found wherever it stands; the filler has some 13,000 tokens."""
+    filler = "The weather in the valley was mild and dry that year, as the monks wrote. "
+    filler = filler * (13_000 // 17)
+    place = before * len(filler) // 123
+    place = filler.rfind(". ", 0, place) + 2 if before else 0
+    context = filler[:place] + NORMAN["context"] + " " + filler[place:]
+    body = {**NORMAN, "context": context}
+    reply = httpx.post(f"{exact_stack.url}/answer", json=body, timeout=60).json()
+    assert reply["answer"] == "William the Conqueror"
+    assert context[reply["start"] : reply["end"]] == reply["answer"]
+    assert reply["start"] == place + 42
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
+
+
+@given(question=TEXT, context=TEXT)
+@settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
+def test_whatever_the_text_holds(client: httpx.Client, question: str, context: str) -> None:
+    response = client.post("/answer", json={"question": question, "context": context})
+    reply = response.json()
+    if response.status_code == 200:
+        assert context[reply["start"] : reply["end"]] == reply["answer"] != ""
+    else:
+        assert response.status_code == 422
+        assert reply["error"]["type"] == "invalid_request"
+
+
+def test_every_question_gets_its_own_answer_under_load(exact_stack: Stack) -> None:
+    """Concurrent replies equal the lone ones, and Triton ran fewer batches than requests."""
+    examples = read_examples(SAMPLE)[:60]
+    bodies = [{"question": each.question, "context": each.context} for each in examples]
+    with httpx.Client(base_url=exact_stack.url, timeout=60) as client:
+        alone = [client.post("/answer", json=body).json() for body in bodies]
+
+    async def ask_all() -> list[dict[str, Any]]:
+        async with httpx.AsyncClient(base_url=exact_stack.url, timeout=60) as client:
+            replies = await asyncio.gather(*(client.post("/answer", json=body) for body in bodies))
+        return [reply.json() for reply in replies]
+
+    before = statistics(exact_stack)
+    together = asyncio.run(ask_all())
+    after = statistics(exact_stack)
+    for one, other in zip(alone, together, strict=True):
+        assert one.pop("score") == pytest.approx(other.pop("score"), abs=1e-4)
+        assert one == other
+    requests, executions = (now - then for now, then in zip(after, before, strict=True))
+    assert requests == 60
+    assert executions < requests / 2
+
+
+def statistics(stack: Stack) -> tuple[int, int]:
+    """Triton's own counts of the model's successful requests and executions."""
+
+    async def ask() -> tuple[int, int]:
+        triton = Triton(f"127.0.0.1:{stack.triton_grpc_port}", "electra_qa_onnx_fp32")
+        request = service_pb2.ModelStatisticsRequest(name=triton.model)
+        (model,) = (await triton._stub.ModelStatistics(request)).model_stats
+        await triton.close()
+        return model.inference_stats.success.count, model.execution_count
+
+    return asyncio.run(ask())
+
+
+def test_health_and_info(client: httpx.Client) -> None:
+    assert client.get("/health/live").json() == {"status": "live"}
+    assert client.get("/health/ready").json() == {"status": "ready"}
+    info = client.get("/info").json()
+    assert info["name"] == "electra_qa_onnx_int8"
+    assert (info["sequence_length"], info["max_batch_size"]) == (384, 512)
+
+
+def test_the_openapi_document_names_the_errors(client: httpx.Client) -> None:
+    answer = client.get("/openapi.json").json()["paths"]["/answer"]["post"]
+    assert set(answer["responses"]) == {
+        *("200", "400", "413", "415", "422", "429", "500", "503", "504")
+    }
+    assert Path(client.get("/docs").url.path) == Path("/docs")

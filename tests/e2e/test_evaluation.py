@@ -1,0 +1,100 @@
+"""Accuracy through the whole path: gateway, Triton, backend, spans."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qa.squad import Example, Scores, evaluate, read_examples
+from tests.conftest import ROOT
+from tests.e2e.stack import Stack, free_ports, running
+
+SAMPLE = ROOT / "tests" / "data" / "squad-dev-sample.json"
+
+
+# measured with the checkpoint's float32 weights; a better checkpoint has other figures
+FP32_ON_SAMPLE = Scores(exact_match=0, f1=0, total=200)
+FP32_ON_TENTH = Scores(exact_match=0, f1=0, total=1057)
+
+
+def run_evaluation(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "evaluation", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+
+
+def evaluated(stack: Stack, dataset: Path, answers: Path) -> tuple[Scores, dict[str, str]]:
+    done = run_evaluation(str(dataset), "--url", stack.url, "--output", str(answers))
+    assert done.returncode == 0, done.stderr
+    predictions = json.loads(answers.read_text())
+    scores = evaluate(read_examples(dataset), predictions)
+    assert f"{scores.f1:.2f}" in done.stdout  # what is printed is what was answered
+    assert f"{scores.exact_match:.2f}" in done.stdout
+    return scores, predictions
+
+
+def test_the_variants_on_the_sample(
+    repository: Path, stack: Stack, exact_stack: Stack, tmp_path: Path
+) -> None:
+    """fp32's figures are the checkpoint's own on these 200 questions; int8's may differ a bit."""
+    onnx, onnx_answers = evaluated(exact_stack, SAMPLE, tmp_path / "onnx")
+    assert onnx.f1 == pytest.approx(FP32_ON_SAMPLE.f1, abs=0.3)
+    assert onnx.exact_match == pytest.approx(FP32_ON_SAMPLE.exact_match, abs=0.51)
+    with running(repository, tmp_path, MODEL="electra_qa_savedmodel_fp32") as other:
+        _, savedmodel_answers = evaluated(other, SAMPLE, tmp_path / "savedmodel")
+    assert onnx_answers == savedmodel_answers
+    int8, _ = evaluated(stack, SAMPLE, tmp_path / "int8")
+    assert int8.f1 == pytest.approx(onnx.f1, abs=2)
+
+
+def test_int8_and_fp32_on_a_tenth_of_dev(
+    stack: Stack, exact_stack: Stack, dataset: Path, tmp_path: Path
+) -> None:
+    """Every tenth question; docs/accuracy.md has all of them."""
+    tenth = read_examples(dataset)[::10]
+    path = tmp_path / "tenth.json"
+    path.write_text(json.dumps(as_squad(tenth)))
+    fp32, _ = evaluated(exact_stack, path, tmp_path / "fp32")
+    int8, _ = evaluated(stack, path, tmp_path / "int8")
+    assert fp32.total == 1057
+    assert fp32.f1 == pytest.approx(FP32_ON_TENTH.f1, abs=0.1)
+    assert int8.f1 > fp32.f1 - 1
+
+
+def as_squad(examples: list[Example]) -> dict[str, Any]:
+    paragraphs = [
+        {
+            "context": each.context,
+            "qas": [
+                {
+                    "id": each.id,
+                    "question": each.question,
+                    "answers": [{"text": text, "answer_start": 0} for text in each.answers],
+                }
+            ],
+        }
+        for each in examples
+    ]
+    return {"version": "1.1", "data": [{"title": "every tenth", "paragraphs": paragraphs}]}
+
+
+def test_no_gateway() -> None:
+    (port,) = free_ports(1)
+    done = run_evaluation(str(SAMPLE), "--url", f"http://127.0.0.1:{port}")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: no gateway answers at http://127.0.0.1:{port}")
+
+
+def test_a_file_that_is_not_squad(stack: Stack, tmp_path: Path) -> None:
+    path = tmp_path / "bad.json"
+    path.write_text("{}")
+    done = run_evaluation(str(path), "--url", stack.url)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {path} is not a SQuAD file")

@@ -1,0 +1,152 @@
+"""Start, stop, and what happens when a part of the stack is missing or dies."""
+
+import os
+import shutil
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.stack import Stack, leftovers, processes, running, start, wait_until_ready
+from tests.e2e.test_answer import NORMAN
+
+LONG = {**NORMAN, "context": NORMAN["context"] + " It was a mild and dry year." * 900}  # 49 windows
+
+
+def refused(stack: Stack) -> str:
+    """Wait for a gateway that cannot start; return what it said."""
+    assert stack.process.wait(60) == 1, stack.log.read_text()
+    assert leftovers(stack) == []
+    said = stack.log.read_text()
+    assert "Traceback" not in said
+    return said
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_what_is_in_flight_is_answered_before_the_end(
+    repository: Path, tmp_path: Path, sent: signal.Signals
+) -> None:
+    with running(repository, tmp_path) as stack:
+        replies: list[httpx.Response] = []
+        asking = threading.Thread(
+            target=lambda: replies.append(httpx.post(f"{stack.url}/answer", json=LONG, timeout=60))
+        )
+        asking.start()
+        time.sleep(0.2)  # tokenized, and in Triton, which takes a second or more for it
+        assert asking.is_alive(), "the question was too easy to be in flight"
+        assert stack.stop(sent) == 0
+        asking.join()
+        assert replies[0].json()["answer"] == "William the Conqueror"
+        assert leftovers(stack) == []
+
+
+def test_a_signal_during_the_start_leaves_nothing(repository: Path, tmp_path: Path) -> None:
+    for delay in (0.5, 1.0, 1.5, 2.0, 2.5):
+        stack = start(repository, tmp_path)
+        time.sleep(delay)
+        stack.process.send_signal(signal.SIGTERM)
+        assert stack.process.wait(30) in (0, -signal.SIGTERM)
+        assert leftovers(stack) == []
+
+
+def test_a_killed_gateway_takes_its_triton_along(repository: Path, tmp_path: Path) -> None:
+    stack = start(repository, tmp_path)
+    wait_until_ready(stack)
+    assert processes(stack)
+    stack.process.kill()
+    stack.process.wait()
+    deadline = time.monotonic() + 20
+    while processes(stack) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert processes(stack) == {}
+    with running(repository, tmp_path):  # the next one tidies up after it
+        pass
+    assert leftovers(stack) == []
+
+
+def test_a_port_in_use(repository: Path, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        for name in ("PORT", "TRITON_GRPC_PORT", "TRITON_HTTP_PORT", "TRITON_METRICS_PORT"):
+            stack = start(repository, tmp_path, **{name: port})
+            assert stack.process.wait(60) == 1
+            said = stack.log.read_text()
+            assert f"port {port} on 127.0.0.1 cannot be used (Address already in use)" in said
+            assert f"choose another with {name}=" in said
+            assert not processes(stack)
+
+
+def test_a_missing_model(repository: Path, tmp_path: Path) -> None:
+    said = refused(start(repository, tmp_path, MODEL="electra_qa_onnx_fp64"))
+    assert said.startswith("error: there is no model 'electra_qa_onnx_fp64' in ")
+    assert "electra_qa_onnx_int8" in said
+    said = refused(start(tmp_path, tmp_path))
+    assert said.startswith("error: there is no tokenizer at ")
+    assert "run make export" in said
+
+
+def test_a_model_that_was_not_exported(repository: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare"
+    shutil.copytree(repository, bare, ignore=shutil.ignore_patterns("1"))
+    said = refused(start(bare, tmp_path))
+    assert "has no model file in" in said
+    assert "run make export" in said
+
+
+def test_a_model_that_triton_cannot_load(repository: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(repository, broken)
+    model = broken / "electra_qa_onnx_int8" / "1" / "model.onnx"
+    model.write_bytes(model.read_bytes()[:1000])
+    said = refused(start(broken, tmp_path))
+    assert "error: Triton ended with code 1 instead of coming up" in said
+    assert "model.onnx" in said  # the log's last lines
+
+
+def test_a_triton_that_does_not_come_up_in_time(repository: Path, tmp_path: Path) -> None:
+    said = refused(start(repository, tmp_path, TRITON_START_SECONDS="0.2"))
+    assert "error: Triton did not come up within 0.2 s (TRITON_START_SECONDS)" in said
+
+
+def test_wrong_settings_are_named(repository: Path, tmp_path: Path) -> None:
+    said = refused(start(repository, tmp_path, MAX_WINDOWS="many"))
+    assert said.startswith("error: MAX_WINDOWS='many': ")
+
+
+def test_triton_down_is_503_at_once_and_back_when_it_is(repository: Path, tmp_path: Path) -> None:
+    """A gateway with a Triton of another process, which goes and comes back."""
+    with running(repository, tmp_path) as first:
+        port = str(first.triton_grpc_port)
+        url = f"127.0.0.1:{port}"
+        with running(repository, tmp_path, TRITON_URL=url) as gateway:
+            assert first.stop() == 0
+            started = time.monotonic()
+            down = httpx.post(f"{gateway.url}/answer", json=NORMAN)
+            assert time.monotonic() - started < 1
+            assert (down.status_code, down.json()["error"]["type"]) == (503, "unavailable")
+            assert httpx.get(f"{gateway.url}/health/ready").status_code == 503
+            assert httpx.get(f"{gateway.url}/health/live").status_code == 200
+            with running(repository, tmp_path, TRITON_GRPC_PORT=port):
+                wait_until_ready(gateway, 10)
+                up = httpx.post(f"{gateway.url}/answer", json=NORMAN)
+                assert up.json()["answer"] == "William the Conqueror"
+
+
+def test_a_dead_stub_is_reported_by_readiness(repository: Path, tmp_path: Path) -> None:
+    """Triton itself goes on saying that the model is ready."""
+    # a Triton without its stub takes all the time that it is given to end
+    with running(repository, tmp_path, GRACE_SECONDS="3") as stack:
+        (stub,) = [
+            pid for pid, line in processes(stack).items() if "triton_python_backend_stub" in line
+        ]
+        os.kill(stub, signal.SIGKILL)
+        ready = httpx.get(f"{stack.url}/health/ready", timeout=10)
+        assert (ready.status_code, ready.json()["error"]["type"]) == (503, "unavailable")
+        answer = httpx.post(f"{stack.url}/answer", json=NORMAN, timeout=10)
+        assert (answer.status_code, answer.json()["error"]["type"]) == (503, "unavailable")
