@@ -62,7 +62,10 @@ def test_report(exported: Exported) -> None:
         file = exported.repository / variant.file
         assert (row.sha256, row.size_bytes) == (sha256(file), size(file))
         assert row.parity.windows >= row.parity.answers == 16
-        assert row.parity.equal_answers >= (16 if variant.tolerance else 8)
+        if variant.tolerance is None:  # the answers of random weights are a matter of rounding
+            assert row.parity.largest_logit_difference < 1
+        else:
+            assert row.parity.equal_answers == 16
 
 
 def test_nothing_is_left_beside_the_repository(exported: Exported) -> None:
