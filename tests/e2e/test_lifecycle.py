@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -45,7 +46,7 @@ def test_what_is_in_flight_is_answered_before_the_end(
 
 
 def test_a_signal_during_the_start_leaves_nothing(repository: Path, tmp_path: Path) -> None:
-    for delay in (0.5, 1.0, 1.5, 2.0, 2.5):
+    for delay in (0.7, 1.4, 2.1):
         stack = start(repository, tmp_path)
         time.sleep(delay)
         stack.process.send_signal(signal.SIGTERM)
@@ -150,3 +151,28 @@ def test_a_dead_stub_is_reported_by_readiness(repository: Path, tmp_path: Path) 
         assert (ready.status_code, ready.json()["error"]["type"]) == (503, "unavailable")
         answer = httpx.post(f"{stack.url}/answer", json=NORMAN, timeout=10)
         assert (answer.status_code, answer.json()["error"]["type"]) == (503, "unavailable")
+
+
+def test_an_answer_that_takes_too_long_is_504(repository: Path, tmp_path: Path) -> None:
+    with running(repository, tmp_path, REQUEST_SECONDS="0.2") as stack:
+        late = httpx.post(f"{stack.url}/answer", json=LONG, timeout=30)
+        assert (late.status_code, late.json()["error"]["type"]) == (504, "deadline_exceeded")
+        wait_until_ready(stack)  # once Triton is through with it
+
+
+def test_a_full_queue_is_429_for_those_it_does_not_hold(repository: Path, tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    shutil.copytree(repository, small)
+    config = small / "electra_qa_onnx_int8" / "config.pbtxt"
+    config.write_text(config.read_text().replace("max_queue_size: 1024", "max_queue_size: 2"))
+    with running(small, tmp_path) as stack, ThreadPoolExecutor(20) as pool:
+        url = f"{stack.url}/answer"
+        replies = list(pool.map(lambda _: httpx.post(url, json=NORMAN, timeout=30), range(200)))
+        refused = [reply for reply in replies if reply.status_code == 429]
+        assert refused
+        for reply in refused:
+            assert reply.json()["error"]["type"] == "overloaded"
+            assert int(reply.headers["retry-after"]) >= 1
+        answered = [reply for reply in replies if reply.status_code == 200]
+        assert len(refused) + len(answered) == 200
+        assert {reply.json()["answer"] for reply in answered} == {"William the Conqueror"}

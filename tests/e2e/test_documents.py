@@ -1,0 +1,127 @@
+"""Every command in the README and in docs/ is run, as it stands there but for the ports.
+
+They run in a copy of the project, so that a user's exported model and running server are left
+alone. `make test` itself is what runs this.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import ROOT
+from tests.e2e.stack import START_SECONDS, free_ports
+
+LEFT_OUT = shutil.ignore_patterns(
+    ".git", ".venv", "build", "__pycache__", ".*_cache", ".hypothesis", "1", "warmup", "report.json"
+)
+
+
+def blocks(document: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", document.read_text(), re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("copy") / "project"
+    shutil.copytree(ROOT, folder, ignore=LEFT_OUT)  # with its times: nothing is set up again
+    (folder / ".venv").symlink_to(ROOT / ".venv")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def environment() -> dict[str, str]:
+    names = ("PORT", "TRITON_HTTP_PORT", "TRITON_GRPC_PORT", "TRITON_METRICS_PORT")
+    ports = dict(zip(names, map(str, free_ports(4)), strict=True))
+    return {name: value for name, value in os.environ.items() if "MAKE" not in name} | ports
+
+
+@contextmanager
+def served(command: str, folder: Path, environment: dict[str, str], log: Path) -> Iterator[None]:
+    """Run a `make serve` as a terminal does, whose Ctrl-C goes to all of its process group."""
+    url = f"http://localhost:{environment['PORT']}"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            ["bash", "-c", command],
+            cwd=folder,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + 2 * START_SECONDS  # the model may have to be exported
+    try:
+        while not answers(url):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.1)
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(40)
+    assert not answers(url)
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health/ready", timeout=10).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def run(command: str, folder: Path, environment: dict[str, str]) -> str:
+    command = command.replace("localhost:8080", f"localhost:{environment.get('PORT')}")
+    done = subprocess.run(
+        ["bash", "-euc", command],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_readme(copy: Path, environment: dict[str, str], tmp_path: Path) -> None:
+    serve, curl, test, evaluate = blocks(ROOT / "README.md", "sh")
+    (expected,) = blocks(ROOT / "README.md", "json")
+    assert (serve.strip(), test.strip()) == ("make serve", "make test")
+    with served(serve, copy, environment, tmp_path / "serve.log"):
+        reply, shown = json.loads(run(curl, copy, environment)), json.loads(expected)
+        # the kernels of another CPU round int8 in another way
+        assert reply.pop("score") == pytest.approx(shown.pop("score"), abs=0.15)
+        assert reply == shown
+        assert "electra_qa_onnx_int8" in run(evaluate, copy, environment)
+        for command in blocks(ROOT / "docs" / "answering.md", "sh"):
+            assert "answer" in json.loads(run(command, copy, environment))
+
+
+def test_the_page_on_exporting(copy: Path, environment: dict[str, str]) -> None:
+    (export,) = blocks(ROOT / "docs" / "exporting.md", "sh")
+    assert "electra_qa_onnx_int8" in run(export, copy, environment)
+
+
+def test_the_page_on_serving(copy: Path, environment: dict[str, str], tmp_path: Path) -> None:
+    (serve,) = blocks(ROOT / "docs" / "serving.md", "sh")
+    assert "PORT=8081 MODEL=electra_qa_onnx_fp32" in serve
+    serve = serve.replace("8081", environment["PORT"])
+    with served(serve, copy, environment, tmp_path / "serve.log"):
+        info = httpx.get(f"http://localhost:{environment['PORT']}/info").json()
+        assert info["name"] == "electra_qa_onnx_fp32"
+
+
+def test_make_help_lists_every_verb() -> None:
+    listed = {line.split()[0] for line in run("make help", ROOT, dict(os.environ)).splitlines()}
+    verbs = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert listed == set(verbs)
+    assert listed >= {"setup", "serve", "export", "eval", "check", "test", "clean"}
