@@ -50,7 +50,7 @@ format: $(SETUP) ## let ruff rewrite the code
 	@$(BIN)/ruff format
 
 test: $(SETUP) ## run the tests (DATASET= for those that need the full one)
-	@$(BIN)/pytest $(if $(DATASET),--dataset $(DATASET))
+	@$(BIN)/pytest $(if $(DATASET),--dataset=$(DATASET))
 
 lock: $(SETUP) ## pin the newest versions that pyproject.toml allows
 	@$(BIN)/uv pip compile -q --upgrade --all-extras --generate-hashes --no-annotate --no-header \
