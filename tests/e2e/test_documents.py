@@ -42,6 +42,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def environment() -> dict[str, str]:
     names = ("PORT", "TRITON_HTTP_PORT", "TRITON_GRPC_PORT", "TRITON_METRICS_PORT")
     ports = dict(zip(names, map(str, free_ports(4)), strict=True))
+    # without what `make test` tells the makes that it runs itself
     return {name: value for name, value in os.environ.items() if "MAKE" not in name} | ports
 
 
@@ -79,7 +80,7 @@ def answers(url: str) -> bool:
 
 
 def run(command: str, folder: Path, environment: dict[str, str]) -> str:
-    command = command.replace("localhost:8080", f"localhost:{environment.get('PORT')}")
+    command = command.replace("localhost:8080", f"localhost:{environment['PORT']}")
     done = subprocess.run(
         ["bash", "-euc", command],
         cwd=folder,
@@ -120,8 +121,8 @@ def test_the_page_on_serving(copy: Path, environment: dict[str, str], tmp_path: 
         assert info["name"] == "electra_qa_onnx_fp32"
 
 
-def test_make_help_lists_every_verb() -> None:
-    listed = {line.split()[0] for line in run("make help", ROOT, dict(os.environ)).splitlines()}
+def test_make_help_lists_every_verb(environment: dict[str, str]) -> None:
+    listed = {line.split()[0] for line in run("make help", ROOT, environment).splitlines()}
     verbs = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert listed == set(verbs)
     assert listed >= {"setup", "serve", "export", "eval", "check", "test", "clean"}
