@@ -15,6 +15,9 @@ from serving.settings import Settings
 
 logger = logging.getLogger("serving")
 
+# longer than clients keep an idle connection, or one would be closed under a request
+KEEP_ALIVE_SECONDS = 75
+
 
 def main() -> int:
     """Run until SIGINT or SIGTERM; return the exit code."""
@@ -49,6 +52,7 @@ def serve(settings: Settings) -> None:
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=round(settings.grace_seconds),
             )
         )
