@@ -1,6 +1,5 @@
 """The gateway's client of Triton: one asynchronous gRPC call per request."""
 
-import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,8 +81,6 @@ class Triton:
             return await method(request, timeout=timeout)
         except grpc.aio.AioRpcError as error:
             raise explain(error, self.url, self.model) from error
-        except asyncio.CancelledError:
-            raise
         except grpc.aio.UsageError as error:  # the channel was closed under a late request
             raise Unavailable("the gateway is shutting down") from error
 
