@@ -21,7 +21,7 @@ setup: $(SETUP) ## make the environment in .venv from requirements.lock
 
 # uv installs in seconds; pip, in a minute, where only its own settings know the package index
 $(SETUP): requirements.lock pyproject.toml
-	@$(PYTHON) serving/preflight.py
+	@$(PYTHON) embedded/preflight.py
 	@echo "making the environment in .venv"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install -q --disable-pip-version-check uv==$(UV_VERSION)

@@ -1,1 +1,1 @@
-"""The gateway, and the embedded Triton that it talks to where no container is at hand."""
+"""The gateway: questions and contexts over HTTP, answers from Triton."""

@@ -9,8 +9,10 @@ import uvicorn
 from pydantic import ValidationError
 from pydantic_settings import CliApp, SettingsError
 
+from embedded.errors import EmbeddedError
+from embedded.ports import Ports, listen
+from embedded.server import run_triton
 from serving.app import create_app
-from serving.embedded import EmbeddedError, Ports, listen, run_triton
 from serving.settings import Settings
 
 logger = logging.getLogger("serving")

@@ -7,8 +7,8 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
 
+from embedded.backends.rows import Model, RowError, check_rows, compute_rows
 from qa import tensors
-from serving.backends.rows import Model, RowError, check_rows, compute_rows
 
 Inputs = dict[str, NDArray[np.int32]]
 

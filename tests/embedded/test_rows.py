@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from embedded.backends.rows import SUB_BATCH_TOKENS, RowError, check_rows, compute_rows, sub_batches
 from qa import tensors
-from serving.backends.rows import SUB_BATCH_TOKENS, RowError, check_rows, compute_rows, sub_batches
 
 Inputs = dict[str, NDArray[np.int32]]
 

@@ -1,17 +1,14 @@
 """A real tritonserver as a child process, from a Python package instead of a container.
 
 The server binary and the stubs are those of nvidia-pytriton (its API is not used). Its
-Python-based backends, ``serving/backends/<name>/model.py``, take the names of the native ones,
+Python-based backends, ``embedded/backends/<name>/model.py``, take the names of the native ones,
 so that it serves the same model repository as NVIDIA's container does.
 """
 
 import ctypes
-import importlib.util
 import logging
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,27 +21,15 @@ from pathlib import Path
 import grpc
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
-from serving.preflight import find_libpython, python_version
+from embedded.errors import EmbeddedError
+from embedded.layout import check_model, lay_out, prefix, pytriton, remove_leftovers
+from embedded.ports import Ports, check_port
+from embedded.preflight import find_libpython
 
 logger = logging.getLogger(__name__)
 
-BACKENDS = Path(__file__).parent / "backends"
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where the Python backend keeps its regions
 LOG_LINES_SHOWN = 15
 PR_SET_PDEATHSIG = 1
-
-
-class EmbeddedError(Exception):
-    """The embedded Triton cannot start, or did not come up; the message says what to do."""
-
-
-@dataclass(frozen=True)
-class Ports:
-    """Where Triton listens, on the loopback interface only."""
-
-    http: int
-    grpc: int
-    metrics: int
 
 
 @dataclass(frozen=True)
@@ -70,9 +55,9 @@ def run_triton(
     for name, port in vars(ports).items():
         check_port("127.0.0.1", port, f"Triton's {name} port", f"TRITON_{name.upper()}_PORT")
     remove_leftovers()
-    with tempfile.TemporaryDirectory(prefix=_prefix(os.getpid())) as scratch:
+    with tempfile.TemporaryDirectory(prefix=prefix(os.getpid())) as scratch:
         folder = Path(scratch)
-        _lay_out(folder, repository, model)
+        lay_out(folder, repository, model)
         log = folder / "triton.log"
         process = _start(folder, ports, log, grace_seconds)
         triton = EmbeddedTriton(process, f"127.0.0.1:{ports.grpc}", log)
@@ -86,93 +71,13 @@ def run_triton(
                 remove_leftovers(os.getpid())
 
 
-def check_model(repository: Path, model: str) -> None:
-    """Raise EmbeddedError unless ``model`` was exported into ``repository``."""
-    folder = repository / model
-    if not (folder / "config.pbtxt").is_file():
-        known = sorted(path.parent.name for path in repository.glob("*/config.pbtxt"))
-        raise EmbeddedError(
-            f"there is no model {model!r} in {repository}; "
-            + (f"known are {', '.join(known)}" if known else "run make export")
-        )
-    if not any(folder.glob("*/model.*")):
-        raise EmbeddedError(f"model {model!r} has no model file in {folder}; run make export")
-
-
-def check_port(host: str, port: int, what: str, setting: str) -> None:
-    """Raise EmbeddedError when ``port`` is taken."""
-    listen(host, port, what, setting).close()
-
-
-def listen(host: str, port: int, what: str, setting: str) -> socket.socket:
-    """Bind ``port``; raise EmbeddedError, which names the setting, when that fails."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        bound.bind((host, port))
-    except OSError as error:
-        bound.close()
-        raise EmbeddedError(
-            f"{what} {port} on {host} cannot be used ({error.strerror}); "
-            f"free it or choose another with {setting}="
-        ) from error
-    return bound
-
-
-def _prefix(pid: int) -> str:
-    return f"electra-qa-{pid}-"
-
-
-def remove_leftovers(pid: int | None = None) -> None:
-    """Remove what the process ``pid`` left behind, or else what all dead ones did.
-
-    A Triton that is killed leaves its shared memory, and a gateway that is killed its folder.
-    """
-    for parent in (SHARED_MEMORY, Path(tempfile.gettempdir())):
-        for path in parent.glob("electra-qa-*-*"):
-            owner = path.name.split("-")[2]
-            mine = owner == str(pid)
-            if (parent == SHARED_MEMORY and mine) or (
-                pid is None and owner.isdecimal() and not Path("/proc", owner).exists()
-            ):
-                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-
-
-def _pytriton() -> Path:
-    spec = importlib.util.find_spec("pytriton")
-    if spec is None or not spec.submodule_search_locations:
-        raise EmbeddedError(
-            "nvidia-pytriton is not installed, whose tritonserver is run: make setup"
-        )
-    return Path(spec.submodule_search_locations[0])
-
-
-def _lay_out(folder: Path, repository: Path, model: str) -> None:
-    """Lay out Triton's folders: the one model, the Python backend and ours, copied.
-
-    Triton refuses symbolic links in the folder of a Python-based backend.
-    """
-    server = _pytriton() / "tritonserver"
-    version = python_version()
-    shutil.copytree(server / "backends" / "python", folder / "backends" / "python")
-    stub = server / "python_backend_stubs" / version / "triton_python_backend_stub"
-    shutil.copy2(stub, folder / "backends" / "python")
-    for source in BACKENDS.glob("*/model.py"):
-        target = folder / "backends" / source.parent.name
-        target.mkdir()
-        shutil.copy2(source, target)
-    (folder / "models").mkdir()
-    (folder / "models" / model).symlink_to((repository / model).resolve())
-
-
 def _start(folder: Path, ports: Ports, log: Path, grace_seconds: float) -> subprocess.Popen[bytes]:
-    server = _pytriton() / "tritonserver" / "bin" / "tritonserver"
+    server = pytriton() / "tritonserver" / "bin" / "tritonserver"
     command = [
         str(server),
         f"--model-repository={folder / 'models'}",
         f"--backend-directory={folder / 'backends'}",
-        f"--backend-config=python,shm-region-prefix-name={_prefix(os.getpid())}{ports.grpc}",
+        f"--backend-config=python,shm-region-prefix-name={prefix(os.getpid())}{ports.grpc}",
         "--model-control-mode=none",
         "--disable-auto-complete-config",
         "--allow-sagemaker=false",
@@ -202,7 +107,7 @@ def _environment() -> dict[str, str]:
     libpython = find_libpython()
     if libpython is None:
         raise EmbeddedError("Triton's stub finds no libpython: run make setup, which says more")
-    libraries = [str(_pytriton().parent / "nvidia_pytriton.libs"), libpython]
+    libraries = [str(pytriton().parent / "nvidia_pytriton.libs"), libpython]
     inherited = os.environ.get("LD_LIBRARY_PATH", "")
     return {
         **os.environ,

@@ -11,9 +11,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from embedded.backends.execution import check_numpy, respond
+from embedded.backends.model_file import model_path, thread_count
 from qa import tensors
-from serving.backends.execution import check_numpy, respond
-from serving.backends.model_file import model_path, thread_count
 
 
 class TritonPythonModel:

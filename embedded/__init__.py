@@ -1,0 +1,1 @@
+"""A real tritonserver without a container, for all who need one: gateway, export, load test."""

@@ -1,0 +1,73 @@
+"""Triton's folders: the models that are served, the Python backend and ours; and what to clear."""
+
+import importlib.util
+import shutil
+import tempfile
+from pathlib import Path
+
+from embedded.errors import EmbeddedError
+from embedded.preflight import python_version
+
+BACKENDS = Path(__file__).parent / "backends"
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where the Python backend keeps its regions
+
+
+def check_model(repository: Path, model: str) -> None:
+    """Raise EmbeddedError unless ``model`` was exported into ``repository``."""
+    folder = repository / model
+    if not (folder / "config.pbtxt").is_file():
+        known = sorted(path.parent.name for path in repository.glob("*/config.pbtxt"))
+        raise EmbeddedError(
+            f"there is no model {model!r} in {repository}; "
+            + (f"known are {', '.join(known)}" if known else "run make export")
+        )
+    if not any(folder.glob("*/model.*")):
+        raise EmbeddedError(f"model {model!r} has no model file in {folder}; run make export")
+
+
+def prefix(pid: int) -> str:
+    """Return how the names of all that the process ``pid`` makes outside its folder begin."""
+    return f"electra-qa-{pid}-"
+
+
+def remove_leftovers(pid: int | None = None) -> None:
+    """Remove what the process ``pid`` left behind, or else what all dead ones did.
+
+    A Triton that is killed leaves its shared memory, and a gateway that is killed its folder.
+    """
+    for parent in (SHARED_MEMORY, Path(tempfile.gettempdir())):
+        for path in parent.glob("electra-qa-*-*"):
+            owner = path.name.split("-")[2]
+            mine = owner == str(pid)
+            if (parent == SHARED_MEMORY and mine) or (
+                pid is None and owner.isdecimal() and not Path("/proc", owner).exists()
+            ):
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def pytriton() -> Path:
+    """Return the folder of nvidia-pytriton; raises EmbeddedError when it is not installed."""
+    spec = importlib.util.find_spec("pytriton")
+    if spec is None or not spec.submodule_search_locations:
+        raise EmbeddedError(
+            "nvidia-pytriton is not installed, whose tritonserver is run: make setup"
+        )
+    return Path(spec.submodule_search_locations[0])
+
+
+def lay_out(folder: Path, repository: Path, model: str) -> None:
+    """Lay out Triton's folders: the one model, the Python backend and ours, copied.
+
+    Triton refuses symbolic links in the folder of a Python-based backend.
+    """
+    server = pytriton() / "tritonserver"
+    version = python_version()
+    shutil.copytree(server / "backends" / "python", folder / "backends" / "python")
+    stub = server / "python_backend_stubs" / version / "triton_python_backend_stub"
+    shutil.copy2(stub, folder / "backends" / "python")
+    for source in BACKENDS.glob("*/model.py"):
+        target = folder / "backends" / source.parent.name
+        target.mkdir()
+        shutil.copy2(source, target)
+    (folder / "models").mkdir()
+    (folder / "models" / model).symlink_to((repository / model).resolve())

@@ -1,0 +1,36 @@
+"""Where the embedded Triton listens, and whether a port can be had."""
+
+import socket
+from dataclasses import dataclass
+
+from embedded.errors import EmbeddedError
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where Triton listens, on the loopback interface only."""
+
+    http: int
+    grpc: int
+    metrics: int
+
+
+def check_port(host: str, port: int, what: str, setting: str) -> None:
+    """Raise EmbeddedError when ``port`` is taken."""
+    listen(host, port, what, setting).close()
+
+
+def listen(host: str, port: int, what: str, setting: str) -> socket.socket:
+    """Bind ``port``; raise EmbeddedError, which names the setting, when that fails."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise EmbeddedError(
+            f"{what} {port} on {host} cannot be used ({error.strerror}); "
+            f"free it or choose another with {setting}="
+        ) from error
+    return bound
