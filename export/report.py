@@ -9,20 +9,48 @@ from typing import Any
 from export.parity import Parity
 
 FILE_NAME = "report.json"
+PAGE = "report.html"  # the same for people, with plots
 TOKENIZER = "tokenizer.json"  # beside it; the gateway makes its windows with it
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """SQuAD's metric on a dataset, in percent."""
+
+    dataset: str  # the file's name
+    questions: int
+    exact_match: float
+    f1: float
+    f1_difference: float  # to the FP32 graph on the same questions
+
+
+@dataclass(frozen=True)
+class Speed:
+    """The model alone on the CPU of the export, interleaved with the others; windows of SQuAD."""
+
+    windows_per_second: float  # median over the rounds; rows sorted by length, no padding
+    lowest: float  # of the rounds
+    highest: float
+    batch_1_ms: float  # median of single windows
+    rounds: int
 
 
 @dataclass(frozen=True)
 class VariantReport:
     """One variant, as it was made."""
 
-    file: str  # path of the model file or folder in the repository: its sha256 and size follow
+    files: Mapping[str, str]  # the manifest: path in the repository to sha256
     size_bytes: int
-    sha256: str  # export.digest.sha256
+    device: str  # "any", "cpu" or "gpu"
+    cpu_flags: tuple[str, ...]  # one of them must be there for it to be worth it on a CPU
     nodes: int | None  # of an ONNX graph
-    fused_attention_nodes: int | None
+    operators: Mapping[str, int] | None  # of an ONNX graph: nodes by operator
     parity: Parity
+    computed_by: str  # what computed the logits that were compared
+    triton: str | None  # version of the tritonserver that loaded it and answered; None: not here
+    accuracy: Accuracy | None  # where a dataset was given
+    speed: Speed | None  # where it was measured
     fingerprint: str  # export.fingerprint.fingerprint
     created: str  # UTC, ISO 8601
 
@@ -32,11 +60,14 @@ class Report:
     """A whole repository; every variant in it is of one checkpoint and one sequence length."""
 
     checkpoint: str  # as it was given
+    revision: str | None  # of the Hugging Face hub
     checkpoint_sha256: Mapping[str, str]  # of the files that were read
     tokenizer_sha256: str
     sequence_length: int
     config: Mapping[str, Any]  # export.config.ElectraConfig
     libraries: Mapping[str, str]  # versions
+    cpu: str  # name and cores of the machine of the export, as embedded.cpu describes it
+    cpu_order: tuple[str, ...]  # model names, fastest first on a CPU that has their flags
     variants: Mapping[str, VariantReport]  # by Triton's model name
 
     def same_inputs(self, other: "Report") -> bool:
@@ -58,10 +89,17 @@ def read_report(repository: Path) -> Report | None:
         if values.pop("schema_version") != SCHEMA_VERSION:
             return None
         rows = {name: _row(row) for name, row in values.pop("variants").items()}
-        return Report(**values, variants=rows)
+        order = tuple(values.pop("cpu_order"))
+        return Report(**values, cpu_order=order, variants=rows)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
 def _row(values: dict[str, Any]) -> VariantReport:
-    return VariantReport(**{**values, "parity": Parity(**values["parity"])})
+    parsed = {
+        "cpu_flags": tuple(values["cpu_flags"]),
+        "parity": Parity(**values["parity"]),
+        "accuracy": Accuracy(**values["accuracy"]) if values["accuracy"] else None,
+        "speed": Speed(**values["speed"]) if values["speed"] else None,
+    }
+    return VariantReport(**{**values, **parsed})

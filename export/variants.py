@@ -7,10 +7,26 @@ from typing import Literal
 from export.errors import ExportError
 
 CONFIG = "config.pbtxt"
-MODEL_VERSION = "1"  # Triton's: the folder that holds the model file
+MODEL_VERSION = "1"  # Triton's: the folder that holds the model files
 
-Format = Literal["savedmodel", "onnx"]
-Device = Literal["any", "cpu"]
+Format = Literal["savedmodel", "onnx", "openvino"]
+Device = Literal["any", "cpu", "gpu"]
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What Triton calls the runtime of a format, and the file that it looks for."""
+
+    backend: str
+    file_name: str
+    platform: str = ""  # "" where the backend alone says it
+
+
+RUNTIMES: dict[Format, Runtime] = {
+    "savedmodel": Runtime("tensorflow", "model.savedmodel", platform="tensorflow_savedmodel"),
+    "onnx": Runtime("onnxruntime", "model.onnx"),
+    "openvino": Runtime("openvino", "model.xml"),
+}
 
 
 @dataclass(frozen=True)
@@ -19,11 +35,12 @@ class Variant:
 
     format: Format
     precision: str
-    backend: str  # Triton's backend
-    platform: str  # Triton's platform; "" where the backend alone says it
-    file_name: str  # what the backend looks for in the folder of the version
     device: Device  # where it runs
     tolerance: float | None  # largest logit difference to the reference; None: judged by answers
+    computes: str  # how its precision comes about, for people
+    # flags of /proc/cpuinfo of which a CPU needs one for this variant to be worth it
+    cpu_flags: tuple[str, ...] = ()
+    tf32: bool | None = None  # the run-time setting, where it tells two variants apart
 
     @property
     def name(self) -> str:
@@ -36,40 +53,108 @@ class Variant:
         return f"electra_qa_{self.name}"
 
     @property
-    def file(self) -> str:
-        """The path of the model file or folder in the model repository."""
-        return str(PurePosixPath(self.model_name, MODEL_VERSION, self.file_name))
+    def runtime(self) -> Runtime:
+        """Triton's names for what runs it."""
+        return RUNTIMES[self.format]
 
+    @property
+    def folder(self) -> str:
+        """The path, in the model repository, of the folder with all of its model files."""
+        return str(PurePosixPath(self.model_name, MODEL_VERSION))
+
+    @property
+    def file(self) -> str:
+        """The path, in the model repository, of the file or folder that the backend opens."""
+        return str(PurePosixPath(self.folder, self.runtime.file_name))
+
+
+FP32_TOLERANCE = 1e-4  # on a CPU, where TF32 does not exist
+FP16_TOLERANCE = 0.03
+VNNI = ("avx512_vnni", "avx_vnni", "amx_int8")
+BF16 = ("avx512_bf16", "amx_bf16")
 
 VARIANTS = (
     Variant(
         format="savedmodel",
         precision="fp32",
-        backend="tensorflow",
-        platform="tensorflow_savedmodel",
-        file_name="model.savedmodel",
         device="any",
-        tolerance=1e-4,
+        tolerance=FP32_TOLERANCE,
+        computes="fp32, with TF32 switched off on GPUs that have it",
+        tf32=False,
+    ),
+    Variant(
+        format="savedmodel",
+        precision="tf32",
+        device="any",
+        tolerance=FP32_TOLERANCE,
+        computes="the graph of savedmodel_fp32; TF32 on GPUs that have it, fp32 elsewhere",
+        tf32=True,
+    ),
+    Variant(
+        format="savedmodel",
+        precision="fp16",
+        device="any",
+        tolerance=FP16_TOLERANCE,
+        computes="fp16, with LayerNorm, softmax and logits in fp32",
     ),
     Variant(
         format="onnx",
         precision="fp32",
-        backend="onnxruntime",
-        platform="",
-        file_name="model.onnx",
         device="any",
-        tolerance=1e-4,
+        tolerance=FP32_TOLERANCE,
+        computes="fp32, fused; `use_tf32` 0",
+        tf32=False,
+    ),
+    Variant(
+        format="onnx",
+        precision="tf32",
+        device="any",
+        tolerance=FP32_TOLERANCE,
+        computes="the graph of onnx_fp32; `use_tf32` 1, fp32 where there is no such GPU",
+        tf32=True,
+    ),
+    Variant(
+        format="onnx",
+        precision="fp16",
+        device="any",
+        tolerance=FP16_TOLERANCE,
+        computes="fp16, converted from the fused fp32 graph",
+    ),
+    Variant(
+        format="onnx",
+        precision="fp16_packed",
+        device="gpu",
+        tolerance=FP16_TOLERANCE,
+        computes="fp16, padding removed inside the graph (packing mode); CUDA only",
     ),
     Variant(
         format="onnx",
         precision="int8",
-        backend="onnxruntime",
-        platform="",
-        file_name="model.onnx",
         device="cpu",
         tolerance=None,
+        computes="int8 weights per channel, activations quantized as they come",
+    ),
+    Variant(
+        format="openvino",
+        precision="bf16",
+        device="cpu",
+        tolerance=None,
+        computes="bf16 where the CPU has it, fp32 elsewhere",
+        cpu_flags=BF16,
+    ),
+    Variant(
+        format="openvino",
+        precision="int8",
+        device="cpu",
+        tolerance=None,
+        computes="static int8, calibrated; what stays in float is bf16 where the CPU has it",
+        cpu_flags=VNNI,
     ),
 )
+
+#: The variants worth serving on a CPU, fastest first where the CPU has their flags; measured as
+#: docs/exporting.md says.
+CPU_ORDER = ("openvino_int8", "openvino_bf16", "onnx_int8", "onnx_fp32", "savedmodel_fp32")
 
 
 def select_variants(names: str) -> tuple[Variant, ...]:
