@@ -95,11 +95,12 @@ def _start(folder: Path, ports: Ports, log: Path, grace_seconds: float) -> subpr
             stderr=subprocess.STDOUT,
             env=_environment(),
             start_new_session=True,  # a terminal's Ctrl-C is for the gateway, which drains first
-            preexec_fn=_die_with_parent,  # before any thread is started
+            preexec_fn=die_with_parent,  # before any thread is started
         )
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """Have the kernel send this process SIGTERM when its parent dies."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 

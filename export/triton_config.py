@@ -2,11 +2,13 @@
 
 import textwrap
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
+import numpy as np
 from google.protobuf import text_format  # type: ignore[import-untyped]
 from tritonclient.grpc import model_config_pb2 as triton
 
-from export.variants import Variant
+from export.variants import CONFIG, Variant
 from qa.tensors import INPUTS, OUTPUTS
 
 MAX_BATCH_SIZE = 512
@@ -47,8 +49,8 @@ def model_config(variant: Variant, sequence_length: int) -> triton.ModelConfig:
     )
     return triton.ModelConfig(
         name=variant.model_name,
-        backend=variant.backend,
-        platform=variant.platform,
+        backend=variant.runtime.backend,
+        platform=variant.runtime.platform,
         max_batch_size=MAX_BATCH_SIZE,
         input=[
             triton.ModelInput(name=name, data_type=triton.TYPE_INT32, dims=[sequence_length])
@@ -75,6 +77,13 @@ def config_text(variant: Variant, sequence_length: int) -> str:
     """Return the text of ``config.pbtxt``."""
     printed = text_format.MessageToString(model_config(variant, sequence_length)).splitlines()
     return "\n".join(["# written by `make export`", *_commented(printed, _COMMENTS), ""])
+
+
+def write_config(folder: Path, variant: Variant, sequence_length: int) -> None:
+    """Write ``config.pbtxt`` and the warm-up request's data into the model's ``folder``."""
+    (folder / CONFIG).write_text(config_text(variant, sequence_length))
+    (folder / WARMUP).mkdir()
+    (folder / WARMUP / WARMUP_FILE).write_bytes(np.ones(sequence_length, np.int32).tobytes())
 
 
 def _commented(lines: list[str], comments: Mapping[str, str]) -> Iterator[str]:

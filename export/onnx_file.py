@@ -1,0 +1,85 @@
+"""ONNX files of graphs whose weights come one at a time, so that writing them takes no memory.
+
+A file is the graph and, behind it, each weight as a model of its own that holds nothing else.
+Protocol Buffers' rule for messages that follow each other is that they are merged ("Message
+merging", protobuf.dev/programming-guides/encoding), so a reader sees one model with all of them.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from export.checkpoint import Checkpoint
+from export.graph_weights import graph_weight
+
+LARGEST_FILE = 2**31 - 1  # bytes; Protocol Buffers read no larger message
+EXTERNAL_SUFFIX = ".data"
+_ALIGNMENT = 4096  # a page: so the runtimes can map the file into memory
+_DTYPES: Mapping[int, type[np.floating]] = {  # type: ignore[type-arg]
+    onnx.TensorProto.FLOAT: np.float32,
+    onnx.TensorProto.FLOAT16: np.float16,
+}
+
+
+def is_empty(tensor: onnx.TensorProto) -> bool:
+    """Whether ``tensor`` has a name and a shape, but no values yet."""
+    return not any(field.name.endswith("_data") for field, _ in tensor.ListFields())
+
+
+def write_onnx(
+    graph: onnx.ModelProto, checkpoint: Checkpoint, path: Path, largest_file: int = LARGEST_FILE
+) -> None:
+    """Write ``graph`` with the weights of ``checkpoint``, each in the dtype that the graph gives it.
+
+    Where the file would have more than ``largest_file`` bytes, the weights go into another one
+    beside it, ``path`` with ``.data`` behind its name.
+    """
+    bare = onnx.ModelProto()
+    bare.CopyFrom(graph)
+    empty = [each for each in graph.graph.initializer if is_empty(each)]
+    kept = [each for each in graph.graph.initializer if not is_empty(each)]
+    del bare.graph.initializer[:]
+    bare.graph.initializer.extend(kept)
+    size = sum(_bytes(each) for each in empty)
+    write = _write_inside if size + bare.ByteSize() < largest_file else _write_beside
+    with path.open("wb") as file:
+        file.write(bare.SerializeToString())
+        for tensor in write(empty, checkpoint, path):
+            file.write(onnx.ModelProto(graph=onnx.GraphProto(initializer=[tensor])).SerializeToString())
+
+
+def _bytes(tensor: onnx.TensorProto) -> int:
+    return int(np.prod(tensor.dims)) * np.dtype(_DTYPES[tensor.data_type]).itemsize
+
+
+def _values(tensor: onnx.TensorProto, checkpoint: Checkpoint) -> NDArray[np.floating]:  # type: ignore[type-arg]
+    with np.errstate(over="ignore"):  # what float16 cannot hold is found when logits are compared
+        return graph_weight(checkpoint, tensor.name).astype(_DTYPES[tensor.data_type])
+
+
+def _write_inside(
+    tensors: list[onnx.TensorProto], checkpoint: Checkpoint, _: Path
+) -> Iterator[onnx.TensorProto]:
+    for each in tensors:
+        tensor = onnx.TensorProto(name=each.name, dims=each.dims, data_type=each.data_type)
+        tensor.raw_data = _values(each, checkpoint).tobytes()
+        yield tensor
+
+
+def _write_beside(
+    tensors: list[onnx.TensorProto], checkpoint: Checkpoint, path: Path
+) -> Iterator[onnx.TensorProto]:
+    beside = path.with_name(path.name + EXTERNAL_SUFFIX)
+    with beside.open("wb") as file:
+        for each in tensors:
+            file.seek(-file.tell() % _ALIGNMENT, 1)
+            tensor = onnx.TensorProto(name=each.name, dims=each.dims, data_type=each.data_type)
+            tensor.data_location = onnx.TensorProto.EXTERNAL
+            entries = {"location": beside.name, "offset": file.tell(), "length": _bytes(each)}
+            for key, value in entries.items():
+                tensor.external_data.add(key=key, value=str(value))
+            file.write(_values(each, checkpoint).tobytes())
+            yield tensor
