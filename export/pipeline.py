@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 
+from embedded.digest import sha256, size
 from export.checkpoint import Checkpoint
-from export.digest import sha256, size
 from export.errors import ExportError
 from export.fingerprint import checkpoint_digests, fingerprint, library_versions
 from export.onnx_graph import count_attention, fused_graph
