@@ -12,19 +12,6 @@ BACKENDS = Path(__file__).parent / "backends"
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where the Python backend keeps its regions
 
 
-def check_model(repository: Path, model: str) -> None:
-    """Raise EmbeddedError unless ``model`` was exported into ``repository``."""
-    folder = repository / model
-    if not (folder / "config.pbtxt").is_file():
-        known = sorted(path.parent.name for path in repository.glob("*/config.pbtxt"))
-        raise EmbeddedError(
-            f"there is no model {model!r} in {repository}; "
-            + (f"known are {', '.join(known)}" if known else "run make export")
-        )
-    if not any(folder.glob("*/model.*")):
-        raise EmbeddedError(f"model {model!r} has no model file in {folder}; run make export")
-
-
 def prefix(pid: int) -> str:
     """Return how the names of all that the process ``pid`` makes outside its folder begin."""
     return f"electra-qa-{pid}-"

@@ -22,7 +22,7 @@ import grpc
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from embedded.errors import EmbeddedError
-from embedded.layout import check_model, lay_out, prefix, pytriton, remove_leftovers
+from embedded.layout import lay_out, prefix, pytriton, remove_leftovers
 from embedded.ports import Ports, check_port
 from embedded.preflight import find_libpython
 
@@ -49,9 +49,9 @@ def run_triton(
 
     On the way out it finishes what is in flight, within ``grace_seconds``, and leaves no
     process, port or shared memory. Raises EmbeddedError when it cannot start or is not ready
-    within ``start_seconds``.
+    within ``start_seconds``. Whether the model's files are those of its export is the caller's
+    to check (``manifest.check_files``): the exporter runs what has no manifest yet.
     """
-    check_model(repository, model)
     for name, port in vars(ports).items():
         check_port("127.0.0.1", port, f"Triton's {name} port", f"TRITON_{name.upper()}_PORT")
     remove_leftovers()

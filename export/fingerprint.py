@@ -5,8 +5,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import qa.tensors
+from embedded.digest import sha256, sha256_of_all
 from export.checkpoint import checkpoint_files
-from export.digest import sha256, sha256_of_all
 
 _LIBRARIES = ("tensorflow", "tensorflow-cpu", "tf2onnx", "onnx", "onnxruntime", "openvino", "nncf")
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from export.digest import sha256, size
+from embedded.digest import sha256, size
 from export.fingerprint import checkpoint_digests, fingerprint
 from export.report import TOKENIZER, Report, VariantReport
 from export.variants import CONFIG, Variant

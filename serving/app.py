@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request
 
+from embedded.selection import Choice
 from qa.windows import load_tokenizer
 from serving.answering import Answerer
 from serving.errors import (
@@ -31,12 +32,12 @@ def _documented(*errors: type[ServingError]) -> dict[int | str, dict[str, Any]]:
     return {error.status: {"model": ErrorBody, "description": error.__doc__} for error in errors}
 
 
-def create_app(settings: Settings, triton_url: str) -> FastAPI:
-    """Make the gateway that answers with ``settings.model`` of the Triton at ``triton_url``."""
+def create_app(settings: Settings, triton_url: str, choice: Choice) -> FastAPI:
+    """Make the gateway that answers with the chosen model of the Triton at ``triton_url``."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        triton = Triton(triton_url, settings.model)
+        triton = Triton(triton_url, choice.model)
         tokenizer = load_tokenizer(settings.tokenizer_path)
         app.state.answerer = Answerer(settings, tokenizer, triton)
         yield
@@ -48,6 +49,7 @@ def create_app(settings: Settings, triton_url: str) -> FastAPI:
         version=version("electra-qa-triton"),
         lifespan=lifespan,
     )
+    app.state.choice = choice
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     install_handlers(app)
     _add_routes(app)
@@ -100,4 +102,6 @@ def _add_routes(app: FastAPI) -> None:
     @app.get("/info", responses=_documented(Unavailable, DeadlineExceeded))
     async def info(request: Request, answerer: Answering) -> Info:
         """Say what is served."""
-        return Info(**vars(await answerer.info()), version=request.app.version)
+        served = await answerer.info()
+        reason = request.app.state.choice.reason
+        return Info(**vars(served), reason=reason, version=request.app.version)

@@ -14,7 +14,9 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address that the gateway listens on")
     port: int = Field(8080, ge=1, le=65535, description="port that the gateway listens on")
 
-    model: str = Field("electra_qa_onnx_int8", description="variant that answers")
+    model: str | None = Field(
+        None, description="variant that answers; chosen by what the CPU can do unless given"
+    )
     model_repository: Path = Field(
         Path("model_repository"), description="folder that `make export` writes"
     )

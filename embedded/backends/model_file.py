@@ -20,6 +20,22 @@ def thread_count(args: Mapping[str, str]) -> int:
 
     The runtimes' own default is all cores of the machine, whatever the container's share.
     """
-    parameters = json.loads(args["model_config"]).get("parameters", {})
-    configured = int(parameters.get("intra_op_thread_count", {}).get("string_value", "0"))
+    configured = int(_parameter(args, "intra_op_thread_count") or 0)
     return configured or len(os.sched_getaffinity(0))
+
+
+def allows_tf32(args: Mapping[str, str]) -> bool | None:
+    """Return the config's ``allow_tf32``; None, the runtime's own default, when it has none.
+
+    Raises ValueError when it is neither 0 nor 1.
+    """
+    configured = _parameter(args, "allow_tf32")
+    if configured not in (None, "0", "1"):
+        raise ValueError(f"the config's parameter allow_tf32 is {configured!r}; use 0 or 1")
+    return None if configured is None else configured == "1"
+
+
+def _parameter(args: Mapping[str, str], name: str) -> str | None:
+    parameters = json.loads(args["model_config"]).get("parameters", {})
+    value = parameters.get(name, {}).get("string_value")
+    return None if value is None else str(value)
