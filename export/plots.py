@@ -2,13 +2,14 @@
 
 import io
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 from matplotlib.transforms import Bbox, offset_copy
 
 from export.figures import ATTENTION, OTHER_FUSED, count, short_name, variant_of
@@ -75,6 +76,7 @@ def differences(report: Report) -> str:
     }
     low, high = _span(report, gates.values())
     axes.set(xscale="log", xlim=(low, high), xlabel="difference of logits, log scale")
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _power(value)))
     for row, gate in gates.items():
         axes.barh(row, high - gate, 0.7, gate, color=_GATE, alpha=0.1, zorder=0)
@@ -246,5 +248,6 @@ def _svg(figure: Figure, title: str) -> str:
     text = buffer.getvalue()
     for name, light in _LIGHT.items():
         text = text.replace(light, f"var(--{name})")
-    element = text[text.index("<svg") :]
+    # the ids of groups are the same in every plot, and nothing refers to them
+    element = re.sub(r'<g id="[^"]*"', "<g", text[text.index("<svg") :])
     return element.replace("<svg", f'<svg role="img" aria-label="{title}"', 1)
