@@ -1,6 +1,6 @@
 """The figures of a report, column by column, as the screen and the page write them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from export.digest import sha256_of_all
@@ -70,6 +70,17 @@ def digest(row: VariantReport) -> str:
     if len(row.files) == 1:
         return next(iter(row.files.values()))
     return sha256_of_all(f"{sha256}  {path}" for path, sha256 in sorted(row.files.items()))
+
+
+def datasets(report: Report) -> str:
+    """Return what the accuracy was measured on; "" where it was not."""
+    accuracies = (row.accuracy for row in report.variants.values())
+    return joined(f"{each.questions:,} questions of {each.dataset}" for each in accuracies if each)
+
+
+def joined(values: Iterable[str]) -> str:
+    """Return the distinct values, as variants of an earlier export may have others."""
+    return " or ".join(dict.fromkeys(values))
 
 
 def _name(_: Report, name: str) -> Cell:

@@ -1,16 +1,16 @@
 """``report.html``: a report as a page with plots, in one file that needs nothing else."""
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from html import escape
 from pathlib import Path
 
-from export.figures import Cell, Column, columns, digest, short_name
-from export.plots import COLOURS, differences, operators, sizes, speed_and_accuracy, speeds
+from export.drawing import COLOURS
+from export.figures import datasets, digest, joined, short_name
+from export.page_table import table
+from export.plots import differences, operators, sizes, speed_and_accuracy, speeds
 from export.report import Report, VariantReport
 
 STYLE = Path(__file__).parent / "page.css"
-_BY = "computed by"  # the head of the column that only the page has room for
 _GROUND = {"ground": ("#ffffff", "#14191f"), "card": ("#f5f7f9", "#1d242b")}
 
 
@@ -31,7 +31,7 @@ def page(report: Report) -> str:
             "<body>",
             _head(report),
             _plots(report),
-            _table(report),
+            table(report),
             _source(report),
             _details(report),
             "</body>",
@@ -90,7 +90,7 @@ def _tile(head: str, value: str, note: str) -> str:
 
 def _plots(report: Report) -> str:
     rows = report.variants.values()
-    windows = _joined(str(row.parity.windows) for row in rows)
+    windows = joined(str(row.parity.windows) for row in rows)
     figures = [
         _figure(
             "How far the logits are from the reference",
@@ -125,7 +125,7 @@ def _figure(title: str, svg: str | None, caption: str) -> str:
 
 
 def _speed(report: Report) -> str:
-    rounds = _joined(str(row.speed.rounds) for row in report.variants.values() if row.speed)
+    rounds = joined(str(row.speed.rounds) for row in report.variants.values() if row.speed)
     caption = (
         f"The model alone on {report.cpu}: median windows per second of {rounds} rounds, in which "
         f"the variants take turns, with rows sorted by length and no padding computed. The line "
@@ -133,73 +133,11 @@ def _speed(report: Report) -> str:
     )
     if both := speed_and_accuracy(report):
         caption += (
-            f" Up is more accurate: F1 on {_datasets(report)}, less that of the FP32 graph, which "
+            f" Up is more accurate: F1 on {datasets(report)}, less that of the FP32 graph, which "
             f"is the dashed line. To the right is faster."
         )
         return _figure("Speed against accuracy", both, caption)
     return _figure("Speed", speeds(report), caption)
-
-
-def _datasets(report: Report) -> str:
-    """Return what the accuracy was measured on; "" where it was not."""
-    accuracies = (row.accuracy for row in report.variants.values())
-    return _joined(f"{each.questions:,} questions of {each.dataset}" for each in accuracies if each)
-
-
-def _joined(values: Iterable[str]) -> str:
-    """Return the distinct values, as variants of an earlier export may have others."""
-    return " or ".join(dict.fromkeys(values))
-
-
-def _table(report: Report) -> str:
-    shown = [
-        column
-        for column in columns(report)
-        if column.measured or any(cell.note for cell in column.cells)
-    ]
-    shown.append(Column(_BY, tuple(Cell(row.computed_by) for row in report.variants.values())))
-    heads = "".join(
-        f'<th scope="col"{_kind(column)}>{escape(column.head)}</th>' for column in shown
-    )
-    rows = (
-        "<tr>" + "".join(_cell(column, number) for column in shown) + "</tr>"
-        for number in range(len(report.variants))
-    )
-    return (
-        f"<section><h2>Every variant</h2>{_legend(report)}"
-        f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></section>"
-    )
-
-
-def _legend(report: Report) -> str:
-    legend = (
-        "Differences are of logits at real tokens. Equal answers are the same characters of the "
-        "context as the reference's best answer. Triton is the version of the server that loaded "
-        "the variant and answered."
-    )
-    if datasets := _datasets(report):
-        legend += f" EM and F1 are SQuAD's, on {datasets}."
-    if any(row.speed for row in report.variants.values()):
-        legend += " Batch 1 is the median time of a single window."
-    return f"<p>{escape(legend)}</p>"
-
-
-def _kind(column: Column) -> str:
-    kinds = {"variant": "words", "Triton": "wraps", "sha256": "digest", _BY: "words"}
-    return f' class="{kinds[column.head]}"' if column.head in kinds else ""
-
-
-def _cell(column: Column, number: int) -> str:
-    cell = column.cells[number]
-    title = f' title="{escape(cell.title)}"' if cell.title else ""
-    note = f'<span class="note">{_prose(cell.note)}</span>' if cell.note else ""
-    head = escape(column.head)
-    return f'<td data-head="{head}"{_kind(column)}{title}>{escape(cell.text)}{note}</td>'
-
-
-def _prose(text: str) -> str:
-    """Return ``text`` with what stands in backticks set as code."""
-    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _source(report: Report) -> str:
