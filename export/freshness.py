@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from export.checkpoint import checkpoint_exists
 from export.digest import sha256, size
 from export.fingerprint import checkpoint_digests, fingerprint
 from export.report import TOKENIZER, Report, VariantReport
@@ -17,7 +18,11 @@ def outdated(
     A checkpoint that is no longer there is taken to be what it was. Raises ExportError when
     one of its files is missing.
     """
-    digests = checkpoint_digests(checkpoint) if checkpoint.is_dir() else report.checkpoint_sha256
+    digests = (
+        checkpoint_digests(checkpoint)
+        if checkpoint_exists(checkpoint)
+        else report.checkpoint_sha256
+    )
     current = fingerprint(digests, length)
     tokenizer = repository / TOKENIZER
     if not tokenizer.is_file() or sha256(tokenizer) != report.tokenizer_sha256:
