@@ -66,13 +66,16 @@ def read_checkpoint(source: Path) -> Checkpoint:
         return Checkpoint(source, config, weights, tokenizer_json, ignored, _notices(ignored))
     found = tensorflow.read_tensorflow(source)
     folder = tensorflow.tokenizer_folder(source)
+    elsewhere = (
+        () if folder == source.absolute().parent else (f"the tokenizer is that of {folder}",)
+    )
     return Checkpoint(
         source,
         found.config,
         found.weights,
         read_tokenizer(folder, found.config.vocab_size),
         found.ignored,
-        (*_notices(found.ignored), *found.notices, f"the tokenizer is that of {folder}"),
+        (*_notices(found.ignored), *found.notices, *elsewhere),
     )
 
 

@@ -56,7 +56,7 @@ def naming(path: Path, shapes: Mapping[str, Shape]) -> Naming:
     """
     scopes = {found[1] for found in map(_SCOPE.search, shapes) if found}
     if "electra" not in scopes:
-        held = f"those of {', '.join(sorted(scopes))}" if scopes else f"{', '.join([*shapes][:3])}"
+        held = f"those of {', '.join(sorted(scopes))}" if scopes else ", ".join(sorted(shapes)[:3])
         raise ExportError(
             f"{path} holds no variables of ELECTRA (electra/embeddings/...), but {held}; "
             f"only ELECTRA can be exported"
@@ -114,7 +114,7 @@ def _joint(path: Path, whose: str, how: str) -> ExportError:
     return ExportError(
         f"{path} has {whose} joint head, which scores ends only for the best starts of a beam "
         f"search; exported models give start and end logits that do not depend on each other, so "
-        f"fine-tune it again {how}"
+        f"fine-tune it again {how}, or Hugging Face's ElectraForQuestionAnswering"
     )
 
 
