@@ -3,6 +3,7 @@
 import importlib.util
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from embedded.errors import EmbeddedError
@@ -42,8 +43,8 @@ def pytriton() -> Path:
     return Path(spec.submodule_search_locations[0])
 
 
-def lay_out(folder: Path, repository: Path, model: str) -> None:
-    """Lay out Triton's folders: the one model, the Python backend and ours, copied.
+def lay_out(folder: Path, repository: Path, models: Iterable[str]) -> None:
+    """Lay out Triton's folders: the models, the Python backend and ours, copied.
 
     Triton refuses symbolic links in the folder of a Python-based backend.
     """
@@ -57,4 +58,5 @@ def lay_out(folder: Path, repository: Path, model: str) -> None:
         target.mkdir()
         shutil.copy2(source, target)
     (folder / "models").mkdir()
-    (folder / "models" / model).symlink_to((repository / model).resolve())
+    for model in models:
+        (folder / "models" / model).symlink_to((repository / model).resolve())

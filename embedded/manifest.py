@@ -13,6 +13,7 @@ from embedded.digest import sha256
 from embedded.errors import EmbeddedError
 
 FILE_NAME = "report.json"
+TOKENIZER = "tokenizer.json"
 SCHEMA_VERSION = 2
 
 
@@ -35,6 +36,7 @@ class Model:
 class Manifest:
     """All exported variants of a repository."""
 
+    tokenizer_sha256: str
     cpu: str  # of the export, as embedded.cpu describes it
     cpu_order: tuple[str, ...]  # models, fastest first on a CPU that has their flags
     models: Mapping[str, Model]  # by Triton's model name
@@ -54,7 +56,9 @@ def read_manifest(repository: Path) -> Manifest | None:
                 "another version of this project wrote it; run make export"
             )
         models = {name: _model(row) for name, row in values["variants"].items()}
-        return Manifest(values["cpu"], tuple(values["cpu_order"]), models)
+        return Manifest(
+            values["tokenizer_sha256"], values["cpu"], tuple(values["cpu_order"]), models
+        )
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -74,7 +78,7 @@ def _model(row: Mapping[str, Any]) -> Model:
 def check_files(repository: Path, model: str) -> None:
     """Raise EmbeddedError unless the files of ``model`` are those that were exported.
 
-    None that the manifest lists may be changed or missing, and the version folders may hold no
+    Neither the tokenizer nor a file that the manifest lists may be changed or missing, and the version folders may hold no
     other. What lies beside them, such as ``config.pbtxt``, is the user's to change.
     """
     manifest = read_manifest(repository)
@@ -86,6 +90,7 @@ def check_files(repository: Path, model: str) -> None:
         raise EmbeddedError(
             f"there is no model {model!r} in {repository}; known are {', '.join(manifest.models)}"
         )
+    _check_file(repository / TOKENIZER, manifest.tokenizer_sha256)
     files = manifest.models[model].files
     for path, expected in files.items():
         _check_file(repository / path, expected)

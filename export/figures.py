@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from export.digest import sha256_of_all
+from embedded.digest import sha256_of_all
 from export.report import Report, VariantReport
 from export.variants import VARIANTS, Variant
 

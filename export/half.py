@@ -1,19 +1,17 @@
 """The fused ONNX graph in float16."""
 
-import numpy as np
 import onnx
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
-_LARGEST = np.finfo(np.float16).max
+from export.onnx_file import is_empty, to_float16
 
 
 def to_fp16(fused: onnx.ModelProto) -> onnx.ModelProto:
     """Return ``fused`` with float16 weights and arithmetic; inputs and outputs keep their types.
 
     Nothing that computes with floats is kept in float32: every kernel takes float16, and has its
-    own way to compute a softmax or LayerNorm with it. A weight beyond float16's range becomes its
-    largest number. ``fused`` is left as it is, and never copied with its float32 weights: beside
-    it the peak is the new model, half as large, and one tensor.
+    own way to compute a softmax or LayerNorm with it. Weights that have no values yet get them
+    from ``export.onnx_file``, which writes them in their dtype. ``fused`` is left as it is.
     """
     graph = fused.graph
     half: onnx.ModelProto = onnx.helper.make_model(
@@ -33,5 +31,8 @@ def to_fp16(fused: onnx.ModelProto) -> onnx.ModelProto:
 def _to_fp16(tensor: onnx.TensorProto) -> onnx.TensorProto:
     if tensor.data_type != onnx.TensorProto.FLOAT:
         return tensor
-    values = onnx.numpy_helper.to_array(tensor).clip(-_LARGEST, _LARGEST)
-    return onnx.numpy_helper.from_array(values.astype(np.float16), tensor.name)
+    if is_empty(tensor):
+        half = onnx.TensorProto(name=tensor.name, dims=tensor.dims)
+        half.data_type = onnx.TensorProto.FLOAT16
+        return half
+    return onnx.numpy_helper.from_array(to_float16(onnx.numpy_helper.to_array(tensor)), tensor.name)

@@ -56,8 +56,14 @@ def _bytes(tensor: onnx.TensorProto) -> int:
 
 
 def _values(tensor: onnx.TensorProto, checkpoint: Checkpoint) -> NDArray[np.floating]:  # type: ignore[type-arg]
-    with np.errstate(over="ignore"):  # what float16 cannot hold is found when logits are compared
-        return graph_weight(checkpoint, tensor.name).astype(_DTYPES[tensor.data_type])
+    values = graph_weight(checkpoint, tensor.name)
+    return to_float16(values) if tensor.data_type == onnx.TensorProto.FLOAT16 else values
+
+
+def to_float16(values: NDArray[np.float32]) -> NDArray[np.float16]:
+    """Return ``values`` in float16; those beyond its range become its largest number."""
+    largest = np.finfo(np.float16).max
+    return values.clip(-largest, largest).astype(np.float16)
 
 
 def _write_inside(

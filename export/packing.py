@@ -7,23 +7,12 @@ without a meaning. A row of padding alone is well defined beside others; a batch
 leaves no token to compute, which CUDA refuses.
 """
 
-from pathlib import Path
-
 import onnx
 from onnxruntime.transformers.convert_to_packing_mode import PackingMode
 from onnxruntime.transformers.onnx_model import OnnxModel
 
 from export.errors import ExportError
-from export.half import to_fp16
 from export.onnx_graph import count_attention
-
-
-def write_packed(fused: onnx.ModelProto, path: Path) -> None:
-    """Write the fused float32 graph as float16 in packing mode; ``fused`` is left as it is.
-
-    Raises ExportError when an attention layer is not packed.
-    """
-    onnx.save(pack(to_fp16(fused)), path)
 
 
 def pack(model: onnx.ModelProto) -> onnx.ModelProto:

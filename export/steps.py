@@ -6,20 +6,34 @@ from contextlib import contextmanager
 
 from rich import box
 from rich.console import Console
+from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from export.figures import columns
+from export.isolation import Progress
 from export.report import Report
 
 
 @contextmanager
-def step(console: Console, name: str) -> Iterator[None]:
-    """Show ``name`` with a spinner on a terminal; then print it with the seconds it took."""
+def step(console: Console, name: str) -> Iterator[Progress]:
+    """Show ``name`` with a spinner on a terminal; then print it with the seconds it took.
+
+    Yields what turns the spinner into a bar with the time left, once it is told how much is done.
+    """
     started = time.monotonic()
-    with console.status(f"{name} ..."):
-        yield
-    console.print(f"{name:<32}{time.monotonic() - started:6.1f} s", highlight=False)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    with ProgressBar(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+    console.print(f"{name:<36}{time.monotonic() - started:6.1f} s", highlight=False)
 
 
 def report_table(report: Report) -> Table:

@@ -81,7 +81,7 @@ def _embedded(stack: ExitStack, settings: Settings, model: str) -> str:
     triton = stack.enter_context(
         run_triton(
             settings.model_repository,
-            model,
+            [model],
             ports,
             start_seconds=settings.triton_start_seconds,
             grace_seconds=settings.grace_seconds,
