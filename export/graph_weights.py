@@ -40,7 +40,9 @@ def graph_shape(config: ElectraConfig, name: str) -> Shape:
 
 def is_kernel(name: str) -> bool:
     """Whether ``name`` is the matrix of a dense layer; all else is as it is on disk."""
-    return name.endswith(".weight") and not (".LayerNorm." in name or name.startswith("embeddings."))
+    return name.endswith(".weight") and not (
+        ".LayerNorm." in name or name.startswith("embeddings.")
+    )
 
 
 def graph_weight(checkpoint: Checkpoint, name: str) -> NDArray[np.float32]:

@@ -83,7 +83,7 @@ def make(variant: Variant, materials: Materials, file: Path, *, progress: Progre
 
         write_ir(source, file)
     elif variant.name == "openvino_int8":
-        from export.openvino_ir import write_int8_ir
+        from export.openvino_int8 import write_int8_ir
 
         write_int8_ir(source, _calibration(materials), file, progress=progress)
     else:

@@ -48,7 +48,9 @@ def write_onnx(
     with path.open("wb") as file:
         file.write(bare.SerializeToString())
         for tensor in write(empty, checkpoint, path):
-            file.write(onnx.ModelProto(graph=onnx.GraphProto(initializer=[tensor])).SerializeToString())
+            file.write(
+                onnx.ModelProto(graph=onnx.GraphProto(initializer=[tensor])).SerializeToString()
+            )
 
 
 def _bytes(tensor: onnx.TensorProto) -> int:

@@ -64,7 +64,10 @@ def _trace(config: ElectraConfig) -> object:
         placeholder = tf.compat.v1.placeholder
         results = logits(
             config,
-            {name: placeholder(tf.float32, each, name) for name, each in graph_shapes(config).items()},
+            {
+                name: placeholder(tf.float32, each, name)
+                for name, each in graph_shapes(config).items()
+            },
             {name: placeholder(tf.int32, [None, None], name) for name in INPUTS},
         )
         for name, result in results.items():

@@ -99,9 +99,7 @@ def _make(request: Request, folder: Path, made: Path, step: Step) -> Report:
     versions = _try_in_triton(request, made, step)
     inputs = fingerprint(digests, request.sequence_length, request.calibration)
     rows = _kept(request, digests) | {
-        variant.model_name: _row(
-            variant, made, proofs[variant.twin], versions.get(variant), inputs
-        )
+        variant.model_name: _row(variant, made, proofs[variant.twin], versions.get(variant), inputs)
         for variant in request.variants
     }
     rows = {each.model_name: rows[each.model_name] for each in VARIANTS if each.model_name in rows}
@@ -230,9 +228,7 @@ def _with_speeds(
     All are measured anew, those that were there before too, as only one run's compare.
     """
     candidates = [
-        variant
-        for variant in variants_for_cpu(read_cpu().flags)
-        if variant.model_name in rows
+        variant for variant in variants_for_cpu(read_cpu().flags) if variant.model_name in rows
     ]
     if len(candidates) < 2 or not set(candidates) & set(request.variants):
         return dict(rows)

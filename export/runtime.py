@@ -7,7 +7,6 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from export.openvino_ir import load_openvino
 from export.evaluator import load_reference
 from export.parity import Model, Tensors
 from export.variants import Variant
@@ -22,13 +21,15 @@ def load_model(variant: Variant, path: Path) -> Model:
     if variant.format == "savedmodel":
         return _load_savedmodel(path)
     if variant.format == "openvino":
-        return load_openvino(path)
+        return _load_openvino(path)
     return load_reference(path) if variant.device == "gpu" else _load_onnx(path)
 
 
 def runs_here(variant: Variant) -> bool:
     """Whether this machine can serve ``variant``."""
-    return variant.device != "gpu" or "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+    return (
+        variant.device != "gpu" or "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+    )
 
 
 def runtime_name(variant: Variant) -> str:
@@ -37,6 +38,12 @@ def runtime_name(variant: Variant) -> str:
         return f"onnx's reference evaluator {version('onnx')}"
     library = {"savedmodel": "tensorflow-cpu", "onnx": "onnxruntime", "openvino": "openvino"}
     return f"{library[variant.format]} {version(library[variant.format])}"
+
+
+def _load_openvino(path: Path) -> Model:
+    from export.openvino_ir import load_openvino
+
+    return load_openvino(path)
 
 
 def _load_savedmodel(path: Path) -> Model:

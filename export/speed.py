@@ -24,15 +24,15 @@ BUDGET_SECONDS = 10.0  # after which no further round begins
 Inputs = Mapping[str, NDArray[np.int32]]
 
 
-def measure_speed(
-    files: Mapping[Variant, Path], questions: Sequence[Question]
-) -> dict[str, Speed]:
+def measure_speed(files: Mapping[Variant, Path], questions: Sequence[Question]) -> dict[str, Speed]:
     """Return the speed of each variant by its model's name; ``files`` are its model files.
 
     Every round computes the same windows of SQuAD with each variant in turn, as the backends
     do: sorted by length, in sub-batches, without padding; then some of them one by one.
     """
-    models = {variant.model_name: as_pair(load_model(variant, path)) for variant, path in files.items()}
+    models = {
+        variant.model_name: as_pair(load_model(variant, path)) for variant, path in files.items()
+    }
     batch = {
         name: np.concatenate([getattr(each.windows, name) for each in questions])[:WINDOWS]
         for name in INPUTS
