@@ -78,8 +78,9 @@ def _model(row: Mapping[str, Any]) -> Model:
 def check_files(repository: Path, model: str) -> None:
     """Raise EmbeddedError unless the files of ``model`` are those that were exported.
 
-    Neither the tokenizer nor a file that the manifest lists may be changed or missing, and the version folders may hold no
-    other. What lies beside them, such as ``config.pbtxt``, is the user's to change.
+    Neither the tokenizer nor a file that the manifest lists may be changed or missing, and the
+    version folders may hold no other. What lies beside them, such as ``config.pbtxt``, is the
+    user's to change.
     """
     manifest = read_manifest(repository)
     if manifest is None:

@@ -5,7 +5,8 @@ Protocol Buffers' rule for messages that follow each other is that they are merg
 merging", protobuf.dev/programming-guides/encoding), so a reader sees one model with all of them.
 """
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,7 @@ from export.graph_weights import graph_weight
 LARGEST_FILE = 2**31 - 1  # bytes; Protocol Buffers read no larger message
 EXTERNAL_SUFFIX = ".data"
 _ALIGNMENT = 4096  # a page: so the runtimes can map the file into memory
-_DTYPES: Mapping[int, type[np.floating]] = {  # type: ignore[type-arg]
-    onnx.TensorProto.FLOAT: np.float32,
-    onnx.TensorProto.FLOAT16: np.float16,
-}
+_BYTES: dict[int, int] = {onnx.TensorProto.FLOAT: 4, onnx.TensorProto.FLOAT16: 2}  # of an element
 
 
 def is_empty(tensor: onnx.TensorProto) -> bool:
@@ -32,7 +30,7 @@ def is_empty(tensor: onnx.TensorProto) -> bool:
 def write_onnx(
     graph: onnx.ModelProto, checkpoint: Checkpoint, path: Path, largest_file: int = LARGEST_FILE
 ) -> None:
-    """Write ``graph`` with the weights of ``checkpoint``, each in the dtype that the graph gives it.
+    """Write ``graph`` with the weights of ``checkpoint``, each in the dtype that the graph says.
 
     Where the file would have more than ``largest_file`` bytes, the weights go into another one
     beside it, ``path`` with ``.data`` behind its name.
@@ -43,7 +41,7 @@ def write_onnx(
     kept = [each for each in graph.graph.initializer if not is_empty(each)]
     del bare.graph.initializer[:]
     bare.graph.initializer.extend(kept)
-    size = sum(_bytes(each) for each in empty)
+    size = sum(_size(each) for each in empty)
     write = _write_inside if size + bare.ByteSize() < largest_file else _write_beside
     with path.open("wb") as file:
         file.write(bare.SerializeToString())
@@ -53,13 +51,15 @@ def write_onnx(
             )
 
 
-def _bytes(tensor: onnx.TensorProto) -> int:
-    return int(np.prod(tensor.dims)) * np.dtype(_DTYPES[tensor.data_type]).itemsize
+def _size(tensor: onnx.TensorProto) -> int:
+    return math.prod(tensor.dims) * _BYTES[tensor.data_type]
 
 
-def _values(tensor: onnx.TensorProto, checkpoint: Checkpoint) -> NDArray[np.floating]:  # type: ignore[type-arg]
+def _content(tensor: onnx.TensorProto, checkpoint: Checkpoint) -> bytes:
     values = graph_weight(checkpoint, tensor.name)
-    return to_float16(values) if tensor.data_type == onnx.TensorProto.FLOAT16 else values
+    if tensor.data_type == onnx.TensorProto.FLOAT16:
+        return to_float16(values).tobytes()
+    return values.tobytes()
 
 
 def to_float16(values: NDArray[np.float32]) -> NDArray[np.float16]:
@@ -73,7 +73,7 @@ def _write_inside(
 ) -> Iterator[onnx.TensorProto]:
     for each in tensors:
         tensor = onnx.TensorProto(name=each.name, dims=each.dims, data_type=each.data_type)
-        tensor.raw_data = _values(each, checkpoint).tobytes()
+        tensor.raw_data = _content(each, checkpoint)
         yield tensor
 
 
@@ -86,8 +86,8 @@ def _write_beside(
             file.seek(-file.tell() % _ALIGNMENT, 1)
             tensor = onnx.TensorProto(name=each.name, dims=each.dims, data_type=each.data_type)
             tensor.data_location = onnx.TensorProto.EXTERNAL
-            entries = {"location": beside.name, "offset": file.tell(), "length": _bytes(each)}
+            entries = {"location": beside.name, "offset": file.tell(), "length": _size(each)}
             for key, value in entries.items():
                 tensor.external_data.add(key=key, value=str(value))
-            file.write(_values(each, checkpoint).tobytes())
+            file.write(_content(each, checkpoint))
             yield tensor

@@ -14,9 +14,10 @@ import typer
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from export.checkpoint import CONFIG, WEIGHTS
+from export.config import FILE_NAME as CONFIG
 from export.config import ElectraConfig
 from export.tokenizer import FILE_NAME as TOKENIZER
+from export.weights import FILE_NAME as WEIGHTS
 from export.weights import PREFIX, weight_shapes
 
 VOCABULARY = Path(__file__).parents[1] / "checkpoints" / "electra-mini-squad" / TOKENIZER

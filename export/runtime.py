@@ -4,8 +4,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
+from onnxruntime import InferenceSession
 
 from export.evaluator import load_reference
 from export.parity import Model, Tensors
@@ -27,9 +27,7 @@ def load_model(variant: Variant, path: Path) -> Model:
 
 def runs_here(variant: Variant) -> bool:
     """Whether this machine can serve ``variant``."""
-    return (
-        variant.device != "gpu" or "CUDAExecutionProvider" in onnxruntime.get_available_providers()
-    )
+    return variant.device != "gpu" or "CUDAExecutionProvider" in get_available_providers()
 
 
 def runtime_name(variant: Variant) -> str:
@@ -62,7 +60,7 @@ def _load_savedmodel(path: Path) -> Model:
 
 
 def _load_onnx(path: Path) -> Model:
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
     def model(inputs: Tensors) -> dict[str, NDArray[np.float32]]:
         return dict(zip(OUTPUTS, session.run(list(OUTPUTS), inputs), strict=True))

@@ -52,6 +52,10 @@ _WHY_TF32 = {
     "onnx": "use_tf32 is an option of ONNX Runtime's CUDA provider, in NVIDIA's backend and ours: "
     "1 lets a GPU round the factors of a matrix product to 10 bits; a CPU has no TF32",
 }
+_WHY_STRICT = (
+    "an option of ONNX Runtime's CUDA provider: without it LayerNorm sums in fp16, where its "
+    "epsilon is 0 and large values overflow"
+)
 _WHY_OPENVINO = (
     "one batch at a time, with all cores; without HINT_BF16 OpenVINO computes in bf16 where the "
     "CPU has instructions for it, and only there"
@@ -93,10 +97,14 @@ def model_config(variant: Variant, sequence_length: int) -> triton.ModelConfig:
 
 
 def _optimization(variant: Variant) -> triton.ModelOptimizationPolicy | None:
-    if variant.format != "onnx" or variant.tf32 is None:
+    if variant.format != "onnx" or variant.device == "cpu":
         return None
+    if variant.tf32 is None:
+        options = {"enable_skip_layer_norm_strict_mode": "1"}
+    else:
+        options = {"use_tf32": str(int(variant.tf32))}
     accelerators = triton.ModelOptimizationPolicy.ExecutionAccelerators
-    cuda = accelerators.Accelerator(name="cuda", parameters={"use_tf32": str(int(variant.tf32))})
+    cuda = accelerators.Accelerator(name="cuda", parameters=options)
     return triton.ModelOptimizationPolicy(
         execution_accelerators=accelerators(gpu_execution_accelerator=[cuda])
     )
@@ -117,6 +125,8 @@ def _comments(variant: Variant) -> dict[str, str]:
     if variant.tf32 is not None:
         field = "optimization" if variant.format == "onnx" else "parameters"
         comments[field] = _WHY_TF32[variant.format]
+    elif variant.format == "onnx":
+        comments["optimization"] = _WHY_STRICT
     if variant.format == "openvino":
         comments["parameters"] = _WHY_OPENVINO
     return comments
