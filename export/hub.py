@@ -7,7 +7,7 @@ from pathlib import Path
 from export.checkpoint import checkpoint_exists
 from export.config import FILE_NAME as CONFIG
 from export.errors import ExportError
-from export.pickles import is_pickle, transformers_conversion
+from export.pickles import transformers_conversion, weight_pickles
 from export.tokenizer import FILE_NAME as TOKENIZER
 from export.tokenizer import SETTINGS, VOCABULARY
 from export.weights import FILE_NAME as WEIGHTS
@@ -97,7 +97,7 @@ def _download(name: str, revision: str | None) -> Path:
 
 
 def _without_weights(name: str, commit: str, files: list[str]) -> ExportError:
-    pickles = [file for file in files if is_pickle(file)]
+    pickles = weight_pickles(files)
     if not pickles:
         return ExportError(f"{name} has no {WEIGHTS} at {commit}")
     target = name.partition("/")[2]
