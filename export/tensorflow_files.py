@@ -1,4 +1,4 @@
-"""The files of a TensorFlow checkpoint, ``<prefix>.index`` and ``<prefix>.data-*``, and beside it."""
+"""The files of a TensorFlow checkpoint, ``<prefix>.index`` and ``.data-*``, and those beside it."""
 
 from glob import escape
 from pathlib import Path
