@@ -67,16 +67,12 @@ def read_checkpoint(source: Path) -> Checkpoint:
         return Checkpoint(source, config, weights, tokenizer_json, ignored, _notices(ignored))
     found = read_tensorflow(source)
     folder = tensorflow.tokenizer_folder(source)
-    elsewhere = (
-        () if folder == source.absolute().parent else (f"the tokenizer is that of {folder}",)
-    )
+    notices = [*_notices(found.ignored), *found.notices]
+    if folder != source.absolute().parent:
+        notices.append(f"the tokenizer is that of {folder}")
+    tokenizer_json = read_tokenizer(folder, found.config.vocab_size)
     return Checkpoint(
-        source,
-        found.config,
-        found.weights,
-        read_tokenizer(folder, found.config.vocab_size),
-        found.ignored,
-        (*_notices(found.ignored), *found.notices, *elsewhere),
+        source, found.config, found.weights, tokenizer_json, found.ignored, tuple(notices)
     )
 
 
