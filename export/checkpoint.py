@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import export.tensorflow_checkpoint as tensorflow
+import export.tensorflow_files as tensorflow
 from export.config import FILE_NAME as CONFIG
 from export.config import ElectraConfig, architectures, config_of
 from export.errors import ExportError
 from export.json_file import read_json
 from export.pickles import refuse_pickles
+from export.tensorflow_checkpoint import read_tensorflow
 from export.tokenizer import read_tokenizer, tokenizer_files
 from export.weights import FILE_NAME as WEIGHTS
 from export.weights import INDEX, Weights, read_weights, weight_files
@@ -64,18 +65,14 @@ def read_checkpoint(source: Path) -> Checkpoint:
         tokenizer_json = read_tokenizer(source, config.vocab_size)
         weights, ignored = read_weights(source, config, architectures(values))
         return Checkpoint(source, config, weights, tokenizer_json, ignored, _notices(ignored))
-    found = tensorflow.read_tensorflow(source)
+    found = read_tensorflow(source)
     folder = tensorflow.tokenizer_folder(source)
-    elsewhere = (
-        () if folder == source.absolute().parent else (f"the tokenizer is that of {folder}",)
-    )
+    notices = [*_notices(found.ignored), *found.notices]
+    if folder != source.absolute().parent:
+        notices.append(f"the tokenizer is that of {folder}")
+    tokenizer_json = read_tokenizer(folder, found.config.vocab_size)
     return Checkpoint(
-        source,
-        found.config,
-        found.weights,
-        read_tokenizer(folder, found.config.vocab_size),
-        found.ignored,
-        (*_notices(found.ignored), *found.notices, *elsewhere),
+        source, found.config, found.weights, tokenizer_json, found.ignored, tuple(notices)
     )
 
 

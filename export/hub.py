@@ -6,15 +6,18 @@ from pathlib import Path
 
 from export.checkpoint import checkpoint_exists
 from export.config import FILE_NAME as CONFIG
+from export.config import config_of
 from export.errors import ExportError
-from export.pickles import is_pickle, transformers_conversion
+from export.json_file import read_json
+from export.pickles import transformers_conversion, weight_pickles
 from export.tokenizer import FILE_NAME as TOKENIZER
 from export.tokenizer import SETTINGS, VOCABULARY
 from export.weights import FILE_NAME as WEIGHTS
 from export.weights import INDEX
 
-# never a pickle; the patterns begin at the root of the repository
-_FILES = (CONFIG, WEIGHTS, INDEX, "model-*.safetensors", TOKENIZER, SETTINGS, VOCABULARY)
+# all that is downloaded, and so never a pickle; the patterns begin at the repository's root
+_SMALL = (CONFIG, TOKENIZER, SETTINGS, VOCABULARY)
+_LARGE = (WEIGHTS, INDEX, "model-*.safetensors")
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
@@ -34,7 +37,8 @@ def resolve(name: str, revision: str | None = None) -> Source:
     A path that exists is taken first; ``owner/name`` that does not is a repository of the hub,
     at ``revision`` (a branch, a tag or a commit; ``main`` if None). What is in the cache serves
     when the hub cannot be reached. Raises ExportError when there is no such repository or
-    revision, or none that may be read, or when its weights are only there as pickles.
+    revision, or none that may be read, when it is of another architecture, or when its weights
+    are only there as pickles.
     """
     path = Path(name).expanduser()
     if path.exists() or checkpoint_exists(path) or not _REPOSITORY.fullmatch(name):
@@ -62,7 +66,10 @@ def _download(name: str, revision: str | None) -> Path:
     )
 
     try:
-        folder = Path(snapshot_download(name, revision=revision, allow_patterns=list(_FILES)))
+        folder = Path(snapshot_download(name, revision=revision, allow_patterns=[*_SMALL]))
+        if (config := folder / CONFIG).is_file():
+            config_of(config, read_json(config))  # refuses other models before their download
+        snapshot_download(name, revision=folder.name, allow_patterns=[*_LARGE])
         if not any((folder / file).is_file() for file in (WEIGHTS, INDEX)):
             raise _without_weights(name, folder.name, list_repo_files(name, revision=folder.name))
     except GatedRepoError as error:
@@ -97,7 +104,7 @@ def _download(name: str, revision: str | None) -> Path:
 
 
 def _without_weights(name: str, commit: str, files: list[str]) -> ExportError:
-    pickles = [file for file in files if is_pickle(file)]
+    pickles = weight_pickles(files)
     if not pickles:
         return ExportError(f"{name} has no {WEIGHTS} at {commit}")
     target = name.partition("/")[2]

@@ -2,11 +2,15 @@
 
 import json
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
 
 from export.errors import ExportError
 
 _SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+
+# what transformers' Trainer leaves beside the weights
+_TRAINING = ("optimizer.pt", "rng_state.pth", "scaler.pt", "scheduler.pt", "training_args.bin")
 
 _WHY = "a pickle, which runs any code that is in it when it is read"
 
@@ -16,8 +20,9 @@ def refuse_pickles(source: Path, target: str) -> None:
 
     The error gives the command that writes the safetensors file ``target`` beside the pickle.
     """
-    files = sorted(source.iterdir()) if source.is_dir() else [source]
-    pickles = [path for path in files if is_pickle(path.name) and path.is_file()]
+    files = list(source.iterdir()) if source.is_dir() else [source]
+    names = weight_pickles(path.name for path in files if path.is_file())
+    pickles = [path for path in sorted(files) if path.name in names]
     if len(pickles) == 1:
         (pickle,) = pickles
         raise ExportError(
@@ -32,9 +37,10 @@ def refuse_pickles(source: Path, target: str) -> None:
         )
 
 
-def is_pickle(name: str) -> bool:
-    """Whether a file of this name is taken for a pickle of torch's."""
-    return name.endswith(_SUFFIXES) and name != "training_args.bin"
+def weight_pickles(names: Iterable[str]) -> list[str]:
+    """Return those of ``names`` that are taken for weights in pickles of torch's."""
+    pickles = [each for each in names if each.endswith(_SUFFIXES) and each not in _TRAINING]
+    return [each for each in pickles if each.startswith("pytorch_model")] or pickles
 
 
 def transformers_conversion(source: str, target: str, revision: str | None = None) -> str:

@@ -1,12 +1,11 @@
-"""TensorFlow checkpoints of Google and NVIDIA: files ``<prefix>.index`` and ``<prefix>.data-*``.
+"""The reader of TensorFlow checkpoints, Google's and NVIDIA's.
 
-Only the index and the tensors are read; no model code runs. TensorFlow is imported when a
-tensor is asked for, so that to list the files stays quick.
+Only the index and the tensors are read; no model code runs. TensorFlow is imported when it is
+needed, so that who reads no such checkpoint does not wait for it.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +15,13 @@ from numpy.typing import NDArray
 from export.config import MODEL_TYPE, ElectraConfig, config_of
 from export.errors import ExportError
 from export.json_file import read_json
+from export.tensorflow_files import CONFIGS, config_file
 from export.tensorflow_names import Naming, Stored, count_layers, is_bookkeeping, naming
-from export.tokenizer import tokenizer_files
 from export.weights import Shape, Weights, as_float32, check_present, weight_shapes
 
-CONFIGS = ("config.json", "electra_config.json", "bert_config.json")
 HEAD_SIZE = 64  # of all of Google's models (get_bert_config in its util/training_utils.py)
 
-# Google keeps vocab.txt two folders above a fine-tuned checkpoint (configure_finetuning.py)
-_TOKENIZER_SEARCH = 3
-
 _DTYPES = ("float16", "bfloat16", "float32")
-_INDEX = ".index"
 
 
 @dataclass(frozen=True)
@@ -38,60 +32,6 @@ class TensorFlowCheckpoint:
     weights: Weights
     ignored: tuple[str, ...]  # variables that the model has no use for; not the optimizer's
     notices: tuple[str, ...]
-
-
-def is_prefix(path: Path) -> bool:
-    """Whether ``path`` is what a checkpoint's files begin with."""
-    return index_file(path).is_file()
-
-
-def index_file(prefix: Path) -> Path:
-    """Return the file that lists the variables."""
-    return prefix.with_name(prefix.name + _INDEX)
-
-
-def checkpoint_files(prefix: Path) -> list[Path]:
-    """Return the files that an export of ``prefix`` reads, without reading them.
-
-    Raises ExportError when one is missing.
-    """
-    config = config_file(prefix)
-    return [
-        index_file(prefix),
-        *_shards(prefix),
-        *([config] if config else []),
-        *tokenizer_files(tokenizer_folder(prefix)),
-    ]
-
-
-def config_file(prefix: Path) -> Path | None:
-    """Return the first of ``CONFIGS`` beside the checkpoint."""
-    paths = (prefix.with_name(name) for name in CONFIGS)
-    return next((path for path in paths if path.is_file()), None)
-
-
-def tokenizer_folder(prefix: Path) -> Path:
-    """Return the folder of the checkpoint, or that of the two above it which has a tokenizer."""
-    for folder in [*prefix.absolute().parents][:_TOKENIZER_SEARCH]:
-        try:
-            tokenizer_files(folder)
-        except ExportError:
-            continue
-        return folder
-    raise ExportError(
-        f"no vocab.txt or tokenizer.json beside {prefix}, or in the two folders above; copy "
-        f"there the vocab.txt that the model was trained with"
-    )
-
-
-def _shards(prefix: Path) -> list[Path]:
-    shards = sorted(prefix.parent.glob(f"{escape(prefix.name)}.data-*-of-*"))
-    total = int(shards[0].name.rpartition("-of-")[2]) if shards else 1
-    for number in range(total):
-        name = f"{prefix.name}.data-{number:05d}-of-{total:05d}"
-        if prefix.with_name(name) not in shards:
-            raise ExportError(f"checkpoint {prefix} has no {name}, which holds its variables")
-    return shards
 
 
 def read_tensorflow(prefix: Path) -> TensorFlowCheckpoint:

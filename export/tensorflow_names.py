@@ -15,6 +15,8 @@ from export.weights import Shape
 
 VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"  # ends each name that tf.train.Checkpoint writes
 
+_GOOGLE_HEAD = ("dense", "dense_1")  # of the start and of the end
+
 _SCOPE = re.compile(r"(?:^|/)(\w+)/embeddings/")
 _LAYER = re.compile(r"(?:^|/)electra/encoder/layer[_/](\d+)/")
 
@@ -106,7 +108,7 @@ def _nvidia_root(path: Path, shapes: Mapping[str, Shape]) -> str:
             return name.removesuffix(f"qa_outputs/kernel{VALUE}")
         if name.endswith(f"end_logits/dense_0/kernel{VALUE}"):
             # argparse takes any word for true there (type=bool), "False" too
-            raise _joint(path, "NVIDIA's", 'with --joint_head "", as "False" counts as true')
+            raise _joint(path, "NVIDIA's", 'with --joint_head "" ("False" would be true)')
     raise _headless(path, "another head or none")
 
 
@@ -114,7 +116,7 @@ def _joint(path: Path, whose: str, how: str) -> ExportError:
     return ExportError(
         f"{path} has {whose} joint head, which scores ends only for the best starts of a beam "
         f"search; exported models give start and end logits that do not depend on each other, so "
-        f"fine-tune it again {how}, or Hugging Face's ElectraForQuestionAnswering"
+        f"fine-tune it again {how}, or as Hugging Face's ElectraForQuestionAnswering"
     )
 
 
@@ -122,9 +124,6 @@ def _headless(path: Path, held: str) -> ExportError:
     return ExportError(
         f"{path} has no question answering head, but {held}: fine-tune it on SQuAD first"
     )
-
-
-_GOOGLE_HEAD = ("dense", "dense_1")
 
 
 def _google_name(task: str, name: str) -> Stored:

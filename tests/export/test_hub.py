@@ -195,6 +195,14 @@ def test_only_a_pickle(hub: Hub) -> None:
     assert not any("pytorch_model" in path for path in hub.asked)
 
 
+def test_other_architecture(hub: Hub) -> None:
+    """Refused by name, before its weights are downloaded."""
+    config = {"model_type": "bert", "architectures": ["BertForQuestionAnswering"]}
+    hub.repositories["owner/name"]["config.json"] = json.dumps(config).encode()
+    assert "model_type is 'bert' (BertForQuestionAnswering)" in hub.refuse("owner/name")
+    assert not any("safetensors" in path for path in hub.asked)
+
+
 def test_no_weights_at_all(hub: Hub) -> None:
     for name in ("model.safetensors", "pytorch_model.bin"):
         del hub.repositories["owner/name"][name]
