@@ -8,6 +8,7 @@ from pathlib import Path
 import rich
 
 from embedded.backends.openvino_ir import openvino  # before nncf, which has the same telemetry
+from export.openvino_ir import save_ir
 from export.parity import Tensors
 
 import nncf  # isort: skip
@@ -43,4 +44,4 @@ def write_int8_ir(
         model_type=nncf.ModelType.TRANSFORMER,
         subset_size=len(windows),
     )
-    openvino.save_model(quantized, file, compress_to_fp16=False)
+    save_ir(quantized, file)

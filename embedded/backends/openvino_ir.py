@@ -33,7 +33,12 @@ def compile_ir(path: Path, parameters: Mapping[str, str], threads: int) -> Any:
 
     ``threads`` is for when ``parameters`` has no INFERENCE_NUM_THREADS.
     """
-    properties = {"INFERENCE_NUM_THREADS": str(threads), **properties_of(parameters)}
+    properties = {
+        "INFERENCE_NUM_THREADS": str(threads),
+        # Triton's and the gateway's threads want the same cores: a pinned thread waits for its own
+        "ENABLE_CPU_PINNING": "NO",
+        **properties_of(parameters),
+    }
     return openvino.Core().compile_model(path, DEVICE, properties)
 
 
