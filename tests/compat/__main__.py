@@ -8,7 +8,7 @@ for its missing kernels only.
 
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Annotated
 import numpy as np
 import onnx
 import typer
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -33,10 +34,8 @@ SCRIPT = Path(__file__).parent / "logits.py"
 QUESTIONS = 16  # a window or more of each
 SEQUENCE_LENGTH = 384  # the axes are dynamic: any length that the model takes will do
 
-# int8: where two runtimes sum in another order, an activation may be rounded to the next of its
-# 256 steps; that must cost less than a tenth of what quantization itself does to these logits
-INT8_TOLERANCE = 0.1
 NO_KERNEL = "NOT_IMPLEMENTED"
+FP32 = "electra_qa_onnx_fp32/1/model.onnx"
 
 
 @dataclass(frozen=True)
@@ -112,11 +111,20 @@ def compare(variant: Variant, repository: Path, folder: Path) -> Iterator[Row]:
     if ours.error or theirs.error:
         yield Row(variant.file, theirs.version, theirs.error, False)
         return
-    difference = largest_difference(folder, ("0.npz", "1.npz"))
-    allowed = INT8_TOLERANCE if variant.tolerance is None else variant.tolerance
-    yield Row(
-        variant.file, theirs.version, f"{difference:.1e} of {allowed:g}", difference <= allowed
-    )
+    found = differences(folder, "0.npz", "1.npz")
+    if variant.tolerance is not None:
+        largest, allowed = found.max(), variant.tolerance
+        result = f"{largest:.1e}, {allowed:g} allowed"
+        yield Row(variant.file, theirs.version, result, bool(largest <= allowed))
+        return
+    # int8: a sum in another order rounds an activation to another step, and so on through the
+    # layers: in one runtime alone, embeddings larger by 3e-7 of themselves change the bundled
+    # model's logits by up to 0.7. On average it must cost less than quantization itself, which is
+    # the difference to fp32
+    run(Path(sys.executable), repository / FP32, folder, folder / "fp32.npz")
+    mean, allowed = found.mean(), differences(folder, "0.npz", "fp32.npz").mean()
+    result = f"{found.max():.1e}; mean {mean:.1e}, {allowed:.1e} allowed"
+    yield Row(variant.file, theirs.version, result, bool(mean < allowed))
 
 
 def run(python: Path, model: Path, folder: Path, logits: Path) -> Run:
@@ -136,11 +144,11 @@ def check(model: Path) -> str:
     return ""
 
 
-def largest_difference(folder: Path, files: Iterable[str]) -> float:
-    """Return the largest difference at real tokens, of both logits."""
+def differences(folder: Path, ours: str, theirs: str) -> NDArray[np.float32]:
+    """Return the differences of both logits at all real tokens, one after the other."""
     real = np.load(folder / "windows.npz")[ATTENTION_MASK] == 1
-    ours, theirs = (np.load(folder / name) for name in files)
-    return max(float(np.abs(ours[name] - theirs[name])[real].max()) for name in OUTPUTS)
+    first, second = np.load(folder / ours), np.load(folder / theirs)
+    return np.concatenate([np.abs(first[name] - second[name])[real] for name in OUTPUTS])
 
 
 if __name__ == "__main__":
