@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embedded.backends.openvino_ir import PARAMETERS, compile_ir, openvino
+from embedded.backends.openvino_ir import compile_ir, openvino
 from export.errors import ExportError
 from export.parity import Model, Tensors
+from export.triton_config import OPENVINO_PARAMETERS
 from qa.tensors import OUTPUTS
 
 
@@ -42,7 +43,7 @@ def save_ir(model: Any, file: Path) -> None:
 def load_openvino(path: Path) -> Model:
     """Return the model of the IR ``path``, compiled as it is where it is served."""
     threads = len(os.sched_getaffinity(0))
-    request = compile_ir(path, PARAMETERS, threads).create_infer_request()
+    request = compile_ir(path, OPENVINO_PARAMETERS, threads).create_infer_request()
 
     def model(inputs: Tensors) -> dict[str, NDArray[np.float32]]:
         results = request.infer(inputs)

@@ -3,22 +3,19 @@
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 from google.protobuf import text_format  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from tritonclient.grpc import InferenceServerClient, InferInput
-from tritonclient.grpc import model_config_pb2 as triton
 
-from embedded.backends.openvino_ir import PARAMETERS
-from embedded.ports import Ports
+from embedded.ports import free_ports
 from embedded.server import run_triton
-from export.onnx_graph import convert
+from export.onnx_file import write_onnx
+from export.onnx_graph import plain_graph
 from export.openvino_ir import load_openvino, write_ir
 from export.triton_config import model_config
 from export.variants import select_variants
 from qa.tensors import INPUTS, OUTPUTS, PADDING_LOGIT
-from tests.e2e.stack import free_ports
 from tests.export.conftest import Golden, read_golden
 
 (VARIANT,) = select_variants("openvino_bf16")
@@ -34,12 +31,11 @@ def repository(golden: Golden, tmp_path_factory: pytest.TempPathFactory) -> Path
     """A repository with one model, as an export would write it but for the warm-up."""
     folder = tmp_path_factory.mktemp("repository")
     (folder / VARIANT.folder).mkdir(parents=True)
-    onnx.save(convert(golden.checkpoint), folder / "plain.onnx")
+    checkpoint = golden.checkpoint
+    write_onnx(plain_graph(checkpoint.config), checkpoint, folder / "plain.onnx")
     write_ir(folder / "plain.onnx", folder / VARIANT.file)
     config = model_config(VARIANT, golden.real.shape[1])
     del config.model_warmup[:]
-    for name, value in PARAMETERS.items():
-        config.parameters[name].CopyFrom(triton.ModelParameter(string_value=value))
     text = text_format.MessageToString(config)
     (folder / VARIANT.model_name / "config.pbtxt").write_text(text)
     return folder
@@ -56,9 +52,8 @@ def ask(url: str, inputs: dict[str, NDArray[np.int32]]) -> dict[str, NDArray[np.
 
 
 def test_triton_answers_with_the_logits_of_the_ir(golden: Golden, repository: Path) -> None:
-    ports = Ports(*free_ports(3))
     with run_triton(
-        repository, VARIANT.model_name, ports, start_seconds=60, grace_seconds=5
+        repository, [VARIANT.model_name], free_ports(), start_seconds=60, grace_seconds=5
     ) as running:
         found = ask(running.url, golden.inputs)
         lone = ask(running.url, {name: golden.inputs[name][1:2] for name in INPUTS})

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from embedded.backends.openvino_ir import PARAMETERS, compile_ir, openvino
+from embedded.backends.openvino_ir import compile_ir, openvino
 from export.openvino_int8 import write_int8_ir
 from export.openvino_ir import load_openvino, write_ir
 from export.parity import Model, Tensors
+from export.triton_config import OPENVINO_PARAMETERS
 from qa.tensors import INPUTS, OUTPUTS
 from tests.conftest import ROOT
 from tests.export.conftest import Golden, Sources
@@ -169,7 +170,7 @@ def test_nothing_is_said_and_nothing_sent(source: Path, tmp_path: Path) -> None:
 
 def test_what_is_compiled_is_what_the_parameters_say(irs: dict[str, Path]) -> None:
     def compiled(**more: str) -> Any:
-        return compile_ir(irs["float"], PARAMETERS | more, threads=1)
+        return compile_ir(irs["float"], OPENVINO_PARAMETERS | more, threads=1)
 
     assert compiled().get_property("NUM_STREAMS") == 1
     assert compiled().get_property("INFERENCE_NUM_THREADS") == 1

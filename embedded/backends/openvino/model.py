@@ -8,12 +8,8 @@ from numpy.typing import NDArray
 
 from embedded.backends.execution import check_numpy, respond
 from embedded.backends.model_file import model_path, parameters, thread_count
-from embedded.backends.openvino_ir import compile_ir
+from embedded.backends.openvino_ir import LENGTH_STEP, compile_ir
 from qa import tensors
-
-#: OpenVINO makes kernels for each shape that it has not met: the first inference takes twice the
-#: time, and the kernels stay, at megabytes a shape. So there are few lengths.
-LENGTH_STEP = 16
 
 
 class TritonPythonModel:
