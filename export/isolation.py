@@ -32,6 +32,8 @@ def isolated(
     calls arrive here. Raises what the function raises, when it is ExportError or OSError, and
     ExportError for any other exception, or when the process ends without a result.
     """
+    # the converters go through sets of names: with the same hashes they give the same files
+    os.environ.setdefault("PYTHONHASHSEED", "0")  # for the new process
     context = multiprocessing.get_context("spawn")  # a fork would copy locks that threads hold
     ours, theirs = context.Pipe()
     with tempfile.NamedTemporaryFile() as log, ours:

@@ -4,9 +4,11 @@ Graphs are traced once, without weights. A *source* is a graph with its weights,
 its own; fp32 and fp16 ONNX variants are copies of one, int8 and OpenVINO are converted from one.
 """
 
+import copy
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -56,11 +58,13 @@ def trace(config: ElectraConfig, sources: Sequence[str], folder: Path) -> None:
     from export.onnx_graph import fused_graph, plain_graph
     from export.packing import pack
 
+    fused = cache(partial(fused_graph, config))
+    half = cache(lambda: to_fp16(fused()))
     graphs: dict[str, Callable[[], onnx.ModelProto]] = {
-        "plain": lambda: plain_graph(config),
-        "fused": lambda: fused_graph(config),
-        "half": lambda: to_fp16(fused_graph(config)),
-        "packed": lambda: pack(to_fp16(fused_graph(config))),
+        "plain": partial(plain_graph, config),
+        "fused": fused,
+        "half": half,
+        "packed": lambda: pack(copy.deepcopy(half())),
     }
     for source in sources:
         onnx.save(graphs[source](), folder / f"{source}.graph")

@@ -41,6 +41,7 @@ def plain_graph(config: ElectraConfig) -> onnx.ModelProto:
     )
     model.ir_version = min(model.ir_version, MAX_IR_VERSION)
     _rename_tensors(model.graph)
+    _rename_constants(model.graph)
     inputs = [each for each in model.graph.input if each.name not in shapes]
     del model.graph.input[:]
     model.graph.input.extend(inputs)
@@ -82,6 +83,23 @@ def _rename_tensors(graph: onnx.GraphProto) -> None:
             names[:] = [name.removesuffix(":0") for name in names]
     for tensor in (*graph.input, *graph.output, *graph.initializer, *graph.value_info):
         tensor.name = tensor.name.removesuffix(":0")
+
+
+def _rename_constants(graph: onnx.GraphProto) -> None:
+    """Number the constants in the order of their use.
+
+    The converter calls one that it found several times by any of its names, so that the same
+    graph would be another file each time.
+    """
+    used = dict.fromkeys(name for node in graph.node for name in node.input)
+    constants = {each.name: each for each in graph.initializer}
+    names = {name: f"constant_{number}" for number, name in enumerate(filter(constants.get, used))}
+    del graph.initializer[:]
+    for name, renamed in names.items():
+        graph.initializer.append(constants[name])
+        graph.initializer[-1].name = renamed
+    for node in graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
 
 
 def _name_axes(tensor: onnx.ValueInfoProto) -> None:

@@ -9,12 +9,12 @@ import numpy as np
 
 from export.parity import Question, Tensors
 from export.report import Speed
-from export.runtime import Backend
+from export.runtime import Backend, load_backend
 from export.variants import Variant
 from qa.tensors import INPUTS
 
-WINDOWS = 24
-SINGLE_WINDOWS = 5
+WINDOWS = 16
+SINGLE_WINDOWS = 4
 LEAST_ROUNDS, MOST_ROUNDS = 3, 7
 BUDGET_SECONDS = 10.0  # after which no further round begins
 
@@ -25,9 +25,7 @@ def measure_speed(files: Mapping[Variant, Path], questions: Sequence[Question]) 
     Every round computes the same windows of SQuAD with each variant in turn, as the backends
     do: sorted by length, in sub-batches, without padding; then some of them one by one.
     """
-    models = {
-        variant.model_name: as_pair(load_model(variant, path)) for variant, path in files.items()
-    }
+    models = {variant.model_name: load_backend(variant, path) for variant, path in files.items()}
     batch = {
         name: np.concatenate([getattr(each.windows, name) for each in questions])[:WINDOWS]
         for name in INPUTS
