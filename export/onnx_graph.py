@@ -86,7 +86,7 @@ def _rename_tensors(graph: onnx.GraphProto) -> None:
 
 
 def _rename_constants(graph: onnx.GraphProto) -> None:
-    """Number the constants in the order of their use.
+    """Give the constants numbers, in the order of their use.
 
     The converter calls one that it found several times by any of its names, so that the same
     graph would be another file each time.

@@ -13,7 +13,7 @@ from export.runtime import Backend, load_backend
 from export.variants import Variant
 from qa.tensors import INPUTS
 
-WINDOWS = 16
+WINDOWS = 12
 SINGLE_WINDOWS = 4
 LEAST_ROUNDS, MOST_ROUNDS = 3, 7
 BUDGET_SECONDS = 10.0  # after which no further round begins
