@@ -87,8 +87,9 @@ def make_windows(
     or the context holds no token, when the step is not in 1..room (a larger one would skip
     context), or when there would be too many windows.
     """
-    question_ids = tokenizer.encode(question, add_special_tokens=False).ids[:max_question_len]
-    encoded = tokenizer.encode(context, add_special_tokens=False)
+    # encode() would hold Python's lock all the while, and so whatever else the process does
+    asked, encoded = tokenizer.encode_batch([question, context], add_special_tokens=False)
+    question_ids = asked.ids[:max_question_len]
     if not question_ids:
         raise WindowError("question holds no text that the tokenizer keeps")
     if not encoded.ids:

@@ -1,34 +1,18 @@
-"""The gateway's HTTP application: its routes."""
+"""The gateway's HTTP application: its parts, put together."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import FastAPI
 
 from qa.windows import load_tokenizer
 from serving.answering import Answerer
-from serving.errors import (
-    DeadlineExceeded,
-    InvalidJson,
-    InvalidRequest,
-    ModelFault,
-    Overloaded,
-    ServingError,
-    TooLarge,
-    Unavailable,
-    UnsupportedMediaType,
-    install_handlers,
-)
+from serving.errors import install_handlers
 from serving.limits import BodyLimit
-from serving.schema import Answered, ErrorBody, Health, Info, Question, Span
+from serving.routes import answers, health, huggingface
 from serving.settings import Settings
 from serving.triton import Triton
-
-
-def _documented(*errors: type[ServingError]) -> dict[int | str, dict[str, Any]]:
-    return {error.status: {"model": ErrorBody, "description": error.__doc__} for error in errors}
 
 
 def create_app(settings: Settings, triton_url: str) -> FastAPI:
@@ -36,9 +20,9 @@ def create_app(settings: Settings, triton_url: str) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        triton = Triton(triton_url, settings.model)
+        triton = Triton(triton_url)
         tokenizer = load_tokenizer(settings.tokenizer_path)
-        app.state.answerer = Answerer(settings, tokenizer, triton)
+        app.state.answerer = Answerer(settings, settings.model, tokenizer, triton)
         yield
         await triton.close()
 
@@ -50,54 +34,6 @@ def create_app(settings: Settings, triton_url: str) -> FastAPI:
     )
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     install_handlers(app)
-    _add_routes(app)
+    for routes in (answers, huggingface, health):
+        app.include_router(routes.router)
     return app
-
-
-def _answerer(request: Request) -> Answerer:
-    answerer = request.app.state.answerer
-    assert isinstance(answerer, Answerer)  # noqa: S101 - set by the lifespan, and only there
-    return answerer
-
-
-Answering = Annotated[Answerer, Depends(_answerer)]
-
-
-def _add_routes(app: FastAPI) -> None:
-    @app.post(
-        "/answer",
-        response_model_exclude_none=True,
-        responses=_documented(
-            InvalidJson,
-            TooLarge,
-            UnsupportedMediaType,
-            InvalidRequest,
-            Overloaded,
-            ModelFault,
-            Unavailable,
-            DeadlineExceeded,
-        ),
-    )
-    async def answer(question: Question, answerer: Answering) -> Answered:
-        """Answer one question from its context."""
-        spans = [Span(**vars(found)) for found in await answerer.answer(question)]
-        return Answered(**dict(spans[0]), answers=spans if question.top_k > 1 else None)
-
-    @app.get("/health/live")
-    async def live() -> Health:
-        """Say that the gateway's process runs."""
-        return Health(status="live")
-
-    @app.get("/health/ready", responses=_documented(Unavailable, DeadlineExceeded))
-    async def ready(answerer: Answering) -> Health:
-        """Say whether a question can be answered now: one is, through Triton."""
-        try:
-            await answerer.probe()
-        except ServingError as error:
-            raise Unavailable(f"not ready: {error}") from error
-        return Health(status="ready")
-
-    @app.get("/info", responses=_documented(Unavailable, DeadlineExceeded))
-    async def info(request: Request, answerer: Answering) -> Info:
-        """Say what is served."""
-        return Info(**vars(await answerer.info()), version=request.app.version)

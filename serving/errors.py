@@ -2,6 +2,7 @@
 
 ServingError
 ├── InvalidJson           400  the body is not JSON
+├── UnknownModel          404  the model that the request names is not served
 ├── InvalidRequest        422  a field is missing, unknown, of the wrong type or out of range
 ├── UnsupportedMediaType  415  the body is not declared as JSON
 ├── TooLarge              413  the body, question or context is over a limit
@@ -12,7 +13,8 @@ ServingError
 """
 
 import logging
-from typing import ClassVar
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -30,11 +32,22 @@ class ServingError(Exception):
     status: ClassVar[int] = 500
     type: ClassVar[str] = "internal"
 
+    @property
+    def is_fault(self) -> bool:
+        """Whether the server failed, or had no room: the same request may yet be answered."""
+        return self.status == 429 or self.status >= 500
+
 
 class InvalidJson(ServingError):
     """The body is not JSON."""
 
     status, type = 400, "invalid_json"
+
+
+class UnknownModel(ServingError):
+    """The model that the request names is not served."""
+
+    status, type = 404, "unknown_model"
 
 
 class TooLarge(ServingError):
@@ -81,10 +94,15 @@ class DeadlineExceeded(ServingError):
 
 def error_response(status: int, error_type: str, message: str) -> JSONResponse:
     """Make the one body that every error has: ``{"error": {"type", "message"}}``."""
+    headers = {"retry-after": "1"} if status in (429, 503) else None
+    return JSONResponse(error_body(error_type, message), status, headers)
+
+
+def error_body(error_type: str, message: str) -> dict[str, dict[str, str]]:
+    """Make that body; the message is cut, as it may quote the request."""
     # a lone surrogate quoted from the request has no UTF-8 form
     text = message[:MESSAGE_CHARS].encode("utf-8", "backslashreplace").decode()
-    headers = {"retry-after": "1"} if status in (429, 503) else None
-    return JSONResponse({"error": {"type": error_type, "message": text}}, status, headers)
+    return {"error": {"type": error_type, "message": text}}
 
 
 def install_handlers(app: FastAPI) -> None:
@@ -117,12 +135,17 @@ def _classify(request: Request, error: RequestValidationError) -> ServingError:
     if any(problem["type"] == "json_invalid" for problem in problems):
         reason = problems[0].get("ctx", {}).get("error", "malformed")
         return InvalidJson(f"the body is not JSON: {reason}")
+    # where a problem is begins with "body", "header" or the like
+    return describe([{**problem, "loc": problem["loc"][1:]} for problem in problems])
+
+
+def describe(problems: Iterable[Mapping[str, Any]]) -> InvalidRequest:
+    """Make one error of what pydantic found wrong."""
     return InvalidRequest("; ".join(_describe(problem) for problem in problems))
 
 
-def _describe(problem: dict[str, object]) -> str:
-    location = problem["loc"]
-    path = location[1:] if isinstance(location, tuple) else ()  # without "body"
+def _describe(problem: Mapping[str, Any]) -> str:
+    path = problem["loc"]
     name = ".".join(str(part)[:80] for part in path) or "the body"
     if problem["type"] == "extra_forbidden":
         return f"{name}: unknown field"

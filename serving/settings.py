@@ -30,6 +30,10 @@ class Settings(BaseSettings):
     triton_metrics_port: int = Field(8002, ge=1, le=65535, description="metrics, likewise")
     triton_start_seconds: float = Field(60, gt=0, description="time it has to come up")
 
+    temperature: float = Field(
+        1, ge=0.01, description="divides the logits before scores are computed of them"
+    )
+
     request_seconds: float = Field(30, gt=0, description="time that a request has in Triton")
     ready_seconds: float = Field(2, gt=0, description="time that a readiness inference has")
     grace_seconds: float = Field(20, gt=0, description="time to finish what is in flight at exit")

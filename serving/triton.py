@@ -10,7 +10,14 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from qa import tensors
 from qa.windows import Windows
-from serving.errors import DeadlineExceeded, ModelFault, Overloaded, ServingError, Unavailable
+from serving.errors import (
+    DeadlineExceeded,
+    ModelFault,
+    Overloaded,
+    ServingError,
+    Unavailable,
+    UnknownModel,
+)
 
 CHANNEL_OPTIONS = [
     ("grpc.max_send_message_length", -1),
@@ -43,44 +50,58 @@ class Logits:
 
 
 class Triton:
-    """A connection to the Triton at ``url`` (host:port), for one model."""
+    """A connection to the Triton at ``url`` (host:port)."""
 
-    def __init__(self, url: str, model: str) -> None:
+    def __init__(self, url: str) -> None:
         self.url = url
-        self.model = model
         self._channel = grpc.aio.insecure_channel(url, options=CHANNEL_OPTIONS)
         self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
-        self._info: ModelInfo | None = None
+        self._infos: dict[str, ModelInfo] = {}
 
     async def close(self) -> None:
         """Close the connection."""
         await self._channel.close()
 
-    async def info(self, timeout: float) -> ModelInfo:
-        """Return what Triton says of the model, asked once; raises as ``infer`` does."""
-        if self._info is None:
-            request = service_pb2.ModelConfigRequest(name=self.model)
-            config = (await self._call(self._stub.ModelConfig, request, timeout)).config
+    async def models(self, timeout: float) -> set[str]:
+        """Return the names of the models that are ready; raises as ``infer`` does."""
+        request = service_pb2.RepositoryIndexRequest(ready=True)
+        index = await self._call(self._stub.RepositoryIndex, request, timeout)
+        return {model.name for model in index.models}
+
+    def knows(self, model: str) -> bool:
+        """Whether ``info`` has been told of ``model``."""
+        return model in self._infos
+
+    async def info(self, model: str, timeout: float) -> ModelInfo:
+        """Return what Triton says of ``model``, asked once; raises as ``infer`` does.
+
+        Raises UnknownModel for one that does not take the tensors of the contract.
+        """
+        if model not in self._infos:
+            request = service_pb2.ModelConfigRequest(name=model)
+            config = (await self._call(self._stub.ModelConfig, request, timeout, model)).config
+            if {tensor.name for tensor in config.input} != set(tensors.INPUTS):
+                raise UnknownModel(f"model {model!r} does not answer questions")
             (length,) = {tensor.dims[-1] for tensor in config.input}
-            self._info = ModelInfo(
+            self._infos[model] = ModelInfo(
                 config.name, config.backend or config.platform, length, config.max_batch_size
             )
-        return self._info
+        return self._infos[model]
 
-    async def infer(self, windows: Windows, timeout: float) -> Logits:
-        """Run the model on all windows in one call of at most ``timeout`` seconds.
+    async def infer(self, model: str, windows: Windows, timeout: float) -> Logits:
+        """Run ``model`` on all windows in one call of at most ``timeout`` seconds.
 
         Raises Unavailable, Overloaded, DeadlineExceeded or ModelFault.
         """
-        request = inference_request(self.model, windows, timeout)
-        response = await self._call(self._stub.ModelInfer, request, timeout)
+        request = inference_request(model, windows, timeout)
+        response = await self._call(self._stub.ModelInfer, request, timeout, model)
         return read_logits(response)
 
-    async def _call(self, method: Any, request: Any, timeout: float) -> Any:
+    async def _call(self, method: Any, request: Any, timeout: float, model: str = "") -> Any:
         try:
             return await method(request, timeout=timeout)
         except grpc.aio.AioRpcError as error:
-            raise explain(error, self.url, self.model) from error
+            raise explain(error, self.url, model) from error
         except grpc.aio.UsageError as error:  # the channel was closed under a late request
             raise Unavailable("the gateway is shutting down") from error
 

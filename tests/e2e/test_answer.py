@@ -110,8 +110,8 @@ def statistics(stack: Stack) -> tuple[int, int]:
     """Triton's own counts of the model's successful requests and executions."""
 
     async def ask() -> tuple[int, int]:
-        triton = Triton(f"127.0.0.1:{stack.triton_grpc_port}", "electra_qa_onnx_fp32")
-        request = service_pb2.ModelStatisticsRequest(name=triton.model)
+        triton = Triton(f"127.0.0.1:{stack.triton_grpc_port}")
+        request = service_pb2.ModelStatisticsRequest(name="electra_qa_onnx_fp32")
         (model,) = (await triton._stub.ModelStatistics(request)).model_stats
         await triton.close()
         return model.inference_stats.success.count, model.execution_count
@@ -130,6 +130,6 @@ def test_health_and_info(client: httpx.Client) -> None:
 def test_the_openapi_document_names_the_errors(client: httpx.Client) -> None:
     answer = client.get("/openapi.json").json()["paths"]["/answer"]["post"]
     assert set(answer["responses"]) == {
-        *("200", "400", "413", "415", "422", "429", "500", "503", "504")
+        *("200", "400", "404", "413", "415", "422", "429", "500", "503", "504")
     }
     assert Path(client.get("/docs").url.path) == Path("/docs")
