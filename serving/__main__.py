@@ -13,6 +13,7 @@ from embedded.errors import EmbeddedError
 from embedded.ports import Ports, listen
 from embedded.server import run_triton
 from serving.app import create_app
+from serving.logs import configure
 from serving.settings import Settings
 
 logger = logging.getLogger("serving")
@@ -23,9 +24,10 @@ KEEP_ALIVE_SECONDS = 75
 
 def main() -> int:
     """Run until SIGINT or SIGTERM; return the exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)-8s %(message)s")
     try:
-        serve(CliApp.run(Settings))
+        settings = CliApp.run(Settings)
+        configure(settings.log_format, settings.log_level)
+        serve(settings)
     except ValidationError as error:
         for problem in error.errors():
             name = ".".join(str(part) for part in problem["loc"]).upper()

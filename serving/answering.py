@@ -1,18 +1,37 @@
 """From a question to its answers: windows, one inference, spans."""
 
 import asyncio
-from collections.abc import Sequence
+import logging
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar, TypeVarTuple
 
 from tokenizers import Tokenizer
 
 from qa.spans import Answer, LogitsError, best_answers
 from qa.windows import WindowError, Windows, make_windows
+from serving.admission import Admission, Ticket
 from serving.asked import Asked
-from serving.errors import InvalidRequest, ModelFault, ServingError, TooLarge, UnknownModel
+from serving.deadline import Deadline
+from serving.errors import (
+    InvalidRequest,
+    ModelFault,
+    Overloaded,
+    ServingError,
+    TooLarge,
+    UnknownModel,
+)
+from serving.metrics import Metrics
 from serving.schema import EXAMPLE, Question
 from serving.settings import Settings
+from serving.trace import Trace
 from serving.triton import Logits, ModelInfo, Triton
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+Arguments = TypeVarTuple("Arguments")
 
 
 @dataclass(frozen=True)
@@ -23,58 +42,109 @@ class Answerer:
     model: str  # that answers unless a question names another
     tokenizer: Tokenizer
     triton: Triton
+    admission: Admission
+    metrics: Metrics
 
     async def info(self) -> ModelInfo:
         """Return what Triton says of the default model."""
         return await self.triton.info(self.model, self.settings.ready_seconds)
 
-    async def answer(self, asked: Asked) -> list[Answer]:
+    async def answer(self, asked: Asked, trace: Trace, deadline: Deadline) -> list[Answer]:
         """Return the best ``asked.top_k`` answers, best first."""
-        self._check_length("question", asked.question, self.settings.max_question_chars)
-        self._check_length("context", asked.context, self.settings.max_context_chars)
-        return await self._answer(asked, self.settings.request_seconds)
+        self._check_lengths(asked)
+        info = await self._model(asked.model, deadline)
+        with self.admission.admit(asked.estimate(info.sequence_length)) as ticket:
+            return await self._answer(asked, info, ticket, trace, deadline)
 
     async def answer_each(
-        self, many: Sequence[Asked | ServingError]
+        self, many: Sequence[Asked | ServingError], trace: Trace, deadline: Deadline
     ) -> list[list[Answer] | ServingError]:
         """Answer every question as ``answer`` does; one that cannot be gets its error in place.
 
-        When none is answered and one met a fault of the server, that fault is raised instead.
+        They are admitted together or not at all. When none is answered and one met a fault of
+        the server, that fault is raised instead.
         """
-        results = await asyncio.gather(*(self._answer_or_error(each) for each in many))
+        checked = [await self._check(each, deadline) for each in many]
+        estimates = [
+            0 if isinstance(each, ServingError) else each[0].estimate(each[1].sequence_length)
+            for each in checked
+        ]
+        parts = [Trace(trace.id) for _ in many]
+        with self.admission.admit(sum(estimates)) as ticket:
+            results = await asyncio.gather(
+                *(
+                    self._answer_or_error(each, ticket, part, deadline)
+                    for each, part in zip(checked, parts, strict=True)
+                )
+            )
+        trace.gather(parts)
         faults = [each for each in results if isinstance(each, ServingError) and each.is_fault]
         if faults and not any(isinstance(each, list) for each in results):
             raise faults[0]
         return results
 
-    async def probe(self) -> None:
-        """Answer a short question, within the readiness timeout; raises as ``answer`` does."""
-        await self._answer(Question.model_validate(EXAMPLE).asked(), self.settings.ready_seconds)
+    async def probe(self, trace: Trace) -> None:
+        """Answer a short question, within the readiness timeout; raises as ``answer`` does.
 
-    async def _answer_or_error(self, asked: Asked | ServingError) -> list[Answer] | ServingError:
+        It is admitted whatever is in flight: a gateway under load is ready.
+        """
+        deadline = Deadline.after(self.settings.ready_seconds)
+        asked = Question.model_validate(EXAMPLE).asked()
+        await self._answer(asked, await self._model(None, deadline), Ticket(1), trace, deadline)
+
+    async def _check(
+        self, asked: Asked | ServingError, deadline: Deadline
+    ) -> tuple[Asked, ModelInfo] | ServingError:
         if isinstance(asked, ServingError):
             return asked
         try:
-            return await self.answer(asked)
+            self._check_lengths(asked)
+            return asked, await self._model(asked.model, deadline)
         except ServingError as error:
             return error
 
-    async def _answer(self, asked: Asked, seconds: float) -> list[Answer]:
-        info = await self._model(asked.model)
-        # tokenizing and decoding run in threads, so that the event loop goes on meanwhile
-        windows = await asyncio.to_thread(self._windows, asked, info)
-        logits = await self.triton.infer(info.name, windows, seconds)
-        return await asyncio.to_thread(self._decode, asked, windows, logits)
+    async def _answer_or_error(
+        self,
+        checked: tuple[Asked, ModelInfo] | ServingError,
+        ticket: Ticket,
+        trace: Trace,
+        deadline: Deadline,
+    ) -> list[Answer] | ServingError:
+        if isinstance(checked, ServingError):
+            return checked
+        try:
+            return await self._answer(*checked, ticket, trace, deadline)
+        except ServingError as error:
+            return error
 
-    async def _model(self, name: str | None) -> ModelInfo:
+    async def _answer(
+        self, asked: Asked, info: ModelInfo, ticket: Ticket, trace: Trace, deadline: Deadline
+    ) -> list[Answer]:
+        windows = await _in_thread(trace, "tokenize", self._windows, asked, info)
+        trace.windows += len(windows)
+        ticket.correct(len(windows) - asked.estimate(info.sequence_length))
+        self.metrics.observe_windows(windows)
+        with trace.stage("infer"):
+            try:
+                logits = await self.triton.infer(info.name, windows, deadline.left())
+            except Overloaded as error:
+                seconds = self.admission.retry_after(len(windows))
+                raise Overloaded(str(error), retry_after=seconds) from error
+        answers = await _in_thread(trace, "decode", self._decode, asked, windows, logits)
+        if self.settings.log_texts:
+            texts = {"question": asked.question, "context": asked.context}
+            logger.info("answered", extra={"fields": {**texts, "answer": answers[0].answer}})
+        return answers
+
+    async def _model(self, name: str | None, deadline: Deadline) -> ModelInfo:
         """Return the model that a question names; raises UnknownModel when it is not served."""
         if name not in (None, self.model) and not self.triton.knows(name):
-            served = await self.triton.models(self.settings.ready_seconds)
+            served = await self.triton.models(deadline.left())
             if name not in served:
                 raise UnknownModel(
                     f"model {name!r} is not served; served are {', '.join(sorted(served))}"
                 )
-        return await self.triton.info(name or self.model, self.settings.ready_seconds)
+        return await self.triton.info(name or self.model, deadline.left())
 
     def _windows(self, asked: Asked, info: ModelInfo) -> Windows:
         try:
@@ -108,6 +178,27 @@ class Answerer:
         except LogitsError as error:
             raise ModelFault(str(error)) from error
 
-    def _check_length(self, field: str, text: str, limit: int) -> None:
-        if len(text) > limit:
-            raise TooLarge(f"{field} has {len(text)} characters; at most {limit} are allowed")
+    def _check_lengths(self, asked: Asked) -> None:
+        for field, text, limit in (
+            ("question", asked.question, self.settings.max_question_chars),
+            ("context", asked.context, self.settings.max_context_chars),
+        ):
+            if len(text) > limit:
+                raise TooLarge(f"{field} has {len(text)} characters; at most {limit} are allowed")
+
+
+async def _in_thread(
+    trace: Trace, stage: str, function: Callable[[*Arguments], Result], *args: *Arguments
+) -> Result:
+    """Run ``function`` in a thread, so that the event loop goes on meanwhile.
+
+    The wait for a thread counts to the stage "queue", the rest to ``stage``.
+    """
+    asked = time.perf_counter()
+
+    def run() -> Result:
+        trace.add("queue", time.perf_counter() - asked)
+        with trace.stage(stage):
+            return function(*args)
+
+    return await asyncio.to_thread(run)

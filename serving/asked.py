@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from qa.windows import MAX_QUESTION_LEN
+from qa.windows import DOC_STRIDE, MAX_QUESTION_LEN, SPECIAL_TOKENS_PER_WINDOW, count_windows
+
+CHARS_PER_TOKEN = 4  # a little less than English has; other scripts have fewer
 
 
 @dataclass(frozen=True)
@@ -20,3 +22,12 @@ class Asked:
     max_seq_len: int | None = None  # of a window; None: the model's sequence length
     align_to_words: bool = True
     null_threshold: float | None = None  # None: there must be an answer
+
+    def estimate(self, sequence_length: int) -> int:
+        """Return about how many windows of ``sequence_length`` tokens this makes, at least 1."""
+        length = min(sequence_length, self.max_seq_len or sequence_length)
+        question = min(self.max_question_len, len(self.question) // CHARS_PER_TOKEN)
+        room = max(1, length - SPECIAL_TOKENS_PER_WINDOW - question)
+        step = self.doc_stride or DOC_STRIDE if self.overlap is None else room - self.overlap
+        tokens = len(self.context) // CHARS_PER_TOKEN
+        return count_windows(tokens, room, min(max(1, step), room))

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 
 from serving.answering import Answerer
+from serving.deadline import Deadline
 from serving.errors import (
     DeadlineExceeded,
     InvalidJson,
@@ -18,6 +19,7 @@ from serving.errors import (
     UnsupportedMediaType,
 )
 from serving.schema import ErrorBody
+from serving.trace import Trace, trace_of
 
 
 def _answerer(request: Request) -> Answerer:
@@ -26,7 +28,26 @@ def _answerer(request: Request) -> Answerer:
     return answerer
 
 
+def _trace(request: Request) -> Trace:
+    return trace_of(request.scope)
+
+
+def _deadline(
+    answerer: Annotated[Answerer, Depends(_answerer)],
+    trace: Annotated[Trace, Depends(_trace)],
+    x_request_timeout_ms: Annotated[
+        int | None, Header(ge=1, description="shortens the server's own REQUEST_SECONDS")
+    ] = None,
+) -> Deadline:
+    seconds = answerer.settings.request_seconds
+    if x_request_timeout_ms is not None:
+        seconds = min(seconds, x_request_timeout_ms / 1000)
+    return Deadline.after(seconds, spent=trace.total)
+
+
 Answering = Annotated[Answerer, Depends(_answerer)]
+Tracing = Annotated[Trace, Depends(_trace)]
+Limited = Annotated[Deadline, Depends(_deadline)]
 
 Responses = dict[int | str, dict[str, Any]]
 

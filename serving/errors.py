@@ -6,7 +6,7 @@ ServingError
 ├── InvalidRequest        422  a field is missing, unknown, of the wrong type or out of range
 ├── UnsupportedMediaType  415  the body is not declared as JSON
 ├── TooLarge              413  the body, question or context is over a limit
-├── Overloaded            429  Triton's queue is full
+├── Overloaded            429  too many windows are in flight, or Triton's queue is full
 ├── ModelFault            500  the model failed on this request
 ├── Unavailable           503  Triton is down or not ready
 └── DeadlineExceeded      504  the answer did not come in time
@@ -20,6 +20,9 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
+
+from serving.trace import trace_of
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +34,7 @@ class ServingError(Exception):
 
     status: ClassVar[int] = 500
     type: ClassVar[str] = "internal"
+    retry_after: int | None = None  # seconds
 
     @property
     def is_fault(self) -> bool:
@@ -69,9 +73,13 @@ class InvalidRequest(ServingError):
 
 
 class Overloaded(ServingError):
-    """Triton's queue is full."""
+    """Too many windows are in flight, or Triton's queue is full."""
 
     status, type = 429, "overloaded"
+
+    def __init__(self, message: str, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class ModelFault(ServingError):
@@ -84,6 +92,7 @@ class Unavailable(ServingError):
     """Triton is down or not ready."""
 
     status, type = 503, "unavailable"
+    retry_after = 1
 
 
 class DeadlineExceeded(ServingError):
@@ -92,9 +101,17 @@ class DeadlineExceeded(ServingError):
     status, type = 504, "deadline_exceeded"
 
 
-def error_response(status: int, error_type: str, message: str) -> JSONResponse:
+def refuse(scope: Scope, error: ServingError) -> JSONResponse:
+    """Make the reply that says ``error``, and note it in the request's trace."""
+    return _reply(scope, error.status, error.type, str(error), error.retry_after)
+
+
+def _reply(
+    scope: Scope, status: int, error_type: str, message: str, retry_after: int | None = None
+) -> JSONResponse:
     """Make the one body that every error has: ``{"error": {"type", "message"}}``."""
-    headers = {"retry-after": "1"} if status in (429, 503) else None
+    trace_of(scope).refused = error_type
+    headers = {} if retry_after is None else {"retry-after": str(retry_after)}
     return JSONResponse(error_body(error_type, message), status, headers)
 
 
@@ -110,14 +127,13 @@ def install_handlers(app: FastAPI) -> None:
     app.add_exception_handler(ServingError, _on_serving_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
-    app.add_exception_handler(Exception, _on_defect)
 
 
-def _on_serving_error(_: Request, error: Exception) -> JSONResponse:
+def _on_serving_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ServingError)  # noqa: S101 - registered for this class alone
     if isinstance(error, ModelFault):
         logger.error("%s", error, exc_info=error)
-    return error_response(error.status, error.type, str(error))
+    return refuse(request.scope, error)
 
 
 def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
@@ -152,15 +168,10 @@ def _describe(problem: Mapping[str, Any]) -> str:
     return f"{name}: {problem['msg']}"
 
 
-def _on_http_exception(_: Request, error: Exception) -> JSONResponse:
+def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - as above
     if error.status_code == 400:  # FastAPI's, for a body that json.loads refuses otherwise
-        return error_response(400, InvalidJson.type, "the body is not JSON that can be read")
+        return refuse(request.scope, InvalidJson("the body is not JSON that can be read"))
     kinds = {404: "not_found", 405: "method_not_allowed"}
     kind = kinds.get(error.status_code, "http_error")
-    return error_response(error.status_code, kind, str(error.detail))
-
-
-def _on_defect(_: Request, __: Exception) -> JSONResponse:
-    # Starlette logs the traceback; the client learns nothing of the inside
-    return error_response(500, ServingError.type, "internal error; the server's log says more")
+    return _reply(request.scope, error.status_code, kind, str(error.detail))

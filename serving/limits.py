@@ -2,7 +2,7 @@
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.errors import TooLarge, error_response
+from serving.errors import TooLarge, refuse
 
 DISCARDED = 16  # times max_bytes
 
@@ -21,8 +21,8 @@ class BodyLimit:
             return
         body = await self._read(receive)
         if body is None:
-            message = f"the body has more than {self.max_bytes} bytes, the most allowed"
-            await error_response(TooLarge.status, TooLarge.type, message)(scope, receive, send)
+            error = TooLarge(f"the body has more than {self.max_bytes} bytes, the most allowed")
+            await refuse(scope, error)(scope, receive, send)
             return
         replay: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 

@@ -1,9 +1,12 @@
 """Every setting of the gateway and the embedded Triton: flag over environment over default."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from serving.logs import LogFormat
 
 
 class Settings(BaseSettings):
@@ -34,14 +37,27 @@ class Settings(BaseSettings):
         1, ge=0.01, description="divides the logits before scores are computed of them"
     )
 
-    request_seconds: float = Field(30, gt=0, description="time that a request has in Triton")
+    request_seconds: float = Field(
+        30, gt=0, description="time that a request has; its x-request-timeout-ms may shorten it"
+    )
     ready_seconds: float = Field(2, gt=0, description="time that a readiness inference has")
     grace_seconds: float = Field(20, gt=0, description="time to finish what is in flight at exit")
 
     max_body_bytes: int = Field(1_000_000, ge=1, description="size of a request's body")
     max_question_chars: int = Field(2_000, ge=1, description="length of a question")
     max_context_chars: int = Field(250_000, ge=1, description="length of a context")
-    max_windows: int = Field(512, ge=1, description="windows of one request")
+    max_windows: int = Field(512, ge=1, description="windows of one question")
+    max_windows_in_flight: int = Field(
+        2048, ge=1, description="windows of all requests; beyond it they get 429"
+    )
+
+    log_format: LogFormat = Field("text", description="text, for people, or json")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="of these or worse are the lines that are logged"
+    )
+    log_texts: bool = Field(
+        False, description="log questions, contexts and answers, which are never logged otherwise"
+    )
 
     @property
     def tokenizer_path(self) -> Path:

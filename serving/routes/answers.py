@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import ValidationError
 
 from serving.asked import Asked
-from serving.dependencies import ANSWERING_ERRORS, Answering
+from serving.dependencies import ANSWERING_ERRORS, Answering, Limited, Tracing
 from serving.errors import ServingError, describe, error_body
 from serving.schema import Answered, ErrorBody, Pairs, Question, Replies
 
@@ -14,16 +14,18 @@ router = APIRouter(tags=["answering"], responses=ANSWERING_ERRORS)
 
 
 @router.post("/answer", response_model_exclude_none=True)
-async def answer(question: Question, answerer: Answering) -> Answered:
+async def answer(
+    question: Question, answerer: Answering, trace: Tracing, deadline: Limited
+) -> Answered:
     """Answer one question from its context."""
-    return Answered.of(question, await answerer.answer(question.asked()))
+    return Answered.of(question, await answerer.answer(question.asked(), trace, deadline))
 
 
 @router.post("/answers", response_model_exclude_none=True)
-async def answers(body: Pairs, answerer: Answering) -> Replies:
+async def answers(body: Pairs, answerer: Answering, trace: Tracing, deadline: Limited) -> Replies:
     """Answer up to 128 questions, each from its context; a bad one gets its error in place."""
     questions = [_question(pair) for pair in body.pairs]
-    results = await answerer.answer_each([_asked(each) for each in questions])
+    results = await answerer.answer_each([_asked(each) for each in questions], trace, deadline)
     replies: list[Answered | ErrorBody] = []
     for question, result in zip(questions, results, strict=True):
         if isinstance(question, Question) and isinstance(result, list):

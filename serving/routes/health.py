@@ -1,8 +1,10 @@
-"""Whether the gateway lives, whether it can answer, and what is served."""
+"""Whether the gateway lives, whether it can answer, what is served, and how it goes."""
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from serving.dependencies import Answering, documented
+from serving.dependencies import Answering, Tracing, documented
 from serving.errors import DeadlineExceeded, ServingError, Unavailable
 from serving.schema import Health, Info
 
@@ -16,10 +18,10 @@ async def live() -> Health:
 
 
 @router.get("/health/ready", responses=documented(Unavailable, DeadlineExceeded))
-async def ready(answerer: Answering) -> Health:
+async def ready(answerer: Answering, trace: Tracing) -> Health:
     """Say whether a question can be answered now: one is, through Triton."""
     try:
-        await answerer.probe()
+        await answerer.probe(trace)
     except ServingError as error:
         raise Unavailable(f"not ready: {error}") from error
     return Health(status="ready")
@@ -29,3 +31,9 @@ async def ready(answerer: Answering) -> Health:
 async def info(request: Request, answerer: Answering) -> Info:
     """Say what is served."""
     return Info(**vars(await answerer.info()), version=request.app.version)
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+async def metrics(answerer: Answering) -> Response:
+    """Say how it goes, for Prometheus."""
+    return Response(generate_latest(answerer.metrics.registry), media_type=CONTENT_TYPE_LATEST)
