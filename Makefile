@@ -12,10 +12,10 @@ BIN := .venv/bin
 SETUP := .venv/.set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve export eval check format test lock clean
+.PHONY: help setup serve export eval check format test test-slow docs lock clean
 
 help: ## list the verbs
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 10
 
 setup: $(SETUP) ## make the environment in .venv from requirements.lock
 
@@ -51,6 +51,12 @@ format: $(SETUP) ## let ruff rewrite the code
 
 test: $(SETUP) ## run the tests (DATASET= for those that need the full one)
 	@$(BIN)/pytest $(if $(DATASET),--dataset=$(DATASET))
+
+test-slow: $(SETUP) ## run the tests that take longer than a few seconds
+	@$(BIN)/pytest -m slow $(if $(DATASET),--dataset=$(DATASET))
+
+docs: $(SETUP) ## write the pages of docs/ that are made from the code
+	@$(BIN)/python -m serving.documents
 
 lock: $(SETUP) ## pin the newest versions that pyproject.toml allows
 	@$(BIN)/uv pip compile -q --upgrade --all-extras --generate-hashes --no-annotate --no-header \

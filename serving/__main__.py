@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import ssl
 import sys
 from contextlib import ExitStack
 
@@ -31,7 +32,11 @@ def main() -> int:
     except ValidationError as error:
         for problem in error.errors():
             name = ".".join(str(part) for part in problem["loc"]).upper()
-            print(f"error: {name}={problem['input']!r}: {problem['msg']}", file=sys.stderr)
+            what = f"{name}={problem['input']!r}: " if name else ""  # or of several together
+            print(f"error: {what}{problem['msg']}", file=sys.stderr)
+        return 1
+    except ssl.SSLError as error:
+        print(f"error: TLS_CERT or TLS_KEY cannot be used: {error}", file=sys.stderr)
         return 1
     except (EmbeddedError, SettingsError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -58,11 +63,13 @@ def serve(settings: Settings) -> None:
                 server_header=False,
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=round(settings.grace_seconds),
+                ssl_certfile=settings.tls_cert,
+                ssl_keyfile=settings.tls_key,
             )
         )
-        logger.info(
-            "answering on http://%s:%d with %s", settings.host, settings.port, settings.model
-        )
+        scheme = "https" if settings.tls_cert else "http"
+        address = f"{scheme}://{settings.host}:{settings.port}"
+        logger.info("answering on %s with %s", address, settings.model)
         server.run(sockets=[bound])
 
 

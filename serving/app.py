@@ -5,18 +5,22 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 
 from qa.windows import load_tokenizer
 from serving.admission import Admission
 from serving.answering import Answerer
 from serving.disconnect import Disconnect
 from serving.errors import install_handlers
+from serving.keys import Keys
 from serving.limits import BodyLimit
 from serving.metrics import Metrics
 from serving.observation import Observation
 from serving.routes import answers, health, huggingface
 from serving.settings import Settings
 from serving.triton import Triton
+
+HEADERS = ("x-request-id", "x-request-timeout-ms")
 
 
 def create_app(settings: Settings, triton_url: str) -> FastAPI:
@@ -42,7 +46,17 @@ def create_app(settings: Settings, triton_url: str) -> FastAPI:
     )
     # the innermost first
     app.add_middleware(Disconnect)
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.body_seconds)
+    if keys := settings.api_key_list:
+        app.add_middleware(Keys, keys=keys, metrics_open=settings.metrics_open)
+    if origins := settings.cors_origin_list:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["authorization", "content-type", *HEADERS],
+            expose_headers=["retry-after", "server-timing", *HEADERS],
+        )
     app.add_middleware(Observation, metrics=metrics)
     install_handlers(app)
     for routes in (answers, huggingface, health):

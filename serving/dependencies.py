@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Header, Request, Security
+from fastapi.security import HTTPBearer
 
 from serving.answering import Answerer
 from serving.deadline import Deadline
@@ -13,7 +14,9 @@ from serving.errors import (
     ModelFault,
     Overloaded,
     ServingError,
+    SlowBody,
     TooLarge,
+    Unauthorized,
     Unavailable,
     UnknownModel,
     UnsupportedMediaType,
@@ -60,7 +63,9 @@ def documented(*errors: type[ServingError]) -> Responses:
 #: What every route that answers questions may say instead.
 ANSWERING_ERRORS = documented(
     InvalidJson,
+    Unauthorized,
     UnknownModel,
+    SlowBody,
     TooLarge,
     UnsupportedMediaType,
     InvalidRequest,
@@ -68,4 +73,9 @@ ANSWERING_ERRORS = documented(
     ModelFault,
     Unavailable,
     DeadlineExceeded,
+)
+
+#: Says in the OpenAPI document that a key may be needed; serving.keys is what asks for it.
+KEYED = Security(
+    HTTPBearer(auto_error=False, description="one of API_KEYS, where the server has any")
 )

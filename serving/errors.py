@@ -2,8 +2,10 @@
 
 ServingError
 ├── InvalidJson           400  the body is not JSON
+├── Unauthorized          401  the API key is missing or wrong
 ├── UnknownModel          404  the model that the request names is not served
 ├── InvalidRequest        422  a field is missing, unknown, of the wrong type or out of range
+├── SlowBody              408  the body did not come in time
 ├── UnsupportedMediaType  415  the body is not declared as JSON
 ├── TooLarge              413  the body, question or context is over a limit
 ├── Overloaded            429  too many windows are in flight, or Triton's queue is full
@@ -48,10 +50,22 @@ class InvalidJson(ServingError):
     status, type = 400, "invalid_json"
 
 
+class Unauthorized(ServingError):
+    """The API key is missing or wrong."""
+
+    status, type = 401, "unauthorized"
+
+
 class UnknownModel(ServingError):
     """The model that the request names is not served."""
 
     status, type = 404, "unknown_model"
+
+
+class SlowBody(ServingError):
+    """The body did not come in time."""
+
+    status, type = 408, "slow_body"
 
 
 class TooLarge(ServingError):
@@ -112,6 +126,8 @@ def _reply(
     """Make the one body that every error has: ``{"error": {"type", "message"}}``."""
     trace_of(scope).refused = error_type
     headers = {} if retry_after is None else {"retry-after": str(retry_after)}
+    if status == Unauthorized.status:
+        headers["www-authenticate"] = "Bearer"
     return JSONResponse(error_body(error_type, message), status, headers)
 
 

@@ -34,6 +34,14 @@ EXAMPLE: dict[str, JsonValue] = {
     "context": "The Norman conquest of England was led by William the Conqueror in 1066.",
 }
 
+#: Its reply, of the bundled checkpoint's electra_qa_onnx_int8; the score to four digits.
+EXAMPLE_SPAN: dict[str, JsonValue] = {
+    "answer": "William the Conqueror",
+    "score": 0.7486,
+    "start": 42,
+    "end": 63,
+}
+
 
 class Question(BaseModel):
     """A question, and the context that holds its answer."""
@@ -99,6 +107,8 @@ class Span(BaseModel):
     Where there may be no answer, an empty one from 0 to 0 says that there is none.
     """
 
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE_SPAN]})
+
     answer: str
     score: float = Field(description="softmax over all candidate spans of all windows")
     start: int
@@ -108,6 +118,8 @@ class Span(BaseModel):
 
 class Answered(Span):
     """The best answer, and with ``top_k`` > 1 all of them."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE_SPAN]})
 
     answers: list[Span] | None = Field(None, description="with top_k > 1: distinct, best first")
 
@@ -155,6 +167,8 @@ class Pairs(BaseModel):
 
 class Replies(BaseModel):
     """The reply to each pair, in their order: an answer or an error."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"answers": [EXAMPLE_SPAN]}]})
 
     answers: list[Answered | ErrorBody]
 

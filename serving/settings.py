@@ -1,10 +1,17 @@
-"""Every setting of the gateway and the embedded Triton: flag over environment over default."""
+"""Every setting of the gateway and the embedded Triton: flag, environment, file, default."""
 
+import os
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, FilePath, SecretStr, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from serving.logs import LogFormat
 
@@ -25,6 +32,14 @@ class Settings(BaseSettings):
         None, description="tokenizer.json of the model; by default the model repository's"
     )
 
+    api_keys: SecretStr = Field(
+        SecretStr(""), description="keys, any of which is asked for as a bearer token; by comma"
+    )
+    metrics_open: bool = Field(False, description="whether /metrics needs none of them")
+    cors_origins: str = Field("", description="origins whose pages may ask, by comma; * for all")
+    tls_cert: FilePath | None = Field(None, description="certificate chain in PEM, for HTTPS")
+    tls_key: FilePath | None = Field(None, description="its private key in PEM")
+
     triton_url: str | None = Field(
         None, description="host:port of a running Triton's gRPC; without it one is started"
     )
@@ -43,6 +58,7 @@ class Settings(BaseSettings):
     ready_seconds: float = Field(2, gt=0, description="time that a readiness inference has")
     grace_seconds: float = Field(20, gt=0, description="time to finish what is in flight at exit")
 
+    body_seconds: float = Field(10, gt=0, description="time that a request's body has to come")
     max_body_bytes: int = Field(1_000_000, ge=1, description="size of a request's body")
     max_question_chars: int = Field(2_000, ge=1, description="length of a question")
     max_context_chars: int = Field(250_000, ge=1, description="length of a context")
@@ -60,6 +76,41 @@ class Settings(BaseSettings):
     )
 
     @property
+    def api_key_list(self) -> list[str]:
+        """The API keys, none of which is empty."""
+        return _split(self.api_keys.get_secret_value())
+
+    @property
+    def cors_origin_list(self) -> list[str]:
+        """The origins that browsers may let ask."""
+        return _split(self.cors_origins)
+
+    @property
     def tokenizer_path(self) -> Path:
         """The tokenizer.json to load."""
         return self.tokenizer or self.model_repository / "tokenizer.json"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - that of a fixed path
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the file of NAME=value lines that SETTINGS_FILE names, after the environment."""
+        path = os.environ.get("SETTINGS_FILE")
+        if path and not Path(path).is_file():
+            raise SettingsError(f"SETTINGS_FILE={path!r}: there is no such file")
+        return init_settings, env_settings, DotEnvSettingsSource(settings_cls, env_file=path)
+
+    @model_validator(mode="after")
+    def _check_tls(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("TLS_CERT and TLS_KEY are needed both, or neither")
+        return self
+
+
+def _split(values: str) -> list[str]:
+    return [value.strip() for value in values.split(",") if value.strip()]

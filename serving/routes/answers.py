@@ -6,11 +6,11 @@ from fastapi import APIRouter
 from pydantic import ValidationError
 
 from serving.asked import Asked
-from serving.dependencies import ANSWERING_ERRORS, Answering, Limited, Tracing
+from serving.dependencies import ANSWERING_ERRORS, KEYED, Answering, Limited, Tracing
 from serving.errors import ServingError, describe, error_body
 from serving.schema import Answered, ErrorBody, Pairs, Question, Replies
 
-router = APIRouter(tags=["answering"], responses=ANSWERING_ERRORS)
+router = APIRouter(tags=["answering"], responses=ANSWERING_ERRORS, dependencies=[KEYED])
 
 
 @router.post("/answer", response_model_exclude_none=True)

@@ -4,8 +4,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from serving.dependencies import Answering, Tracing, documented
-from serving.errors import DeadlineExceeded, ServingError, Unavailable
+from serving.dependencies import KEYED, Answering, Tracing, documented
+from serving.errors import DeadlineExceeded, ServingError, Unauthorized, Unavailable
 from serving.schema import Health, Info
 
 router = APIRouter(tags=["health"])
@@ -27,13 +27,22 @@ async def ready(answerer: Answering, trace: Tracing) -> Health:
     return Health(status="ready")
 
 
-@router.get("/info", responses=documented(Unavailable, DeadlineExceeded))
+@router.get(
+    "/info",
+    responses=documented(Unauthorized, Unavailable, DeadlineExceeded),
+    dependencies=[KEYED],
+)
 async def info(request: Request, answerer: Answering) -> Info:
     """Say what is served."""
     return Info(**vars(await answerer.info()), version=request.app.version)
 
 
-@router.get("/metrics", response_class=PlainTextResponse)
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    responses=documented(Unauthorized),
+    dependencies=[KEYED],
+)
 async def metrics(answerer: Answering) -> Response:
     """Say how it goes, for Prometheus."""
     return Response(generate_latest(answerer.metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -3,11 +3,11 @@
 from fastapi import APIRouter
 
 from qa.spans import Answer
-from serving.dependencies import ANSWERING_ERRORS, Answering, Limited, Tracing
+from serving.dependencies import ANSWERING_ERRORS, KEYED, Answering, Limited, Tracing
 from serving.huggingface import Task
 from serving.schema import Span
 
-router = APIRouter(tags=["Hugging Face"], responses=ANSWERING_ERRORS)
+router = APIRouter(tags=["Hugging Face"], responses=ANSWERING_ERRORS, dependencies=[KEYED])
 
 
 @router.post("/", response_model_exclude_none=True)
