@@ -16,7 +16,7 @@ from serving.keys import Keys
 from serving.limits import BodyLimit
 from serving.metrics import Metrics
 from serving.observation import Observation
-from serving.routes import answers, health, huggingface
+from serving.routes import answers, health, huggingface, page
 from serving.settings import Settings
 from serving.triton import Triton
 
@@ -59,6 +59,6 @@ def create_app(settings: Settings, triton_url: str) -> FastAPI:
         )
     app.add_middleware(Observation, metrics=metrics)
     install_handlers(app)
-    for routes in (answers, huggingface, health):
+    for routes in (answers, huggingface, health, page):
         app.include_router(routes.router)
     return app

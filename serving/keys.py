@@ -9,7 +9,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from serving.errors import Unauthorized, refuse
 
 #: Open to all, for reading: probes have no key, and a page shows nothing that is secret.
-OPEN = frozenset({"/", "/docs", "/openapi.json", "/health/live", "/health/ready"})
+OPEN = frozenset(
+    {
+        *("/health/live", "/health/ready", "/docs", "/openapi.json"),
+        *("/", "/web/page.css", "/web/page.js"),
+    }
+)
 
 
 class Keys:
