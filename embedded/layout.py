@@ -3,6 +3,7 @@
 import importlib.util
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from embedded.errors import EmbeddedError
@@ -10,19 +11,6 @@ from embedded.preflight import python_version
 
 BACKENDS = Path(__file__).parent / "backends"
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where the Python backend keeps its regions
-
-
-def check_model(repository: Path, model: str) -> None:
-    """Raise EmbeddedError unless ``model`` was exported into ``repository``."""
-    folder = repository / model
-    if not (folder / "config.pbtxt").is_file():
-        known = sorted(path.parent.name for path in repository.glob("*/config.pbtxt"))
-        raise EmbeddedError(
-            f"there is no model {model!r} in {repository}; "
-            + (f"known are {', '.join(known)}" if known else "run make export")
-        )
-    if not any(folder.glob("*/model.*")):
-        raise EmbeddedError(f"model {model!r} has no model file in {folder}; run make export")
 
 
 def prefix(pid: int) -> str:
@@ -55,8 +43,8 @@ def pytriton() -> Path:
     return Path(spec.submodule_search_locations[0])
 
 
-def lay_out(folder: Path, repository: Path, model: str) -> None:
-    """Lay out Triton's folders: the one model, the Python backend and ours, copied.
+def lay_out(folder: Path, repository: Path, models: Iterable[str]) -> None:
+    """Lay out Triton's folders: the models, the Python backend and ours, copied.
 
     Triton refuses symbolic links in the folder of a Python-based backend.
     """
@@ -70,4 +58,5 @@ def lay_out(folder: Path, repository: Path, model: str) -> None:
         target.mkdir()
         shutil.copy2(source, target)
     (folder / "models").mkdir()
-    (folder / "models" / model).symlink_to((repository / model).resolve())
+    for model in models:
+        (folder / "models" / model).symlink_to((repository / model).resolve())

@@ -1,6 +1,7 @@
 """Where the embedded Triton listens, and whether a port can be had."""
 
 import socket
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from embedded.errors import EmbeddedError
@@ -13,6 +14,15 @@ class Ports:
     http: int
     grpc: int
     metrics: int
+
+
+def free_ports() -> Ports:
+    """Return ports that nobody listens on just now."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(3)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return Ports(*(each.getsockname()[1] for each in sockets))
 
 
 def check_port(host: str, port: int, what: str, setting: str) -> None:

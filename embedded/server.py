@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ import grpc
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from embedded.errors import EmbeddedError
-from embedded.layout import check_model, lay_out, prefix, pytriton, remove_leftovers
+from embedded.layout import lay_out, prefix, pytriton, remove_leftovers
 from embedded.ports import Ports, check_port
 from embedded.preflight import find_libpython
 
@@ -43,23 +43,30 @@ class EmbeddedTriton:
 
 @contextmanager
 def run_triton(
-    repository: Path, model: str, ports: Ports, *, start_seconds: float, grace_seconds: float
+    repository: Path,
+    models: Sequence[str],
+    ports: Ports,
+    *,
+    start_seconds: float,
+    grace_seconds: float,
+    load_on_request: bool = False,
 ) -> Iterator[EmbeddedTriton]:
-    """Run a tritonserver that serves ``model`` of ``repository``, until the block is left.
+    """Run a tritonserver that serves ``models`` of ``repository``, until the block is left.
 
     On the way out it finishes what is in flight, within ``grace_seconds``, and leaves no
     process, port or shared memory. Raises EmbeddedError when it cannot start or is not ready
-    within ``start_seconds``.
+    within ``start_seconds``. Whether the model's files are those of its export is the caller's
+    to check (``manifest.check_files``): the exporter runs what has no manifest yet. With
+    ``load_on_request`` no model is loaded until a client asks for it.
     """
-    check_model(repository, model)
     for name, port in vars(ports).items():
         check_port("127.0.0.1", port, f"Triton's {name} port", f"TRITON_{name.upper()}_PORT")
     remove_leftovers()
     with tempfile.TemporaryDirectory(prefix=prefix(os.getpid())) as scratch:
         folder = Path(scratch)
-        lay_out(folder, repository, model)
+        lay_out(folder, repository, models)
         log = folder / "triton.log"
-        process = _start(folder, ports, log, grace_seconds)
+        process = _start(folder, ports, log, grace_seconds, load_on_request)
         triton = EmbeddedTriton(process, f"127.0.0.1:{ports.grpc}", log)
         try:
             _wait_until_ready(triton, start_seconds)
@@ -71,14 +78,16 @@ def run_triton(
                 remove_leftovers(os.getpid())
 
 
-def _start(folder: Path, ports: Ports, log: Path, grace_seconds: float) -> subprocess.Popen[bytes]:
+def _start(
+    folder: Path, ports: Ports, log: Path, grace_seconds: float, load_on_request: bool
+) -> subprocess.Popen[bytes]:
     server = pytriton() / "tritonserver" / "bin" / "tritonserver"
     command = [
         str(server),
         f"--model-repository={folder / 'models'}",
         f"--backend-directory={folder / 'backends'}",
         f"--backend-config=python,shm-region-prefix-name={prefix(os.getpid())}{ports.grpc}",
-        "--model-control-mode=none",
+        f"--model-control-mode={'explicit' if load_on_request else 'none'}",
         "--disable-auto-complete-config",
         "--allow-sagemaker=false",
         "--allow-vertex-ai=false",
@@ -95,11 +104,12 @@ def _start(folder: Path, ports: Ports, log: Path, grace_seconds: float) -> subpr
             stderr=subprocess.STDOUT,
             env=_environment(),
             start_new_session=True,  # a terminal's Ctrl-C is for the gateway, which drains first
-            preexec_fn=_die_with_parent,  # before any thread is started
+            preexec_fn=die_with_parent,  # before any thread is started
         )
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """Have the kernel send this process SIGTERM when its parent dies."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -9,23 +10,33 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from embedded.cpu import read_cpu
 from export.checkpoint import read_checkpoint
 from export.errors import ExportError
 from export.freshness import outdated
-from export.report import Report, read_report
+from export.hub import resolve
+from export.report import PAGE, Report, read_report
 from export.steps import report_table, step
-from export.variants import VARIANTS, Variant, select_variants
+from export.variants import VARIANTS, Variant, select_variants, variants_for_cpu
+from qa.squad import SquadError, read_examples
 
-BUNDLED_CHECKPOINT = Path("checkpoints/electra-mini-squad")
+BUNDLED_CHECKPOINT = "checkpoints/electra-mini-squad"
 SEQUENCE_LENGTH = 384
+SAMPLE = Path(__file__).parent / "data" / "squad-train-sample.json"
 
 _NAMES = ", ".join(variant.name for variant in VARIANTS)
 
 
 def main(
     checkpoint: Annotated[
-        Path | None,
-        typer.Argument(help=f"A Hugging Face folder; {BUNDLED_CHECKPOINT} if left out."),
+        str | None,
+        typer.Argument(
+            help="A Hugging Face folder, a repository of its hub, or a TensorFlow checkpoint's "
+            f"prefix; {BUNDLED_CHECKPOINT} if left out."
+        ),
+    ] = None,
+    revision: Annotated[
+        str | None, typer.Option(help="Branch, tag or commit of a repository of the hub.")
     ] = None,
     variants: Annotated[
         str, typer.Option(help=f"Which to make, separated by spaces: {_NAMES}. All if left out.")
@@ -39,12 +50,19 @@ def main(
             help=f"Tokens of a window; {SEQUENCE_LENGTH} if left out.", show_default=False
         ),
     ] = None,
+    dataset: Annotated[
+        Path | None, typer.Option(help="SQuAD file on which to measure EM and F1 of each variant.")
+    ] = None,
+    calibration: Annotated[
+        Path, typer.Option(help="SQuAD file of which static int8 takes its scales.")
+    ] = SAMPLE,
     if_needed: Annotated[
         bool,
         typer.Option(
             "--if-needed",
-            help="Make only what is missing, damaged or older than its inputs; without "
-            "CHECKPOINT, of the checkpoint that the repository was made from.",
+            help="Make only what is missing or older than its inputs; without CHECKPOINT, of the "
+            "checkpoint that the repository was made from; without --variants, those that are "
+            "there, or else the one for this CPU.",
         ),
     ] = False,
 ) -> None:
@@ -54,16 +72,25 @@ def main(
         selected = select_variants(variants)
         previous = read_report(repository) if if_needed else None
         if previous and checkpoint is None:
-            checkpoint = Path(previous.checkpoint)
+            checkpoint, revision = previous.checkpoint, previous.revision
             sequence_length = sequence_length or previous.sequence_length
         checkpoint = checkpoint or BUNDLED_CHECKPOINT
         sequence_length = sequence_length or SEQUENCE_LENGTH
+        if if_needed and not variants:
+            selected = _served(previous)
         if previous:
-            selected = outdated(previous, repository, checkpoint, selected, sequence_length)
+            selected = outdated(
+                previous, repository, Path(checkpoint), selected, sequence_length, calibration
+            )
         if selected:
-            report = _export(console, checkpoint, selected, repository, sequence_length)
+            _check_squad([calibration, *([dataset] if dataset else [])])
+            report = _export(
+                *(console, checkpoint, revision, selected, repository),
+                *(sequence_length, calibration, dataset),
+            )
             console.print(report_table(report))
-    except ExportError as error:
+            console.print(f"with plots: {repository / PAGE}", highlight=False)
+    except (ExportError, SquadError) as error:
         typer.echo(f"export: {error}", err=True)
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
@@ -71,20 +98,47 @@ def main(
         raise typer.Exit(128 + signal.SIGINT) from None
 
 
+def _served(previous: Report | None) -> tuple[Variant, ...]:
+    """Return what is kept fresh: what was exported, or else what is the fastest on this CPU."""
+    if previous and previous.variants:
+        return tuple(each for each in VARIANTS if each.model_name in previous.variants)
+    return variants_for_cpu(read_cpu().flags)[:1]
+
+
+def _check_squad(files: Iterable[Path]) -> None:
+    for file in files:
+        read_examples(file)
+
+
 def _export(
     console: Console,
-    folder: Path,
+    name: str,
+    revision: str | None,
     variants: tuple[Variant, ...],
     repository: Path,
     sequence_length: int,
+    calibration: Path,
+    dataset: Path | None,
 ) -> Report:
-    with step(console, f"read {folder}"):
-        checkpoint = read_checkpoint(folder)
+    source = resolve(name, revision)
+    with step(console, f"read {source.name}"):
+        checkpoint = read_checkpoint(source.path)
+    for notice in checkpoint.notices:
+        console.print(notice, highlight=False)
     if checkpoint.ignored:
         console.print(f"ignored, as the model has no use for them: {', '.join(checkpoint.ignored)}")
-    with step(console, "load TensorFlow"):
-        from export.pipeline import Request, export
-    request = Request(checkpoint, variants, repository, sequence_length)
+    from export.pipeline import Request, export  # takes a while, which --if-needed need not
+
+    request = Request(
+        checkpoint=checkpoint,
+        variants=variants,
+        repository=repository,
+        sequence_length=sequence_length,
+        calibration=calibration,
+        dataset=dataset,
+        name=source.name,
+        revision=source.revision,
+    )
     return export(request, partial(step, console))
 
 

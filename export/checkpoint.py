@@ -1,55 +1,99 @@
-"""A fine-tuned checkpoint: the reader of Hugging Face folders."""
+"""A fine-tuned checkpoint: a Hugging Face folder, or TensorFlow's files with one prefix."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
+import export.tensorflow_files as tensorflow
 from export.config import FILE_NAME as CONFIG
-from export.config import ElectraConfig, read_config
+from export.config import ElectraConfig, architectures, config_of
 from export.errors import ExportError
+from export.json_file import read_json
+from export.pickles import refuse_pickles
+from export.tensorflow_checkpoint import read_tensorflow
 from export.tokenizer import read_tokenizer, tokenizer_files
 from export.weights import FILE_NAME as WEIGHTS
-from export.weights import Weights, read_weights
-
-PICKLE = "pytorch_model.bin"
+from export.weights import INDEX, Weights, read_weights, weight_files
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """All that an export takes from a folder."""
+    """All that an export takes from a checkpoint."""
 
-    path: Path
+    path: Path  # a folder, or a prefix; reading it again gives the same
     config: ElectraConfig
     weights: Weights  # float32, named and shaped as export.weights.weight_shapes says
     tokenizer_json: str
-    ignored: tuple[str, ...]  # tensors of the file that the model has no use for
+    ignored: tuple[str, ...]  # tensors of the files that the model has no use for
+    notices: tuple[str, ...] = ()  # a sentence each, of what the reader should know
 
 
-def checkpoint_files(folder: Path) -> list[Path]:
-    """Return the files of ``folder`` that an export reads, without reading them.
+def checkpoint_exists(source: Path) -> bool:
+    """Whether there is a folder ``source``, or a TensorFlow checkpoint with this prefix."""
+    return source.is_dir() or tensorflow.is_prefix(source)
+
+
+def checkpoint_files(source: Path) -> list[Path]:
+    """Return the files that an export of ``source`` reads, without reading the weights.
 
     Raises ExportError when one is missing, or when the weights are there only as a pickle.
     """
-    if not folder.is_dir():
-        raise ExportError(f"checkpoint {folder} is not a folder")
-    if not (folder / WEIGHTS).is_file() and (folder / PICKLE).is_file():
-        raise ExportError(
-            f"{folder} has only {PICKLE}, a pickle, which runs any code that is in it when it is "
-            f"read; if you trust it, convert it: python -c 'import transformers as t; "
-            f't.ElectraForQuestionAnswering.from_pretrained("{folder}").save_pretrained("{folder}")\''
-        )
-    for name in (CONFIG, WEIGHTS):
-        if not (folder / name).is_file():
-            raise ExportError(f"checkpoint {folder} has no {name}")
-    return [folder / CONFIG, folder / WEIGHTS, *tokenizer_files(folder)]
+    if source.is_dir():
+        _check_folder(source)
+        return [source / CONFIG, *weight_files(source), *tokenizer_files(source)]
+    if tensorflow.is_prefix(source):
+        return tensorflow.checkpoint_files(source)
+    if source.is_file():
+        refuse_pickles(source, WEIGHTS)
+        raise ExportError(f"checkpoint {source} is a file; {_hint(source.parent)}")
+    raise ExportError(
+        f"checkpoint {source} is not a folder, nor a TensorFlow checkpoint: there is no "
+        f"{tensorflow.index_file(source)}"
+    )
 
 
-def read_checkpoint(folder: Path) -> Checkpoint:
-    """Read and check a folder with ``config.json``, ``model.safetensors`` and a tokenizer.
+def read_checkpoint(source: Path) -> Checkpoint:
+    """Read and check a checkpoint.
 
-    Raises ExportError for anything that would not give a right model.
+    ``source`` is a folder with ``config.json``, ``model.safetensors`` and a tokenizer, or the
+    prefix of a TensorFlow checkpoint with a tokenizer beside it. Raises ExportError for anything
+    that would not give a right model.
     """
-    checkpoint_files(folder)
-    config = read_config(folder / CONFIG)
-    tokenizer_json = read_tokenizer(folder, config.vocab_size)
-    weights, ignored = read_weights(folder / WEIGHTS, config)
-    return Checkpoint(folder, config, weights, tokenizer_json, ignored)
+    checkpoint_files(source)
+    if source.is_dir():
+        values = read_json(source / CONFIG)
+        config = config_of(source / CONFIG, values)
+        tokenizer_json = read_tokenizer(source, config.vocab_size)
+        weights, ignored = read_weights(source, config, architectures(values))
+        return Checkpoint(source, config, weights, tokenizer_json, ignored, _notices(ignored))
+    found = read_tensorflow(source)
+    folder = tensorflow.tokenizer_folder(source)
+    notices = [*_notices(found.ignored), *found.notices]
+    if folder != source.absolute().parent:
+        notices.append(f"the tokenizer is that of {folder}")
+    tokenizer_json = read_tokenizer(folder, found.config.vocab_size)
+    return Checkpoint(
+        source, found.config, found.weights, tokenizer_json, found.ignored, tuple(notices)
+    )
+
+
+def _check_folder(folder: Path) -> None:
+    has_weights = any((folder / name).is_file() for name in (WEIGHTS, INDEX))
+    if not has_weights:
+        refuse_pickles(folder, WEIGHTS)
+    if not has_weights or not (folder / CONFIG).is_file():
+        lacking = CONFIG if has_weights else WEIGHTS
+        raise ExportError(f"checkpoint {folder} has no {lacking}; {_hint(folder)}")
+
+
+def _hint(folder: Path) -> str:
+    """Say what the checkpoint might be that ``folder`` holds."""
+    prefixes = sorted(path.with_suffix("") for path in folder.glob("*.index"))
+    if prefixes:
+        return f"for the TensorFlow checkpoint in it, give {prefixes[-1]}"
+    return "give a folder as save_pretrained writes it, or the prefix of a TensorFlow checkpoint"
+
+
+def _notices(ignored: tuple[str, ...]) -> tuple[str, ...]:
+    if not ignored:
+        return ()
+    return (f"ignored, as the model has no use for them: {', '.join(ignored)}",)

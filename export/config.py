@@ -1,8 +1,7 @@
 """The sizes of an ELECTRA model, as ``config.json`` gives them."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import Field, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -10,25 +9,23 @@ from export.errors import ExportError
 
 FILE_NAME = "config.json"
 
+MODEL_TYPE = "electra"
+
 # what this exporter computes, and the only value of each key that means it
-_SUPPORTED = {
-    "model_type": "electra",
-    "hidden_act": "gelu",
-    "position_embedding_type": "absolute",
-}
+_SUPPORTED = {"hidden_act": "gelu", "position_embedding_type": "absolute"}
 
 
 @dataclass(frozen=True)
 class ElectraConfig:
-    """Hugging Face's names and defaults (``ElectraConfig``); sizes in elements."""
+    """Hugging Face's names and defaults (``ElectraConfig``: ELECTRA-small); sizes in elements."""
 
-    vocab_size: int
-    embedding_size: int  # width of the embeddings, projected when it is not hidden_size
-    hidden_size: int
-    num_hidden_layers: int
-    num_attention_heads: int
-    intermediate_size: int
-    max_position_embeddings: int
+    vocab_size: int = 30522
+    embedding_size: int = 128  # width of the embeddings, projected when it is not hidden_size
+    hidden_size: int = 256
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 4
+    intermediate_size: int = 1024
+    max_position_embeddings: int = 512
     type_vocab_size: int = 2
     layer_norm_eps: float = 1e-12
 
@@ -43,18 +40,11 @@ class ElectraConfig:
         return self.hidden_size // self.num_attention_heads
 
 
-def read_config(path: Path) -> ElectraConfig:
-    """Read a ``config.json``.
+def config_of(path: Path, values: Mapping[str, Any]) -> ElectraConfig:
+    """Return the sizes among the ``values`` of the file ``path``; all its other keys do not matter.
 
-    Raises ExportError when it is not JSON, is of another architecture, or has a size that is
-    missing or makes no model.
+    Raises ExportError when they are of another architecture, or when a size makes no model.
     """
-    try:
-        values = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise ExportError(f"{path} is not valid JSON: {error}") from error
-    if not isinstance(values, dict):
-        raise ExportError(f"{path} holds {type(values).__name__}, not a JSON object")
     _check_architecture(path, values)
     sizes: dict[str, Any] = {
         field.name: _size(path, values, field) for field in fields(ElectraConfig)
@@ -68,17 +58,26 @@ def read_config(path: Path) -> ElectraConfig:
     return config
 
 
+def architectures(values: Mapping[str, Any]) -> str:
+    """Return the names of the model classes that ``values`` are of, for a message; or ''."""
+    names = values.get("architectures")
+    return ", ".join(map(str, names)) if isinstance(names, list) else ""
+
+
 def _check_architecture(path: Path, values: Mapping[str, Any]) -> None:
+    if (found := values.get("model_type")) != MODEL_TYPE:
+        classes = f" ({names})" if (names := architectures(values)) else ""
+        raise ExportError(
+            f"{path}: model_type is {found!r}{classes}; only {MODEL_TYPE!r} can be exported, "
+            f"so fine-tune an ELECTRA for question answering instead"
+        )
     for key, supported in _SUPPORTED.items():
-        found = values.get(key, supported if key != "model_type" else None)
-        if found != supported:
+        if (found := values.get(key, supported)) != supported:
             raise ExportError(f"{path}: {key} is {found!r}; only {supported!r} can be exported")
 
 
 def _size(path: Path, values: Mapping[str, Any], field: Field[Any]) -> Any:
     value = values.get(field.name, field.default)
-    if value is MISSING:
-        raise ExportError(f"{path} has no {field.name}")
     kinds = (int, float) if field.type is float else (int,)
     if isinstance(value, bool) or not isinstance(value, kinds) or not value > 0:
         raise ExportError(f"{path}: {field.name} is {value!r}; it must be a positive number")

@@ -5,10 +5,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import qa.tensors
+from embedded.digest import sha256, sha256_of_all
 from export.checkpoint import checkpoint_files
-from export.digest import sha256, sha256_of_all
 
-_LIBRARIES = ("tensorflow", "tensorflow-cpu", "tf2onnx", "onnx", "onnxruntime")
+_LIBRARIES = ("tensorflow", "tensorflow-cpu", "tf2onnx", "onnx", "onnxruntime", "openvino", "nncf")
 
 
 def checkpoint_digests(folder: Path) -> dict[str, str]:
@@ -30,16 +30,17 @@ def library_versions() -> dict[str, str]:
     return versions
 
 
-def fingerprint(digests: Mapping[str, str], sequence_length: int) -> str:
+def fingerprint(digests: Mapping[str, str], sequence_length: int, calibration: Path) -> str:
     """Return one digest of all that the files of a variant depend on.
 
-    That is the checkpoint, the sequence length, our code, and the libraries.
+    That is the checkpoint, the sequence length, the calibration data, our code, the libraries.
     """
     code = [*sorted(Path(__file__).parent.glob("*.py")), Path(qa.tensors.__file__)]
     return sha256_of_all(
         [
             *(f"{name} {digest}" for name, digest in digests.items()),
             f"sequence length {sequence_length}",
+            f"calibration {sha256(calibration)}",
             *(f"{path.name} {sha256(path)}" for path in code),
             *(f"{name} {number}" for name, number in library_versions().items()),
         ]

@@ -1,41 +1,48 @@
-"""Which variants of a repository have to be made again; quick, and without TensorFlow."""
+"""Which variants of a repository have to be made again; quick, and without TensorFlow.
+
+A model file that was changed since its export is not made again in silence: the server refuses
+it by name (``embedded.manifest``).
+"""
 
 from collections.abc import Iterable
 from pathlib import Path
 
-from export.digest import sha256, size
+from export.checkpoint import checkpoint_exists
 from export.fingerprint import checkpoint_digests, fingerprint
 from export.report import TOKENIZER, Report, VariantReport
 from export.variants import CONFIG, Variant
 
 
 def outdated(
-    report: Report, repository: Path, checkpoint: Path, variants: Iterable[Variant], length: int
+    report: Report,
+    repository: Path,
+    checkpoint: Path,
+    variants: Iterable[Variant],
+    length: int,
+    calibration: Path,
 ) -> tuple[Variant, ...]:
-    """Return those of ``variants`` that an export of ``checkpoint`` would make otherwise.
+    """Return those of ``variants`` that are not there or that an export would make otherwise.
 
     A checkpoint that is no longer there is taken to be what it was. Raises ExportError when
     one of its files is missing.
     """
-    digests = checkpoint_digests(checkpoint) if checkpoint.is_dir() else report.checkpoint_sha256
-    current = fingerprint(digests, length)
-    tokenizer = repository / TOKENIZER
-    if not tokenizer.is_file() or sha256(tokenizer) != report.tokenizer_sha256:
+    digests = (
+        checkpoint_digests(checkpoint)
+        if checkpoint_exists(checkpoint)
+        else report.checkpoint_sha256
+    )
+    current = fingerprint(digests, length, calibration)
+    if not (repository / TOKENIZER).is_file():
         return tuple(variants)
     return tuple(
         variant
         for variant in variants
         if (row := report.variants.get(variant.model_name)) is None
         or row.fingerprint != current
-        or not _is_intact(repository, variant, row)
+        or not _exists(repository, variant, row)
     )
 
 
-def _is_intact(repository: Path, variant: Variant, row: VariantReport) -> bool:
-    file = repository / variant.file
-    return (
-        file.exists()
-        and (repository / variant.model_name / CONFIG).is_file()
-        and size(file) == row.size_bytes
-        and sha256(file) == row.sha256
-    )
+def _exists(repository: Path, variant: Variant, row: VariantReport) -> bool:
+    config = repository / variant.model_name / CONFIG
+    return config.is_file() and all((repository / file).is_file() for file in row.files)

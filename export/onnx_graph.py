@@ -1,22 +1,23 @@
-"""The fused ONNX graph of a checkpoint, from which every ONNX variant is made.
+"""The ONNX graphs of an ELECTRA, plain and fused, without its weights, which are attached later.
 
 The weights never pass through tf2onnx, which copies constants many times (17 GB for
-ELECTRA-base): they are inputs of the traced graph, and become initializers of the ONNX graph.
+ELECTRA-base): they are inputs of the traced graph. Nor do they pass through the fusions. So the
+graphs depend on the config alone and are small; ``export.onnx_file`` writes them with weights.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnxruntime.transformers.optimizer import optimize_model
 
-from export.checkpoint import Checkpoint
 from export.config import ElectraConfig
-from export.electra import graph_weights, logits
+from export.electra import logits
 from export.errors import ExportError
+from export.graph_weights import PARTS, QKV, graph_shape, graph_shapes
+from export.onnx_file import is_empty
 from export.quiet import tf, tf2onnx
+from export.weights import Shape
 from qa.tensors import INPUTS, OUTPUTS
 
 OPSET = 18  # in 17, ReduceMean may become GlobalAveragePool, which blocks LayerNorm's fusion
@@ -24,40 +25,49 @@ MAX_IR_VERSION = 10  # the newest that ONNX Runtime 1.20.1 reads, of the last im
 DYNAMIC_AXES = ("batch", "sequence")
 
 
-def fused_graph(checkpoint: Checkpoint) -> onnx.ModelProto:
-    """Return the graph with int32 inputs and float32 outputs ``[batch, sequence]``.
+def plain_graph(config: ElectraConfig) -> onnx.ModelProto:
+    """Return the unfused graph; its initializers have names and shapes, but no values yet.
 
-    Raises ExportError when ONNX Runtime's fusions do not recognise every attention layer.
+    It has int32 inputs and float32 outputs ``[batch, sequence]``, named as in ``qa.tensors``.
     """
-    return fuse(convert(checkpoint), checkpoint.config)
-
-
-def convert(checkpoint: Checkpoint) -> onnx.ModelProto:
-    """Return the plain, unfused graph with its weights."""
-    weights = graph_weights(checkpoint)
+    shapes = graph_shapes(config)
     model: onnx.ModelProto
     model, _ = tf2onnx.convert.from_graph_def(
-        _trace(checkpoint.config, weights),
+        _trace(config),
         name="electra_qa",
-        input_names=[f"{name}:0" for name in (*INPUTS, *weights)],
+        input_names=[f"{name}:0" for name in (*INPUTS, *shapes)],
         output_names=[f"{name}:0" for name in OUTPUTS],
         opset=OPSET,
     )
     model.ir_version = min(model.ir_version, MAX_IR_VERSION)
     _rename_tensors(model.graph)
-    _attach(model.graph, weights)
+    inputs = [each for each in model.graph.input if each.name not in shapes]
+    del model.graph.input[:]
+    model.graph.input.extend(inputs)
+    for name, shape in shapes.items():
+        tensor = model.graph.initializer.add(name=name, data_type=onnx.TensorProto.FLOAT)
+        _empty(tensor, shape)
     for tensor in (*model.graph.input, *model.graph.output):
         _name_axes(tensor)
     return model
 
 
-def _trace(config: ElectraConfig, weights: Mapping[str, NDArray[np.float32]]) -> Any:
+def _empty(tensor: onnx.TensorProto, shape: Shape) -> None:
+    for field in ("raw_data", "float_data"):
+        tensor.ClearField(field)
+    tensor.dims[:] = shape
+
+
+def _trace(config: ElectraConfig) -> object:
     """Return a TensorFlow GraphDef whose weights are placeholders."""
     with tf.Graph().as_default() as graph:
         placeholder = tf.compat.v1.placeholder
         results = logits(
             config,
-            {name: placeholder(tf.float32, each.shape, name) for name, each in weights.items()},
+            {
+                name: placeholder(tf.float32, each, name)
+                for name, each in graph_shapes(config).items()
+            },
             {name: placeholder(tf.int32, [None, None], name) for name in INPUTS},
         )
         for name, result in results.items():
@@ -74,28 +84,59 @@ def _rename_tensors(graph: onnx.GraphProto) -> None:
         tensor.name = tensor.name.removesuffix(":0")
 
 
-def _attach(graph: onnx.GraphProto, weights: Mapping[str, NDArray[np.float32]]) -> None:
-    """Turn those inputs that are weights into initializers."""
-    inputs = [each for each in graph.input if each.name not in weights]
-    del graph.input[:]
-    graph.input.extend(inputs)
-    for name, values in weights.items():
-        graph.initializer.append(onnx.numpy_helper.from_array(values, name))
-
-
 def _name_axes(tensor: onnx.ValueInfoProto) -> None:
     for dimension, name in zip(tensor.type.tensor_type.shape.dim, DYNAMIC_AXES, strict=True):
         dimension.Clear()
         dimension.dim_param = name
 
 
-def fuse(model: onnx.ModelProto, config: ElectraConfig) -> onnx.ModelProto:
-    """Return ``model`` with ONNX Runtime's fused operators; ``model`` itself is used up.
+def fused_graph(config: ElectraConfig) -> onnx.ModelProto:
+    """Return the graph with ONNX Runtime's fused operators, its weights as of ``plain_graph``.
+
+    The fusions see a narrow model, as they look into the weights, and what they do does not
+    depend on the sizes. Raises ExportError when they did not recognise every attention layer.
+    """
+    narrow = _narrow(config)
+    graph = plain_graph(narrow)
+    names = [each.name for each in graph.graph.initializer]
+    weights = {each.name for each in graph.graph.initializer if is_empty(each)}
+    _number(graph.graph)
+    fused = fuse(graph, narrow)
+    _name_joined(fused.graph, names)
+    del fused.graph.value_info[:]  # of the narrow model
+    for each in fused.graph.initializer:
+        if each.name in weights or QKV in each.name:
+            _empty(each, graph_shape(config, each.name))
+    return fused
+
+
+def _narrow(config: ElectraConfig) -> ElectraConfig:
+    """Return a model of few weights; no two sizes are equal that are not so in ``config``."""
+    hidden = 8 * config.num_attention_heads
+    return replace(
+        config,
+        hidden_size=hidden,
+        embedding_size=hidden // 2 if config.has_projection else hidden,
+        intermediate_size=3 * hidden,
+        vocab_size=7,
+        max_position_embeddings=11,
+    )
+
+
+def _number(graph: onnx.GraphProto) -> None:
+    """Fill each weight with its number among the initializers, to know it again when joined."""
+    for number, each in enumerate(graph.initializer):
+        if is_empty(each):
+            each.raw_data = np.full(each.dims, number, np.float32).tobytes()
+
+
+def fuse(plain: onnx.ModelProto, config: ElectraConfig) -> onnx.ModelProto:
+    """Return ``plain``, whose weights have values, fused; ``plain`` itself is used up.
 
     Raises ExportError when the number of fused attention nodes is not that of the layers.
     """
     optimized = optimize_model(
-        model,
+        plain,
         model_type="bert",
         num_heads=config.num_attention_heads,
         hidden_size=config.hidden_size,
@@ -110,6 +151,28 @@ def fuse(model: onnx.ModelProto, config: ElectraConfig) -> onnx.ModelProto:
             f"of export/electra.py and the installed onnxruntime do not fit"
         )
     return fused
+
+
+def _name_joined(graph: onnx.GraphProto, names: list[str]) -> None:
+    """Rename what the fusion joined of query, key and value after its layer.
+
+    Raises ExportError when it joined other things, or in another order.
+    """
+    renamed = {}
+    for each in graph.initializer:
+        if each.name not in names and each.name.startswith("Attention_"):
+            values = onnx.numpy_helper.to_array(each)
+            numbers = values.reshape(-1, len(PARTS), each.dims[-1] // len(PARTS))[0, :, 0]
+            parts = [names[int(number)] for number in numbers]
+            name = parts[0].replace(PARTS[0], QKV)
+            if parts != [name.replace(QKV, part) for part in PARTS]:
+                raise ExportError(
+                    f"ONNX Runtime joined {', '.join(parts)} in {each.name}; query, key and value "
+                    f"of one layer were expected of the installed onnxruntime"
+                )
+            renamed[each.name] = each.name = name
+    for node in graph.node:
+        node.input[:] = [renamed.get(name, name) for name in node.input]
 
 
 def count_attention(model: onnx.ModelProto) -> int:

@@ -1,5 +1,6 @@
 """Parity: how far a variant's logits and answers are from the FP32 reference, on real text."""
 
+import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,17 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from export.checkpoint import Checkpoint
+from export.checkpoint import Checkpoint, read_checkpoint
 from export.errors import ExportError
 from export.reference import reference_logits
 from qa.spans import best_answers
-from qa.squad import read_examples
+from qa.squad import Example, read_examples
 from qa.tensors import ATTENTION_MASK, END_LOGITS, INPUT_IDS, START_LOGITS, TOKEN_TYPE_IDS
-from qa.windows import Windows, make_windows
+from qa.windows import DOC_STRIDE, Windows, load_tokenizer, make_windows
 
 SAMPLE = Path(__file__).parent / "data" / "squad-train-sample.json"
-QUESTIONS = 16
-BATCH_SIZE = 6  # short windows beside longer ones: padding is part of what is proven
+WINDOWS = 64
+BATCH_SIZE = 8  # short windows beside longer ones: padding is part of what is proven
 
 Tensors = dict[str, NDArray[np.int32]]
 Model = Callable[[Tensors], dict[str, NDArray[np.float32]]]
@@ -46,27 +47,35 @@ class Parity:
 
 
 def reference_questions(
-    checkpoint: Checkpoint, tokenizer: Tokenizer, sequence_length: int
+    source: Path, tokenizer_file: Path, sequence_length: int
 ) -> tuple[Question, ...]:
-    """Return questions of mixed length from the sample, with the reference's logits.
+    """Return questions of the sample that make ``WINDOWS`` windows, with the reference's logits.
 
-    Raises ExportError when the reference is not finite on them.
+    ``source`` is the checkpoint. Raises ExportError when the reference is not finite on them.
     """
-    examples = sorted(read_examples(SAMPLE), key=lambda example: len(example.context))
-    questions = []
-    for example in examples[:: len(examples) // QUESTIONS][:QUESTIONS]:
-        windows = make_windows(
-            tokenizer,
-            example.question,
-            example.context,
-            sequence_length=sequence_length,
-            # both fit any sequence length: half of it is left for context at least
-            doc_stride=min(128, sequence_length // 2),
-            max_question_len=min(64, sequence_length // 4),
-        )
+    checkpoint, tokenizer = read_checkpoint(source), load_tokenizer(tokenizer_file)
+    questions: list[Question] = []
+    examples = read_examples(SAMPLE)
+    for example in random.Random(0).sample(examples, len(examples)):  # noqa: S311
+        windows = sample_windows(tokenizer, example, sequence_length)
         logits = _reference(checkpoint, windows)
         questions.append(Question(example.context, windows, logits))
+        if sum(len(question.windows) for question in questions) >= WINDOWS:
+            break
     return tuple(questions)
+
+
+def sample_windows(tokenizer: Tokenizer, example: Example, sequence_length: int) -> Windows:
+    """Return the windows of ``example`` by Google's rules, made to fit any sequence length."""
+    return make_windows(
+        tokenizer,
+        example.question,
+        example.context,
+        sequence_length=sequence_length,
+        # half of the sequence is left for context at least
+        doc_stride=min(DOC_STRIDE, sequence_length // 2),
+        max_question_len=min(64, sequence_length // 4),
+    )
 
 
 def _reference(checkpoint: Checkpoint, windows: Windows) -> Logits:
@@ -85,7 +94,7 @@ def _reference(checkpoint: Checkpoint, windows: Windows) -> Logits:
     return start, end
 
 
-def measure(model: Model, questions: Sequence[Question]) -> Parity:
+def compare(model: Model, questions: Sequence[Question]) -> Parity:
     """Compare ``model``, run on padded batches, with the reference.
 
     Raises ExportError when a logit is not finite.
@@ -119,7 +128,7 @@ def _run(model: Model, windows: Sequence[Windows]) -> Iterator[Logits]:
     }
     lengths = inputs[ATTENTION_MASK].sum(axis=1)
     start, end = np.zeros((2, *inputs[INPUT_IDS].shape), np.float32)
-    by_length = np.argsort(lengths)
+    by_length = np.argsort(lengths, kind="stable")
     for first in range(0, len(by_length), BATCH_SIZE):
         rows = by_length[first : first + BATCH_SIZE]
         longest = lengths[rows].max()

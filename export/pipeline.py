@@ -1,34 +1,38 @@
 """An export from end to end: read, convert, prove, and put into the repository."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from functools import cache, partial
 from pathlib import Path
 
-import numpy as np
-import onnx
-
+from embedded.cpu import read_cpu
+from embedded.digest import sha256
 from export.checkpoint import Checkpoint
-from export.digest import sha256, size
 from export.errors import ExportError
 from export.fingerprint import checkpoint_digests, fingerprint, library_versions
-from export.onnx_graph import count_attention, fused_graph
-from export.parity import Parity, measure, reference_questions
-from export.quantization import write_int8
+from export.isolation import isolated
+from export.making import SOURCES, Materials, make, source_file, trace
+from export.page import page
+from export.parity import Question, reference_questions
+from export.proof import FP32, Baseline, Proof, Step, evaluate_file, prove
 from export.report import FILE_NAME as REPORT
-from export.report import TOKENIZER, Report, VariantReport, read_report
+from export.report import PAGE, TOKENIZER, Report, VariantReport, read_report
 from export.repository import commit, staging
-from export.runtime import load_model
-from export.savedmodel import write_savedmodel
-from export.triton_config import WARMUP, WARMUP_FILE, config_text
-from export.variants import CONFIG, MODEL_VERSION, VARIANTS, Variant
-from qa.windows import load_tokenizer
+from export.runtime import runs_here, runtime_name
+from export.speed import measure_speed
+from export.triton_check import asking_triton
+from export.triton_config import write_config
+from export.variants import (
+    CPU_ORDER,
+    MODEL_VERSION,
+    VARIANTS,
+    Variant,
+    variant_named,
+    variants_for_cpu,
+)
 
 SHORTEST_SEQUENCE = 16  # room for a question, a context and three special tokens
-
-Step = Callable[[str], AbstractContextManager[object]]
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,10 @@ class Request:
     variants: tuple[Variant, ...]
     repository: Path
     sequence_length: int
+    calibration: Path  # SQuAD file, of which static int8 takes its scales
+    dataset: Path | None = None  # SQuAD file, for EM and F1
+    name: str = ""  # the checkpoint as it was given; its path if left out
+    revision: str | None = None  # of the Hugging Face hub
 
 
 def export(request: Request, step: Step) -> Report:
@@ -52,10 +60,10 @@ def export(request: Request, step: Step) -> Report:
     try:
         with staging(request.repository) as folder:
             made = folder / "made"
-            report = _with_kept(_make(request, made, step), request.repository)
+            report = _make(request, folder, made, step)
             (made / REPORT).write_text(report.text())
-            stale = list(_stale(report))
-            commit(made, request.repository, stale, folder / "replaced")
+            (made / PAGE).write_text(page(report), encoding="utf-8")
+            commit(made, request.repository, list(_stale(report)), folder / "replaced")
     except OSError as error:
         raise ExportError(
             f"cannot write {request.repository}: {error}; it is as it was before"
@@ -72,91 +80,165 @@ def _check_length(request: Request) -> None:
         )
 
 
-def _make(request: Request, made: Path, step: Step) -> Report:
+def _make(request: Request, folder: Path, made: Path, step: Step) -> Report:
     checkpoint = request.checkpoint
     digests = checkpoint_digests(checkpoint.path)
-    tokenizer = made / TOKENIZER
     made.mkdir()
-    tokenizer.write_text(checkpoint.tokenizer_json, encoding="utf-8")
-    with step("compute the reference"):
-        questions = reference_questions(
-            checkpoint, load_tokenizer(tokenizer), request.sequence_length
-        )
-    writers = _writers(checkpoint)
-    rows = {}
-    for variant in request.variants:
-        with step(f"make {variant.name}"):
-            (made / variant.file).parent.mkdir(parents=True)
-            writers[variant.name](made / variant.file)
-            _write_config(made / variant.model_name, variant, request.sequence_length)
-        with step(f"compare {variant.name}"):
-            parity = measure(load_model(variant.format, made / variant.file), questions)
-            _check_parity(variant, parity)
-        rows[variant.model_name] = _row(
-            made, variant, parity, fingerprint(digests, request.sequence_length)
-        )
+    (made / TOKENIZER).write_text(checkpoint.tokenizer_json, encoding="utf-8")
+    materials = Materials(
+        checkpoint=checkpoint.path,
+        config=checkpoint.config,
+        tokenizer=made / TOKENIZER,
+        sequence_length=request.sequence_length,
+        calibration=request.calibration,
+        sources=folder / "sources",
+    )
+    _trace(request, materials, step)
+    questions = _questions(materials, step)
+    proofs = _proofs(request, materials, made, questions, step)
+    versions = _try_in_triton(request, made, step)
+    inputs = fingerprint(digests, request.sequence_length, request.calibration)
+    rows = _kept(request, digests) | {
+        variant.model_name: _row(variant, made, proofs[variant.twin], versions.get(variant), inputs)
+        for variant in request.variants
+    }
+    rows = {each.model_name: rows[each.model_name] for each in VARIANTS if each.model_name in rows}
     return Report(
-        checkpoint=str(checkpoint.path),
+        checkpoint=request.name or str(checkpoint.path),
+        revision=request.revision,
         checkpoint_sha256=digests,
-        tokenizer_sha256=sha256(tokenizer),
+        tokenizer_sha256=sha256(made / TOKENIZER),
         sequence_length=request.sequence_length,
         config=asdict(checkpoint.config),
         libraries=library_versions(),
-        variants=rows,
+        cpu=read_cpu().description(),
+        cpu_order=tuple(variant_named(name).model_name for name in CPU_ORDER),
+        variants=_with_speeds(rows, request, made, questions, step),
     )
 
 
-def _writers(checkpoint: Checkpoint) -> Mapping[str, Callable[[Path], None]]:
-    """Return what writes the model file of each variant, by the variant's name."""
-    fused = cache(partial(fused_graph, checkpoint))
-    return {
-        "savedmodel_fp32": lambda path: write_savedmodel(checkpoint, path),
-        "onnx_fp32": lambda path: onnx.save(fused(), path),
-        "onnx_int8": lambda path: write_int8(fused(), path),
-    }
+def _trace(request: Request, materials: Materials, step: Step) -> None:
+    materials.sources.mkdir()
+    sources = {SOURCES[each.name] for each in request.variants if each.name in SOURCES}
+    if request.dataset is not None:
+        sources.add(SOURCES[FP32])  # the baseline
+    if sources:
+        with step("trace the graph"):
+            isolated(trace, materials.config, sorted(sources), materials.sources)
 
 
-def _write_config(folder: Path, variant: Variant, sequence_length: int) -> None:
-    (folder / CONFIG).write_text(config_text(variant, sequence_length))
-    (folder / WARMUP).mkdir()
-    (folder / WARMUP / WARMUP_FILE).write_bytes(np.ones(sequence_length, np.int32).tobytes())
-
-
-def _check_parity(variant: Variant, parity: Parity) -> None:
-    found, allowed = parity.largest_logit_difference, variant.tolerance
-    if not (allowed is None or found <= allowed):  # a NaN fails too
-        raise ExportError(
-            f"{variant.name} differs from the reference by {found:.2g} on real text; {allowed:g} "
-            f"is allowed. The graph of export/electra.py is not what export/reference.py computes"
+def _questions(materials: Materials, step: Step) -> tuple[Question, ...]:
+    with step("compute the reference"):
+        return isolated(
+            reference_questions,
+            *(materials.checkpoint, materials.tokenizer, materials.sequence_length),
         )
 
 
-def _row(made: Path, variant: Variant, parity: Parity, fingerprint: str) -> VariantReport:
-    file = made / variant.file
-    graph = onnx.load(file) if variant.format == "onnx" else None
+def _proofs(
+    request: Request, materials: Materials, made: Path, questions: Sequence[Question], step: Step
+) -> Mapping[str, Proof]:
+    """Make and prove each variant; return the proofs by the name of its twin."""
+    baseline = _baseline(request, materials, step)
+    proofs: dict[str, Proof] = {}
+    folders: dict[str, Path] = {}
+    for variant in request.variants:
+        with step(f"make {variant.name}") as progress:
+            if variant.twin in folders:
+                shutil.copytree(folders[variant.twin], made / variant.folder)
+            else:
+                isolated(make, variant, materials, made / variant.file, progress=progress)
+            write_config(made / variant.model_name, variant, request.sequence_length)
+        folders.setdefault(variant.twin, made / variant.folder)
+        if variant.twin not in proofs:
+            proofs[variant.twin] = prove(
+                variant, made / variant.file, materials, questions, baseline, step
+            )
+    return proofs
+
+
+def _baseline(request: Request, materials: Materials, step: Step) -> Baseline | None:
+    if request.dataset is None:
+        return None
+    file = isolated(source_file, SOURCES[FP32], materials)
+    fp32 = evaluate_file(variant_named(FP32), file, materials, request.dataset, step)
+    return Baseline(request.dataset, fp32)
+
+
+def _try_in_triton(request: Request, made: Path, step: Step) -> Mapping[Variant, str]:
+    """Return the version of the Triton that answered, by variant; those of GPUs are not tried."""
+    tried = tuple(variant for variant in request.variants if runs_here(variant))
+    if not tried:
+        return {}
+    with asking_triton(made, tried, request.sequence_length) as ask:
+        versions = {}
+        for variant in tried:
+            with step(f"try {variant.name} in Triton"):
+                versions[variant] = ask(variant)
+    return versions
+
+
+def _row(
+    variant: Variant, made: Path, proof: Proof, triton: str | None, fingerprint: str
+) -> VariantReport:
+    paths = sorted(path for path in (made / variant.folder).rglob("*") if path.is_file())
     return VariantReport(
-        file=variant.file,
-        size_bytes=size(file),
-        sha256=sha256(file),
-        nodes=len(graph.graph.node) if graph else None,
-        fused_attention_nodes=count_attention(graph) if graph else None,
-        parity=parity,
+        files={path.relative_to(made).as_posix(): sha256(path) for path in paths},
+        size_bytes=sum(path.stat().st_size for path in paths),
+        device=variant.device,
+        cpu_flags=variant.cpu_flags,
+        nodes=sum(proof.operators.values()) if proof.operators else None,
+        operators=proof.operators,
+        parity=proof.parity,
+        computed_by=runtime_name(variant),
+        triton=triton,
+        accuracy=proof.accuracy,
+        speed=None,
         fingerprint=fingerprint,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
 
-def _with_kept(report: Report, repository: Path) -> Report:
-    """Add the rows of those variants that stay in the repository as they are."""
-    previous = read_report(repository)
-    if previous is None or not previous.same_inputs(report):
-        return report
-    kept = {
+def _kept(request: Request, digests: Mapping[str, str]) -> dict[str, VariantReport]:
+    """Return the rows of those variants that stay in the repository as they are."""
+    previous = read_report(request.repository)
+    if (
+        previous is None
+        or previous.checkpoint_sha256 != digests
+        or previous.sequence_length != request.sequence_length
+    ):
+        return {}
+    made = {variant.model_name for variant in request.variants}
+    return {
         name: row
         for name, row in previous.variants.items()
-        if name not in report.variants and (repository / row.file).exists()
+        if name not in made and all((request.repository / file).exists() for file in row.files)
     }
-    return replace(report, variants={**kept, **report.variants})
+
+
+def _with_speeds(
+    rows: Mapping[str, VariantReport],
+    request: Request,
+    made: Path,
+    questions: Sequence[Question],
+    step: Step,
+) -> dict[str, VariantReport]:
+    """Return ``rows`` with the speeds of those variants that are worth serving on this CPU.
+
+    All are measured anew, those that were there before too, as only one run's compare.
+    """
+    candidates = [
+        variant for variant in variants_for_cpu(read_cpu().flags) if variant.model_name in rows
+    ]
+    if len(candidates) < 2 or not set(candidates) & set(request.variants):
+        return dict(rows)
+    files = {
+        variant: (made if variant in request.variants else request.repository) / variant.file
+        for variant in candidates
+    }
+    with step("measure the speed"):
+        speeds = isolated(measure_speed, files, questions)
+    return {name: replace(row, speed=speeds.get(name)) for name, row in rows.items()}
 
 
 def _stale(report: Report) -> Iterator[Path]:

@@ -4,24 +4,21 @@ from pathlib import Path
 
 import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
-from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
 
-def write_int8(fused: onnx.ModelProto, path: Path) -> None:
-    """Write ``fused`` with int8 weights per channel; activations are quantized as they come.
+def write_int8(source: Path, file: Path) -> None:
+    """Write the fused graph in ``source`` with int8 weights per channel.
 
-    The second dense layer of each feed-forward block stays in float: its input comes out of
-    GELU with so long a tail that one scale per tensor is too coarse for the rest of it.
+    Activations are quantized as they come. The second dense layer of each feed-forward block
+    stays in float: its input comes out of GELU with so long a tail that one scale per tensor is
+    too coarse for the rest of it.
     """
-    model = onnx.ModelProto()
-    model.CopyFrom(fused)
-    add_pre_process_metadata(model)  # the fusions were the pre-processing; else it warns
     quantize_dynamic(
-        model,
-        path,
+        source,  # a path: of a model in memory it would make one copy more
+        file,
         per_channel=True,
         weight_type=QuantType.QInt8,
-        nodes_to_exclude=_feed_forward_outputs(fused),
+        nodes_to_exclude=_feed_forward_outputs(onnx.load(source, load_external_data=False)),
         # the type of those tensors that shape inference cannot see through contrib operators
         extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
     )

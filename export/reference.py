@@ -38,7 +38,7 @@ def reference_logits(
         attended = _dense(weights, f"{layer}.attention.output.dense", attended)
         norm = f"{layer}.attention.output.LayerNorm"
         hidden = _layer_norm(config, weights, norm, hidden + attended)
-        inner = _gelu(_dense(weights, f"{layer}.intermediate.dense", hidden))
+        inner = gelu(_dense(weights, f"{layer}.intermediate.dense", hidden))
         inner = _dense(weights, f"{layer}.output.dense", inner)
         hidden = _layer_norm(config, weights, f"{layer}.output.LayerNorm", hidden + inner)
     start, end = _dense(weights, "qa_outputs", hidden).T
@@ -53,7 +53,7 @@ def _attention(config: ElectraConfig, weights: Weights, name: str, hidden: Float
     for number in range(config.num_attention_heads):
         head = slice(number * config.head_size, (number + 1) * config.head_size)
         scores = query[:, head] @ key[:, head].T / np.float32(math.sqrt(config.head_size))
-        attended[:, head] = _softmax(scores) @ value[:, head]
+        attended[:, head] = softmax(scores) @ value[:, head]
     return attended
 
 
@@ -70,13 +70,15 @@ def _layer_norm(config: ElectraConfig, weights: Weights, name: str, values: Floa
     return result
 
 
-def _softmax(scores: Floats) -> Floats:
+def softmax(scores: Floats) -> Floats:
+    """Return the softmax over the last axis."""
     powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
     result: Floats = powers / powers.sum(axis=-1, keepdims=True)
     return result
 
 
-def _gelu(values: Floats) -> Floats:
+def gelu(values: Floats) -> Floats:
+    """Return GELU by the error function, not its approximation by tanh."""
     result: Floats = values * np.float32(0.5) * (1 + _erf(values / np.float32(math.sqrt(2))))
     return result
 

@@ -1,24 +1,54 @@
 """A model file, loaded by the runtime that serves it."""
 
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
+from onnxruntime import InferenceSession
 
+from export.evaluator import load_reference
 from export.parity import Model, Tensors
-from export.quiet import tf
-from export.savedmodel import SIGNATURE
-from export.variants import Format
+from export.variants import Variant
 from qa.tensors import OUTPUTS
 
 
-def load_model(format: Format, path: Path) -> Model:  # noqa: A002
-    """Return the model in ``path`` as a function from its inputs to its outputs, by name."""
-    return _load_savedmodel(path) if format == "savedmodel" else _load_onnx(path)
+def load_model(variant: Variant, path: Path) -> Model:
+    """Return the model in ``path`` as a function from its inputs to its outputs, by name.
+
+    What only a GPU can run is run by ONNX's reference evaluator.
+    """
+    if variant.format == "savedmodel":
+        return _load_savedmodel(path)
+    if variant.format == "openvino":
+        return _load_openvino(path)
+    return load_reference(path) if variant.device == "gpu" else _load_onnx(path)
+
+
+def runs_here(variant: Variant) -> bool:
+    """Whether this machine can serve ``variant``."""
+    return variant.device != "gpu" or "CUDAExecutionProvider" in get_available_providers()
+
+
+def runtime_name(variant: Variant) -> str:
+    """Return name and version of what ``load_model`` runs ``variant`` with."""
+    if variant.device == "gpu":
+        return f"onnx's reference evaluator {version('onnx')}"
+    library = {"savedmodel": "tensorflow-cpu", "onnx": "onnxruntime", "openvino": "openvino"}
+    return f"{library[variant.format]} {version(library[variant.format])}"
+
+
+def _load_openvino(path: Path) -> Model:
+    from export.openvino_ir import load_openvino
+
+    return load_openvino(path)
 
 
 def _load_savedmodel(path: Path) -> Model:
+    # only here: the import takes seconds, and the other formats do without
+    from export.quiet import tf
+    from export.savedmodel import SIGNATURE
+
     loaded = tf.saved_model.load(str(path))
 
     def model(inputs: Tensors) -> dict[str, NDArray[np.float32]]:
@@ -30,7 +60,7 @@ def _load_savedmodel(path: Path) -> Model:
 
 
 def _load_onnx(path: Path) -> Model:
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
     def model(inputs: Tensors) -> dict[str, NDArray[np.float32]]:
         return dict(zip(OUTPUTS, session.run(list(OUTPUTS), inputs), strict=True))

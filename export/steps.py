@@ -4,37 +4,54 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from rich import box
 from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as ProgressBar
 from rich.table import Table
+from rich.text import Text
 
-from export.report import Report, VariantReport
+from export.figures import columns
+from export.isolation import Progress
+from export.report import Report
 
 
 @contextmanager
-def step(console: Console, name: str) -> Iterator[None]:
-    """Show ``name`` with a spinner on a terminal; then print it with the seconds it took."""
+def step(console: Console, name: str) -> Iterator[Progress]:
+    """Show ``name`` with a spinner on a terminal; then print it with the seconds it took.
+
+    Yields what turns the spinner into a bar with the time left, once it is told how much is done.
+    """
     started = time.monotonic()
-    with console.status(f"{name} ..."):
-        yield
-    console.print(f"{name:<32}{time.monotonic() - started:6.1f} s", highlight=False)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    with ProgressBar(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+    console.print(f"{name:<36}{time.monotonic() - started:6.1f} s", highlight=False)
 
 
 def report_table(report: Report) -> Table:
-    """Return the variants of ``report`` with what was measured of them."""
-    table = Table("model", title=f"{report.checkpoint}, {report.sequence_length} tokens")
-    for column in ("size", "attention fused", "logit difference", "equal answers", "sha256"):
-        table.add_column(column, justify="right")
-    for name, row in report.variants.items():
-        table.add_row(name, *_cells(row, report.config["num_hidden_layers"]))
+    """Return the variants of ``report`` with what was measured of them; it fits 120 characters."""
+    title = Text(f"{report.checkpoint}, {report.sequence_length} tokens")
+    table = Table(title=title, box=box.SIMPLE_HEAD, show_edge=False, padding=0)
+    shown = [column for column in columns(report) if column.measured]
+    for number, column in enumerate(shown):
+        head = column.head.replace(" ", "\n")  # a word a line: no column is wider than it must be
+        table.add_column(head, justify="right" if number else "left", vertical="bottom")
+    for cells in zip(*(column.cells for column in shown), strict=True):
+        table.add_row(*(Text(cell.text or "-") for cell in cells))
     return table
-
-
-def _cells(row: VariantReport, layers: int) -> list[str]:
-    fused = row.fused_attention_nodes
-    return [
-        f"{row.size_bytes / 1e6:.1f} MB",
-        "-" if fused is None else f"{fused}/{layers}",
-        f"{row.parity.largest_logit_difference:.1e}",
-        f"{row.parity.equal_answers}/{row.parity.answers}",
-        row.sha256[:12],
-    ]

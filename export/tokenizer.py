@@ -1,13 +1,12 @@
 """The tokenizer of a Hugging Face folder, as the text of a ``tokenizer.json``."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 from tokenizers import Tokenizer
 from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
 from export.errors import ExportError
+from export.json_file import read_json
 
 FILE_NAME = "tokenizer.json"
 VOCABULARY = "vocab.txt"
@@ -56,7 +55,8 @@ def read_tokenizer(folder: Path, vocab_size: int) -> str:
 
 def _from_vocabulary(folder: Path) -> str:
     """Build the WordPiece tokenizer of BERT, as transformers' ``ElectraTokenizer`` does."""
-    settings = _settings(folder / SETTINGS)
+    path = folder / SETTINGS
+    settings = read_json(path) if path.is_file() else {}
     tokens = _text(folder / VOCABULARY).splitlines()
     try:
         tokenizer = BertWordPieceTokenizer(
@@ -68,18 +68,6 @@ def _from_vocabulary(folder: Path) -> str:
     except TypeError as error:  # a special token that is missing, or a setting of another type
         raise ExportError(f"{folder / VOCABULARY} makes no tokenizer: {error}") from error
     return str(tokenizer.to_str())
-
-
-def _settings(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        settings = json.loads(_text(path))
-    except ValueError as error:
-        raise ExportError(f"{path} is not valid JSON: {error}") from error
-    if not isinstance(settings, dict):
-        raise ExportError(f"{path} holds {type(settings).__name__}, not a JSON object")
-    return settings
 
 
 def _text(path: Path) -> str:

@@ -2,11 +2,13 @@
 
 import textwrap
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
+import numpy as np
 from google.protobuf import text_format  # type: ignore[import-untyped]
 from tritonclient.grpc import model_config_pb2 as triton
 
-from export.variants import Variant
+from export.variants import CONFIG, Variant
 from qa.tensors import INPUTS, OUTPUTS
 
 MAX_BATCH_SIZE = 512
@@ -15,7 +17,11 @@ QUEUE_TIMEOUT_US = 10_000_000
 WARMUP = "warmup"  # the folder in which Triton looks for a warm-up request's data
 WARMUP_FILE = "ones"
 
-_KINDS = {"any": triton.ModelInstanceGroup.KIND_AUTO, "cpu": triton.ModelInstanceGroup.KIND_CPU}
+_KINDS = {
+    "any": triton.ModelInstanceGroup.KIND_AUTO,
+    "cpu": triton.ModelInstanceGroup.KIND_CPU,
+    "gpu": triton.ModelInstanceGroup.KIND_GPU,
+}
 
 # why each field is what it is, by its path in the message
 _COMMENTS = {
@@ -25,7 +31,6 @@ _COMMENTS = {
     "output": "at padding, a logit means nothing",
     "instance_group": "one instance: it uses all cores, or the GPU where there is one; while it is "
     "busy the next batch forms",
-    "instance_group.kind": "its integer kernels are for CPUs",
     "dynamic_batching": "no queue delay: a lone request would wait the whole of it",
     "dynamic_batching.default_queue_policy.default_timeout_microseconds": "10 s in the queue; "
     "most callers have given up by then",
@@ -35,6 +40,28 @@ _COMMENTS = {
     "model_warmup": "the first request pays for no allocation; a window without padding, as zeros "
     "would be all padding, which costs nothing",
 }
+_WHY_KIND = {
+    "onnx_int8": "its integer kernels are for CPUs",
+    "onnx_fp16_packed": "packed attention exists for CUDA alone",
+    "openvino_bf16": "OpenVINO is here for CPUs",
+    "openvino_int8": "OpenVINO is here for CPUs",
+}
+_WHY_TF32 = {
+    "savedmodel": "for the embedded Triton's backend; TensorFlow's native one knows no such "
+    "setting: TF32 is on in its process unless that has NVIDIA_TF32_OVERRIDE=0",
+    "onnx": "use_tf32 is an option of ONNX Runtime's CUDA provider, in NVIDIA's backend and ours: "
+    "1 lets a GPU round the factors of a matrix product to 10 bits; a CPU has no TF32",
+}
+_WHY_STRICT = (
+    "an option of ONNX Runtime's CUDA provider: without it LayerNorm sums in fp16, where its "
+    "epsilon is 0 and large values overflow"
+)
+_WHY_OPENVINO = (
+    "one batch at a time, with all cores; without HINT_BF16 OpenVINO computes in bf16 where the "
+    "CPU has instructions for it, and only there"
+)
+# as embedded/backends/openvino_ir.py reads them, and NVIDIA's backend
+_OPENVINO = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1"}
 
 
 def model_config(variant: Variant, sequence_length: int) -> triton.ModelConfig:
@@ -47,8 +74,8 @@ def model_config(variant: Variant, sequence_length: int) -> triton.ModelConfig:
     )
     return triton.ModelConfig(
         name=variant.model_name,
-        backend=variant.backend,
-        platform=variant.platform,
+        backend=variant.runtime.backend,
+        platform=variant.runtime.platform,
         max_batch_size=MAX_BATCH_SIZE,
         input=[
             triton.ModelInput(name=name, data_type=triton.TYPE_INT32, dims=[sequence_length])
@@ -60,8 +87,49 @@ def model_config(variant: Variant, sequence_length: int) -> triton.ModelConfig:
         ],
         instance_group=[triton.ModelInstanceGroup(count=1, kind=_KINDS[variant.device])],
         dynamic_batching=triton.ModelDynamicBatching(default_queue_policy=policy),
+        optimization=_optimization(variant),
+        parameters={
+            name: triton.ModelParameter(string_value=value)
+            for name, value in _parameters(variant).items()
+        },
         model_warmup=[_warmup(sequence_length)],
     )
+
+
+def _optimization(variant: Variant) -> triton.ModelOptimizationPolicy | None:
+    if variant.format != "onnx" or variant.device == "cpu":
+        return None
+    if variant.tf32 is None:
+        options = {"enable_skip_layer_norm_strict_mode": "1"}
+    else:
+        options = {"use_tf32": str(int(variant.tf32))}
+    accelerators = triton.ModelOptimizationPolicy.ExecutionAccelerators
+    cuda = accelerators.Accelerator(name="cuda", parameters=options)
+    return triton.ModelOptimizationPolicy(
+        execution_accelerators=accelerators(gpu_execution_accelerator=[cuda])
+    )
+
+
+def _parameters(variant: Variant) -> dict[str, str]:
+    if variant.format == "openvino":
+        return _OPENVINO
+    if variant.format == "savedmodel" and variant.tf32 is not None:
+        return {"allow_tf32": str(int(variant.tf32))}
+    return {}
+
+
+def _comments(variant: Variant) -> dict[str, str]:
+    comments = dict(_COMMENTS)
+    if variant.device != "any":
+        comments["instance_group.kind"] = _WHY_KIND[variant.name]
+    if variant.tf32 is not None:
+        field = "optimization" if variant.format == "onnx" else "parameters"
+        comments[field] = _WHY_TF32[variant.format]
+    elif variant.format == "onnx":
+        comments["optimization"] = _WHY_STRICT
+    if variant.format == "openvino":
+        comments["parameters"] = _WHY_OPENVINO
+    return comments
 
 
 def _warmup(sequence_length: int) -> triton.ModelWarmup:
@@ -74,7 +142,14 @@ def _warmup(sequence_length: int) -> triton.ModelWarmup:
 def config_text(variant: Variant, sequence_length: int) -> str:
     """Return the text of ``config.pbtxt``."""
     printed = text_format.MessageToString(model_config(variant, sequence_length)).splitlines()
-    return "\n".join(["# written by `make export`", *_commented(printed, _COMMENTS), ""])
+    return "\n".join(["# written by `make export`", *_commented(printed, _comments(variant)), ""])
+
+
+def write_config(folder: Path, variant: Variant, sequence_length: int) -> None:
+    """Write ``config.pbtxt`` and the warm-up request's data into the model's ``folder``."""
+    (folder / CONFIG).write_text(config_text(variant, sequence_length))
+    (folder / WARMUP).mkdir()
+    (folder / WARMUP / WARMUP_FILE).write_bytes(np.ones(sequence_length, np.int32).tobytes())
 
 
 def _commented(lines: list[str], comments: Mapping[str, str]) -> Iterator[str]:

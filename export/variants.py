@@ -53,6 +53,11 @@ class Variant:
         return f"electra_qa_{self.name}"
 
     @property
+    def twin(self) -> str:
+        """The name of the variant whose model files are the same: TF32 is no matter of files."""
+        return self.name.replace("tf32", "fp32")
+
+    @property
     def runtime(self) -> Runtime:
         """Triton's names for what runs it."""
         return RUNTIMES[self.format]
@@ -155,6 +160,19 @@ VARIANTS = (
 #: The variants worth serving on a CPU, fastest first where the CPU has their flags; measured as
 #: docs/exporting.md says.
 CPU_ORDER = ("openvino_int8", "openvino_bf16", "onnx_int8", "onnx_fp32", "savedmodel_fp32")
+
+
+def variant_named(name: str) -> Variant:
+    """Return the variant that ``--variants`` calls ``name``."""
+    return next(variant for variant in VARIANTS if variant.name == name)
+
+
+def variants_for_cpu(flags: frozenset[str]) -> tuple[Variant, ...]:
+    """Return those of ``CPU_ORDER`` that are worth it on a CPU with these flags."""
+    ordered = (variant_named(name) for name in CPU_ORDER)
+    return tuple(
+        each for each in ordered if not each.cpu_flags or not flags.isdisjoint(each.cpu_flags)
+    )
 
 
 def select_variants(names: str) -> tuple[Variant, ...]:

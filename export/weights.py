@@ -3,7 +3,8 @@
 Names are Hugging Face's without the ``electra.`` prefix; dense kernels are ``[out, in]``.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from safetensors import SafetensorError, safe_open
 
 from export.config import ElectraConfig
 from export.errors import ExportError
+from export.json_file import read_json
 
 FILE_NAME = "model.safetensors"
+INDEX = "model.safetensors.index.json"
 PREFIX = "electra."
 DTYPES = ("F16", "BF16", "F32")
 
@@ -54,31 +57,76 @@ def _layer_norm(name: str, size: int) -> dict[str, Shape]:
     return {f"{name}.weight": (size,), f"{name}.bias": (size,)}
 
 
-def read_weights(path: Path, config: ElectraConfig) -> tuple[Weights, tuple[str, ...]]:
-    """Read a safetensors file: the model's tensors as float32, and the names of all others.
+def weight_files(folder: Path) -> list[Path]:
+    """Return ``model.safetensors`` or, where there is none, the index of its shards and these.
 
-    Raises ExportError when the file is damaged, when tensors are missing, have another shape or
-    dtype than the config asks for, or hold NaN or infinity.
+    Raises ExportError when a shard is missing.
     """
+    if (path := folder / FILE_NAME).is_file():
+        return [path]
+    index = folder / INDEX
+    shards = _shards(index)
+    for shard in shards:
+        if not shard.is_file():
+            raise ExportError(f"checkpoint {folder} has no {shard.name}, which {INDEX} names")
+    return [index, *shards]
+
+
+def _shards(index: Path) -> list[Path]:
+    names = read_json(index).get("weight_map")
+    if not isinstance(names, dict) or not names:
+        raise ExportError(f"{index} has no weight_map, which says what file a tensor is in")
+    for name in names.values():
+        if not isinstance(name, str) or Path(name).name != name:
+            raise ExportError(f"{index} names the file {name!r}, which is not one beside it")
+    return [index.with_name(name) for name in sorted(set(names.values()))]
+
+
+def read_weights(
+    folder: Path, config: ElectraConfig, architectures: str = ""
+) -> tuple[Weights, tuple[str, ...]]:
+    """Read safetensors: the model's tensors as float32, and the names of all others.
+
+    ``architectures`` are the classes that ``config.json`` names, for the message when the head
+    is not there. Raises ExportError when a file is damaged, when tensors are missing, have
+    another shape or dtype than the config asks for, or hold NaN or infinity.
+    """
+    files = [path for path in weight_files(folder) if path.name != INDEX]
+    found: dict[str, tuple[Path, str]] = {}
+    for path in files:
+        with _opened(path) as file:
+            found |= {name.removeprefix(PREFIX): (path, name) for name in file.keys()}  # noqa: SIM118
+    shapes = weight_shapes(config)
+    check_present(files[0] if len(files) == 1 else folder / INDEX, found, shapes, architectures)
+    weights = {}
+    for path in files:
+        with _opened(path) as file:
+            for name, shape in shapes.items():
+                if found[name][0] == path:
+                    weights[name] = _read(path, file, found[name][1], shape)
+    return weights, tuple(stored for name, (_, stored) in found.items() if name not in shapes)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     try:
         with safe_open(path, framework="numpy") as file:
-            names = {name.removeprefix(PREFIX): name for name in file.keys()}  # noqa: SIM118
-            shapes = weight_shapes(config)
-            _check_present(path, names, shapes)
-            weights = {name: _read(path, file, names[name], shapes[name]) for name in shapes}
+            yield file
     except (SafetensorError, OSError) as error:
         raise ExportError(
             f"{path} is truncated or not a safetensors file ({error}); copy or save it again"
         ) from error
-    return weights, tuple(stored for name, stored in names.items() if name not in shapes)
 
 
-def _check_present(path: Path, names: Iterable[str], shapes: Mapping[str, Shape]) -> None:
-    missing = [name for name in shapes if name not in set(names)]
+def check_present(
+    path: Path, found: Container[str], shapes: Mapping[str, Shape], architectures: str = ""
+) -> None:
+    """Raise ExportError, naming them, when tensors of ``shapes`` are not ``found`` in ``path``."""
+    missing = [name for name in shapes if name not in found]
     if missing:
         shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
         hint = (
-            "; it has no question answering head: fine-tune it on SQuAD first"
+            f"; {architectures or 'it'} has no question answering head: fine-tune it on SQuAD first"
             if all(name.startswith("qa_outputs") for name in missing)
             else ""
         )
@@ -95,7 +143,12 @@ def _read(path: Path, file: Any, name: str, expected: Shape) -> NDArray[np.float
         raise ExportError(
             f"{path}: tensor {name} is {dtype}; it must be one of {', '.join(DTYPES)}"
         )
-    values: NDArray[np.float32] = file.get_tensor(name).astype(np.float32)
-    if not np.isfinite(values).all():
+    return as_float32(path, name, file.get_tensor(name))
+
+
+def as_float32(path: Path, name: str, values: NDArray[Any]) -> NDArray[np.float32]:
+    """Return ``values`` in float32; raise ExportError when they hold NaN or infinity."""
+    converted: NDArray[np.float32] = values.astype(np.float32, copy=False)
+    if not np.isfinite(converted).all():
         raise ExportError(f"{path}: tensor {name} holds NaN or infinity; the training diverged")
-    return values
+    return converted

@@ -10,8 +10,11 @@ import uvicorn
 from pydantic import ValidationError
 from pydantic_settings import CliApp, SettingsError
 
+from embedded.cpu import read_cpu
 from embedded.errors import EmbeddedError
+from embedded.manifest import check_files
 from embedded.ports import Ports, listen
+from embedded.selection import Choice, choose
 from embedded.server import run_triton
 from serving.app import create_app
 from serving.logs import configure
@@ -54,10 +57,11 @@ def serve(settings: Settings) -> None:
     with ExitStack() as stack:
         bound = listen(settings.host, settings.port, "the gateway's port", "PORT")
         stack.callback(bound.close)
-        url = settings.triton_url or _embedded(stack, settings)
+        choice = _choice(settings)
+        url = settings.triton_url or _embedded(stack, settings, choice.model)
         server = uvicorn.Server(
             uvicorn.Config(
-                create_app(settings, url),
+                create_app(settings, url, choice),
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -69,18 +73,27 @@ def serve(settings: Settings) -> None:
         )
         scheme = "https" if settings.tls_cert else "http"
         address = f"{scheme}://{settings.host}:{settings.port}"
-        logger.info("answering on %s with %s", address, settings.model)
+        logger.info("answering on %s with %s, %s", address, choice.model, choice.reason)
         server.run(sockets=[bound])
 
 
-def _embedded(stack: ExitStack, settings: Settings) -> str:
+def _choice(settings: Settings) -> Choice:
+    if settings.model:
+        return Choice(settings.model, "named by MODEL")
+    return choose(settings.model_repository, read_cpu())
+
+
+def _embedded(stack: ExitStack, settings: Settings, model: str) -> str:
+    models = list(dict.fromkeys([model, *settings.model_list]))
+    for each in models:
+        check_files(settings.model_repository, each)
     ports = Ports(
         settings.triton_http_port, settings.triton_grpc_port, settings.triton_metrics_port
     )
     triton = stack.enter_context(
         run_triton(
             settings.model_repository,
-            settings.model,
+            models,
             ports,
             start_seconds=settings.triton_start_seconds,
             grace_seconds=settings.grace_seconds,

@@ -9,6 +9,7 @@ from typing import TypeVar, TypeVarTuple
 
 from tokenizers import Tokenizer
 
+from embedded.selection import Choice
 from qa.spans import Answer, LogitsError, best_answers
 from qa.windows import WindowError, Windows, make_windows
 from serving.admission import Admission, Ticket
@@ -39,7 +40,7 @@ class Answerer:
     """All that answering takes; safe to use from many requests at once."""
 
     settings: Settings
-    model: str  # that answers unless a question names another
+    choice: Choice  # of the model that answers unless a question names another
     tokenizer: Tokenizer
     triton: Triton
     admission: Admission
@@ -47,7 +48,7 @@ class Answerer:
 
     async def info(self) -> ModelInfo:
         """Return what Triton says of the default model."""
-        return await self.triton.info(self.model, self.settings.ready_seconds)
+        return await self.triton.info(self.choice.model, self.settings.ready_seconds)
 
     async def answer(self, asked: Asked, trace: Trace, deadline: Deadline) -> list[Answer]:
         """Return the best ``asked.top_k`` answers, best first."""
@@ -138,13 +139,13 @@ class Answerer:
 
     async def _model(self, name: str | None, deadline: Deadline) -> ModelInfo:
         """Return the model that a question names; raises UnknownModel when it is not served."""
-        if name not in (None, self.model) and not self.triton.knows(name):
+        if name not in (None, self.choice.model) and not self.triton.knows(name):
             served = await self.triton.models(deadline.left())
             if name not in served:
                 raise UnknownModel(
                     f"model {name!r} is not served; served are {', '.join(sorted(served))}"
                 )
-        return await self.triton.info(name or self.model, deadline.left())
+        return await self.triton.info(name or self.choice.model, deadline.left())
 
     def _windows(self, asked: Asked, info: ModelInfo) -> Windows:
         try:

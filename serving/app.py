@@ -7,6 +7,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
+from embedded.selection import Choice
 from qa.windows import load_tokenizer
 from serving.admission import Admission
 from serving.answering import Answerer
@@ -23,8 +24,8 @@ from serving.triton import Triton
 HEADERS = ("x-request-id", "x-request-timeout-ms")
 
 
-def create_app(settings: Settings, triton_url: str) -> FastAPI:
-    """Make the gateway that answers with ``settings.model`` of the Triton at ``triton_url``."""
+def create_app(settings: Settings, triton_url: str, choice: Choice) -> FastAPI:
+    """Make the gateway that answers with the chosen model of the Triton at ``triton_url``."""
     admission = Admission(settings.max_windows_in_flight)
     metrics = Metrics(windows_in_flight=lambda: admission.in_flight)
 
@@ -32,9 +33,7 @@ def create_app(settings: Settings, triton_url: str) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         triton = Triton(triton_url)
         tokenizer = load_tokenizer(settings.tokenizer_path)
-        app.state.answerer = Answerer(
-            settings, settings.model, tokenizer, triton, admission, metrics
-        )
+        app.state.answerer = Answerer(settings, choice, tokenizer, triton, admission, metrics)
         yield
         await triton.close()
 

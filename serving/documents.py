@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from embedded.selection import Choice
 from serving.app import create_app
 from serving.settings import Settings
 
@@ -43,7 +44,7 @@ def _row(name: str, field: FieldInfo) -> str:
 
 def openapi_document() -> str:
     """Return docs/openapi.json: the gateway's OpenAPI document."""
-    app = create_app(Settings.model_construct(), "")
+    app = create_app(Settings.model_construct(), "", Choice("", ""))
     return json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"
 
 

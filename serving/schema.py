@@ -183,6 +183,7 @@ class Info(BaseModel):
     """What is served, and how."""
 
     name: str = Field(description="the variant that answers")
+    reason: str = Field(description="why it does: named by MODEL, or how it was chosen")
     backend: str
     sequence_length: int
     max_batch_size: int

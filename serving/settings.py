@@ -24,7 +24,12 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address that the gateway listens on")
     port: int = Field(8080, ge=1, le=65535, description="port that the gateway listens on")
 
-    model: str = Field("electra_qa_onnx_int8", description="variant that answers")
+    model: str | None = Field(
+        None, description="variant that answers; chosen by what the CPU can do unless given"
+    )
+    models: str = Field(
+        "", description="further variants that the embedded Triton serves, by comma"
+    )
     model_repository: Path = Field(
         Path("model_repository"), description="folder that `make export` writes"
     )
@@ -74,6 +79,11 @@ class Settings(BaseSettings):
     log_texts: bool = Field(
         False, description="log questions, contexts and answers, which are never logged otherwise"
     )
+
+    @property
+    def model_list(self) -> list[str]:
+        """The variants that are served beside the one that answers."""
+        return _split(self.models)
 
     @property
     def api_key_list(self) -> list[str]:

@@ -5,7 +5,11 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-DEFAULT_FILES = {"onnxruntime": "model.onnx", "tensorflow": "model.savedmodel"}
+DEFAULT_FILES = {
+    "onnxruntime": "model.onnx",
+    "openvino": "model.xml",
+    "tensorflow": "model.savedmodel",
+}
 
 
 def model_path(args: Mapping[str, str]) -> Path:
@@ -15,11 +19,27 @@ def model_path(args: Mapping[str, str]) -> Path:
     return Path(args["model_repository"], args["model_version"], name)
 
 
+def parameters(args: Mapping[str, str]) -> dict[str, str]:
+    """Return the config's ``parameters``, by name."""
+    configured = json.loads(args["model_config"]).get("parameters", {})
+    return {name: value["string_value"] for name, value in configured.items()}
+
+
 def thread_count(args: Mapping[str, str]) -> int:
     """Return the config's ``intra_op_thread_count``, or the cores that this process may use.
 
     The runtimes' own default is all cores of the machine, whatever the container's share.
     """
-    parameters = json.loads(args["model_config"]).get("parameters", {})
-    configured = int(parameters.get("intra_op_thread_count", {}).get("string_value", "0"))
+    configured = int(parameters(args).get("intra_op_thread_count", "0"))
     return configured or len(os.sched_getaffinity(0))
+
+
+def allows_tf32(args: Mapping[str, str]) -> bool | None:
+    """Return the config's ``allow_tf32``; None, the runtime's own default, when it has none.
+
+    Raises ValueError when it is neither 0 nor 1.
+    """
+    configured = parameters(args).get("allow_tf32")
+    if configured not in (None, "0", "1"):
+        raise ValueError(f"the config's parameter allow_tf32 is {configured!r}; use 0 or 1")
+    return None if configured is None else configured == "1"

@@ -34,7 +34,8 @@ async def ready(answerer: Answering, trace: Tracing) -> Health:
 )
 async def info(request: Request, answerer: Answering) -> Info:
     """Say what is served."""
-    return Info(**vars(await answerer.info()), version=request.app.version)
+    served, reason = await answerer.info(), answerer.choice.reason
+    return Info(**vars(served), reason=reason, version=request.app.version)
 
 
 @router.get(

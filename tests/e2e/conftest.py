@@ -8,6 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from embedded.cpu import read_cpu
+from embedded.selection import Choice, choose
 from tests.conftest import CHECKPOINT, ROOT
 from tests.e2e.stack import Stack, running
 
@@ -29,8 +31,14 @@ def repository() -> Path:
 
 
 @pytest.fixture(scope="session")
+def choice(repository: Path) -> Choice:
+    """What answers on this CPU when no model is named."""
+    return choose(repository, read_cpu())
+
+
+@pytest.fixture(scope="session")
 def stack(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """One gateway with the default model, for all tests that do not break it."""
+    """One gateway with the model that is chosen, for all tests that do not break it."""
     with running(repository, tmp_path_factory.mktemp("stack")) as stack:
         yield stack
 

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tritonclient.grpc import service_pb2
 
+from embedded.selection import Choice
 from qa.squad import read_examples
 from serving.triton import Triton
 from tests.conftest import ROOT
@@ -118,12 +119,17 @@ def statistics(stack: Stack) -> tuple[int, int]:
     return asyncio.run(ask())
 
 
-def test_health_and_info(client: httpx.Client) -> None:
+def test_health_and_info(client: httpx.Client, choice: Choice) -> None:
     assert client.get("/health/live").json() == {"status": "live"}
     assert client.get("/health/ready").json() == {"status": "ready"}
     info = client.get("/info").json()
-    assert info["name"] == "electra_qa_onnx_int8"
+    assert (info["name"], info["reason"]) == (choice.model, choice.reason)
     assert (info["sequence_length"], info["max_batch_size"]) == (384, 512)
+
+
+def test_info_of_a_model_that_was_named(exact_stack: Stack) -> None:
+    info = httpx.get(f"{exact_stack.url}/info").json()
+    assert (info["name"], info["reason"]) == ("electra_qa_onnx_fp32", "named by MODEL")
 
 
 def test_the_openapi_document_names_the_errors(client: httpx.Client) -> None:

@@ -18,6 +18,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from embedded.cpu import read_cpu
+from embedded.selection import choose
 from tests.conftest import ROOT
 from tests.e2e.stack import START_SECONDS, free_ports
 
@@ -102,7 +104,8 @@ def test_the_readme(copy: Path, environment: dict[str, str], tmp_path: Path) -> 
         # the kernels of another CPU round int8 in another way
         assert reply.pop("score") == pytest.approx(shown.pop("score"), abs=0.15)
         assert reply == shown
-        assert "electra_qa_onnx_int8" in run(evaluate, copy, environment)
+        chosen = choose(copy / "model_repository", read_cpu()).model
+        assert chosen in run(evaluate, copy, environment)
         one, many = blocks(ROOT / "docs" / "answering.md", "sh")
         assert len(json.loads(run(one, copy, environment))["answers"]) == 2
         answered, refused = json.loads(run(many, copy, environment))["answers"]

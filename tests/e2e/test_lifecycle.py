@@ -96,18 +96,42 @@ def test_a_model_that_was_not_exported(repository: Path, tmp_path: Path) -> None
     bare = tmp_path / "bare"
     shutil.copytree(repository, bare, ignore=shutil.ignore_patterns("1"))
     said = refused(start(bare, tmp_path))
-    assert "has no model file in" in said
+    assert said == f"error: {bare} holds no exported model; run make export\n"
+    said = refused(start(bare, tmp_path, MODEL="electra_qa_onnx_int8"))
+    missing = bare / "electra_qa_onnx_int8" / "1" / "model.onnx"
+    assert said.startswith(f"error: {missing} is missing; restore it, or run make export")
+
+
+def test_a_model_that_was_changed_since_its_export(repository: Path, tmp_path: Path) -> None:
+    changed = tmp_path / "changed"
+    shutil.copytree(repository, changed)
+    model = changed / "electra_qa_onnx_int8" / "1" / "model.onnx"
+    model.write_bytes(model.read_bytes()[:1000])
+    said = refused(start(changed, tmp_path, MODEL="electra_qa_onnx_int8"))
+    assert said.startswith(f"error: {model} was changed since its export: ")
     assert "run make export" in said
+    with running(changed, tmp_path, MODEL="electra_qa_onnx_fp32"):
+        pass  # the others are served
+
+
+def test_a_repository_that_was_made_by_hand(repository: Path, tmp_path: Path) -> None:
+    by_hand = tmp_path / "by-hand"
+    shutil.copytree(repository, by_hand, ignore=shutil.ignore_patterns("report.json"))
+    said = refused(start(by_hand, tmp_path, MODEL="electra_qa_onnx_int8"))
+    assert f"{by_hand} was not made by make export: there is no report.json" in said
+    # neither can a model be chosen, for a Triton elsewhere either
+    said = refused(start(by_hand, tmp_path, TRITON_URL="127.0.0.1:1"))
+    assert f"there is no report.json in {by_hand}; run make export, or name the model" in said
 
 
 def test_a_model_that_triton_cannot_load(repository: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     shutil.copytree(repository, broken)
-    model = broken / "electra_qa_onnx_int8" / "1" / "model.onnx"
-    model.write_bytes(model.read_bytes()[:1000])
-    said = refused(start(broken, tmp_path))
+    config = broken / "electra_qa_onnx_int8" / "config.pbtxt"
+    config.write_text(config.read_text().replace('backend: "onnxruntime"', 'backend: "onnxrt"'))
+    said = refused(start(broken, tmp_path, MODEL="electra_qa_onnx_int8"))
     assert "error: Triton ended with code 1 instead of coming up" in said
-    assert "model.onnx" in said  # the log's last lines
+    assert "onnxrt" in said  # the log's last lines
 
 
 def test_a_triton_that_does_not_come_up_in_time(repository: Path, tmp_path: Path) -> None:
@@ -165,7 +189,8 @@ def test_a_full_queue_is_429_for_those_it_does_not_hold(repository: Path, tmp_pa
     shutil.copytree(repository, small)
     config = small / "electra_qa_onnx_int8" / "config.pbtxt"
     config.write_text(config.read_text().replace("max_queue_size: 1024", "max_queue_size: 2"))
-    with running(small, tmp_path) as stack, ThreadPoolExecutor(20) as pool:
+    named = running(small, tmp_path, MODEL="electra_qa_onnx_int8")
+    with named as stack, ThreadPoolExecutor(20) as pool:
         url = f"{stack.url}/answer"
         replies = list(pool.map(lambda _: httpx.post(url, json=NORMAN, timeout=30), range(200)))
         refused = [reply for reply in replies if reply.status_code == 429]

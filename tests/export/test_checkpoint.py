@@ -1,6 +1,7 @@
 """The reader: what it takes, and that what it refuses is said clearly."""
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,16 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer
 
-from export.checkpoint import read_checkpoint
+from export.checkpoint import checkpoint_exists, checkpoint_files, read_checkpoint
+from export.config import ElectraConfig
 from export.errors import ExportError
+from export.weights import weight_shapes
 
 BUNDLED = Path(__file__).parents[2] / "checkpoints" / "electra-mini-squad"
+GOLDEN = Path(__file__).parent / "golden"
 QUERY = "electra.encoder.layer.1.attention.self.query.weight"
 Change = Callable[..., None]
 
@@ -31,8 +36,31 @@ def test_golden(folder: Path) -> None:
     checkpoint = read_checkpoint(folder)
     assert checkpoint.config.hidden_size == 24
     assert checkpoint.ignored == ()
+    assert checkpoint.notices == ()
     assert len(checkpoint.weights) == 5 + 3 * 16 + 2
     assert {values.dtype for values in checkpoint.weights.values()} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize(
+    ("sizes", "parameters"),  # as many as transformers' ElectraForQuestionAnswering has
+    [
+        ({}, 13_483_522),
+        ({"embedding_size": 768, "hidden_size": 768, "intermediate_size": 3072}, 108_893_186),
+        (
+            {
+                "embedding_size": 1024,
+                "hidden_size": 1024,
+                "intermediate_size": 4096,
+                "num_hidden_layers": 24,
+            },
+            334_094_338,
+        ),
+    ],
+    ids=["small", "base", "large"],
+)
+def test_number_of_parameters(sizes: dict[str, int], parameters: int) -> None:
+    shapes = weight_shapes(ElectraConfig(**sizes))
+    assert sum(int(np.prod(shape)) for shape in shapes.values()) == parameters
 
 
 @pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16])
@@ -62,7 +90,11 @@ def test_names_without_prefix(folder: Path, change_tensors: Change) -> None:
 def test_other_tensors_are_ignored_and_named(folder: Path, change_tensors: Change) -> None:
     extra = {"electra.embeddings.position_ids": np.arange(128)[None]}
     change_tensors(lambda tensors: tensors.update(extra))
-    assert read_checkpoint(folder).ignored == ("electra.embeddings.position_ids",)
+    checkpoint = read_checkpoint(folder)
+    assert checkpoint.ignored == ("electra.embeddings.position_ids",)
+    assert checkpoint.notices == (
+        "ignored, as the model has no use for them: electra.embeddings.position_ids",
+    )
 
 
 def test_missing_tensor(folder: Path, change_tensors: Change) -> None:
@@ -70,9 +102,64 @@ def test_missing_tensor(folder: Path, change_tensors: Change) -> None:
     refuse(folder, "model.safetensors lacks 1 of", QUERY.removeprefix("electra."))
 
 
-def test_no_head(folder: Path, change_tensors: Change) -> None:
+def test_no_head(folder: Path, change_tensors: Change, change_config: Change) -> None:
     change_tensors(lambda t: [t.pop("qa_outputs.weight"), t.pop("qa_outputs.bias")])
-    refuse(folder, "qa_outputs.weight", "fine-tune")
+    change_config(architectures=["ElectraForPreTraining"])
+    refuse(folder, "qa_outputs.weight", "ElectraForPreTraining has no question answering head")
+
+
+def test_tensors_tell_the_head_and_not_the_config(folder: Path, change_config: Change) -> None:
+    change_config(architectures=["ElectraForPreTraining"])
+    assert read_checkpoint(folder).weights["qa_outputs.bias"].shape == (2,)
+
+
+@pytest.fixture
+def shards(folder: Path) -> Path:
+    """The weights in two files; returns their index."""
+    path = folder / "model.safetensors"
+    tensors = load_file(path)
+    path.unlink()
+    files = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
+    held = {name: files[number % 2] for number, name in enumerate(tensors)}
+    for file in files:
+        save_file({k: v for k, v in tensors.items() if held[k] == file}, folder / file)
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"metadata": {"total_size": 1}, "weight_map": held}))
+    return index
+
+
+def test_shards(shards: Path) -> None:
+    exact = load_file(GOLDEN / "plain" / "model.safetensors")
+    found = read_checkpoint(shards.parent)
+    for name, values in found.weights.items():
+        stored = name if name.startswith("qa_outputs") else f"electra.{name}"
+        np.testing.assert_array_equal(values, exact[stored])
+    assert len(checkpoint_files(shards.parent)) == 5
+
+
+def test_missing_shard(shards: Path) -> None:
+    (shards.parent / "model-00002-of-00002.safetensors").unlink()
+    refuse(shards.parent, "no model-00002-of-00002.safetensors", "index.json names")
+
+
+def test_truncated_shard(shards: Path) -> None:
+    path = shards.parent / "model-00002-of-00002.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    refuse(shards.parent, "model-00002-of-00002.safetensors is truncated")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "not valid JSON"),
+        ("{}", "no weight_map"),
+        ('{"weight_map": {"a": "../b"}}', "'../b', which is not one beside it"),
+        ('{"weight_map": {"a": 1}}', "1, which is not one beside it"),
+    ],
+)
+def test_malformed_index(shards: Path, text: str, words: str) -> None:
+    shards.write_text(text)
+    refuse(shards.parent, "model.safetensors.index.json", words)
 
 
 def test_wrong_shape(folder: Path, change_tensors: Change) -> None:
@@ -107,7 +194,11 @@ def test_tampered_header(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"model_type": "bert"}, ["model_type", "'bert'", "'electra'"]),
+        (
+            {"model_type": "bert", "architectures": ["BertForQuestionAnswering"]},
+            ["model_type is 'bert' (BertForQuestionAnswering)", "'electra'"],
+        ),
+        ({"model_type": "deberta-v2"}, ["model_type is 'deberta-v2'"]),
         ({"model_type": None}, ["model_type", "None"]),
         ({"hidden_act": "relu"}, ["hidden_act", "'relu'"]),
         ({"position_embedding_type": "relative_key"}, ["position_embedding_type"]),
@@ -127,12 +218,21 @@ def test_config(
     refuse(folder, *words)
 
 
-def test_config_without_a_size(folder: Path) -> None:
+def drop_from_config(folder: Path, *names: str) -> None:
     path = folder / "config.json"
     values = json.loads(path.read_text())
-    del values["hidden_size"]
-    path.write_text(json.dumps(values))
-    refuse(folder, "config.json has no hidden_size")
+    path.write_text(json.dumps({k: v for k, v in values.items() if k not in names}))
+
+
+def test_config_defaults(folder: Path) -> None:
+    exact = read_checkpoint(folder).config
+    drop_from_config(folder, "type_vocab_size", "layer_norm_eps", "hidden_act")
+    assert read_checkpoint(folder).config == exact
+
+
+def test_embedding_size_is_128_by_default(folder: Path) -> None:
+    drop_from_config(folder, "embedding_size")
+    refuse(folder, "lacks 2 of", "embeddings_project.weight, embeddings_project.bias")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "\udcff"])
@@ -151,9 +251,37 @@ def test_missing_folder(tmp_path: Path) -> None:
     refuse(tmp_path / "nowhere", "nowhere is not a folder")
 
 
-def test_pickle(folder: Path) -> None:
-    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
-    refuse(folder, "pytorch_model.bin", "convert it", "save_pretrained")
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "last.ckpt", "it's.pt"])
+def test_pickle(folder: Path, name: str) -> None:
+    """Given in its folder or by its own path; the command is one that a shell understands."""
+    pickle = (folder / "model.safetensors").rename(folder / name)
+    for other in ("training_args.bin", "optimizer.pt", "rng_state.pth"):
+        (folder / other).touch()
+    for source in (folder, pickle):
+        with pytest.raises(ExportError, match="a pickle, which runs any code") as raised:
+            read_checkpoint(source)
+        message = str(raised.value)
+        python, option, code = shlex.split(message[message.index("python -c") :])
+        assert (python, option) == ("python", "-c")
+        compile(code, "command", "exec")
+        assert json.dumps(str(pickle)) in code
+        assert json.dumps(str(folder / "model.safetensors")) in code
+        assert "weights_only=True" in code
+
+
+def test_pickle_in_parts(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "pytorch_model-00001-of-00002.bin")
+    (folder / "pytorch_model-00002-of-00002.bin").touch()
+    refuse(folder, "in 2 files like pytorch_model-00001-of-00002.bin", "save_pretrained")
+
+
+def test_file(folder: Path) -> None:
+    refuse(folder / "model.safetensors", "model.safetensors is a file", "give a folder")
+
+
+def test_exists(folder: Path) -> None:
+    assert checkpoint_exists(folder)
+    assert not checkpoint_exists(folder / "nowhere")
 
 
 def test_no_tokenizer(folder: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export.digest import sha256, size
+from embedded.digest import sha256, size
 from export.errors import ExportError
 from export.freshness import outdated
 from export.report import read_report

@@ -1,4 +1,4 @@
-"""The onnxruntime backend, in Python: ONNX Runtime on the CPU, padding dropped."""
+"""The onnxruntime backend, in Python: ONNX Runtime, padding dropped."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from embedded.backends.execution import check_numpy, respond
 from embedded.backends.model_file import model_path, thread_count
+from embedded.backends.providers import check_providers, wanted_providers
 from qa import tensors
 
 
@@ -20,9 +21,11 @@ class TritonPythonModel:
         check_numpy()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = thread_count(args)
+        providers = wanted_providers(args, onnxruntime.get_available_providers())
         self._session = onnxruntime.InferenceSession(
-            str(model_path(args)), options, providers=["CPUExecutionProvider"]
+            str(model_path(args)), options, providers=providers, enable_fallback=False
         )
+        check_providers(providers, self._session.get_providers())
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """Answer the requests of one execution."""

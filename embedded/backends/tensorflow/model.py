@@ -1,4 +1,4 @@
-"""The tensorflow backend, in Python: a SavedModel on the CPU, padding dropped."""
+"""The tensorflow backend, in Python: a SavedModel, padding dropped."""
 
 import os
 
@@ -12,8 +12,15 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from embedded.backends.execution import check_numpy, respond
-from embedded.backends.model_file import model_path, thread_count
+from embedded.backends.model_file import allows_tf32, model_path, thread_count
 from qa import tensors
+
+
+def configure(args: Mapping[str, str]) -> None:
+    """Set up TensorFlow, which runs this one model, by the model's config."""
+    tf.config.threading.set_intra_op_parallelism_threads(thread_count(args))
+    if (allowed := allows_tf32(args)) is not None:
+        tf.config.experimental.enable_tensor_float_32_execution(allowed)
 
 
 class TritonPythonModel:
@@ -22,7 +29,7 @@ class TritonPythonModel:
     def initialize(self, args: Mapping[str, str]) -> None:
         """Load the model."""
         check_numpy()
-        tf.config.threading.set_intra_op_parallelism_threads(thread_count(args))
+        configure(args)
         # the loaded object owns the variables that the signature reads
         self._loaded = tf.saved_model.load(str(model_path(args)))
         self._signature = self._loaded.signatures["serving_default"]

@@ -1,0 +1,56 @@
+"""OpenVINO without its telemetry, and how it compiles an IR: alike to serve it and to prove it."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+# `import openvino` reports itself to an analytics service, and nncf every call; both do without
+# when the package that sends is not to be had
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+import openvino  # noqa: E402
+
+__all__ = ["PARAMETERS", "compile_ir", "openvino"]
+
+DEVICE = "CPU"
+
+#: The parameters of config.pbtxt, as NVIDIA's OpenVINO backend names them: each execution gets
+#: all the cores. It has no HINT_BF16: unasked, OpenVINO computes in bf16 just where the CPU has
+#: instructions for it; the hint makes it emulate them on any CPU with AVX-512.
+PARAMETERS = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1"}
+
+_SAME_NAME = (
+    "COMPILATION_NUM_THREADS",
+    "INFERENCE_NUM_THREADS",
+    "NUM_STREAMS",
+    "PERFORMANCE_HINT",
+)
+
+
+def compile_ir(path: Path, parameters: Mapping[str, str], threads: int) -> Any:
+    """Return the compiled model of the IR ``path`` (an .xml with its .bin), for the CPU.
+
+    ``threads`` is for when ``parameters`` has no INFERENCE_NUM_THREADS.
+    """
+    properties = {
+        "INFERENCE_NUM_THREADS": str(threads),
+        # Triton's and the gateway's threads want the same cores: a pinned thread waits for its own
+        "ENABLE_CPU_PINNING": "NO",
+        **properties_of(parameters),
+    }
+    return openvino.Core().compile_model(path, DEVICE, properties)
+
+
+def properties_of(parameters: Mapping[str, str]) -> dict[str, str]:
+    """Return OpenVINO's properties for ``parameters``, as NVIDIA's backend understands them.
+
+    Parameters that mean nothing for a model on the CPU with dynamic axes are passed over.
+    Raises ValueError for a HINT_BF16 other than YES, as there.
+    """
+    properties = {name: parameters[name].upper() for name in _SAME_NAME if name in parameters}
+    if (hint := parameters.get("HINT_BF16")) is not None:
+        if hint.upper() != "YES":
+            raise ValueError(f"parameter HINT_BF16 is {hint!r}; it can only be YES, or left out")
+        properties["INFERENCE_PRECISION_HINT"] = "bf16"
+    return properties

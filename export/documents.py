@@ -1,0 +1,39 @@
+"""The table of variants in README.md: ``python -m export.documents`` writes it anew."""
+
+from pathlib import Path
+
+from export.variants import VARIANTS, Variant
+
+README = Path(__file__).parents[1] / "README.md"
+START, END = "<!-- variants -->", "<!-- /variants -->"
+
+_PLACES = {"any": "CPU, GPU", "cpu": "CPU", "gpu": "GPU"}
+
+
+def variants_table() -> str:
+    """Return every variant as a table in Markdown."""
+    lines = ["| variant | file | how its precision comes about | runs on |", "|---|---|---|---|"]
+    lines += (
+        f"| `{each.name}` | `{each.runtime.file_name}` | {each.computes} | {_place(each)} |"
+        for each in VARIANTS
+    )
+    return "\n".join(lines)
+
+
+def _place(variant: Variant) -> str:
+    """Return the devices, with the flags of which a CPU needs one for it to be worth it."""
+    flags = " or ".join(f"`{flag}`" for flag in variant.cpu_flags)
+    return _PLACES[variant.device] + (f" with {flags}" if flags else "")
+
+
+def with_table(text: str) -> str:
+    """Return ``text`` with the table between its two markers.
+
+    Raises ValueError when a marker is missing.
+    """
+    before, after = text.index(START) + len(START), text.index(END)
+    return f"{text[:before]}\n{variants_table()}\n{text[after:]}"
+
+
+if __name__ == "__main__":
+    README.write_text(with_table(README.read_text(encoding="utf-8")), encoding="utf-8")

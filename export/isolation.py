@@ -1,0 +1,109 @@
+"""A piece of work in a process of its own: its memory goes with it, and a crash is an error.
+
+The converters and runtimes hold on to hundreds of megabytes, write to stderr as they please,
+and can die in native code. What the work prints is kept, and shown only when it dies.
+"""
+
+import multiprocessing
+import os
+import signal
+import tempfile
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, TypeVar
+
+from embedded.server import die_with_parent
+from export.errors import ExportError
+
+Result = TypeVar("Result")
+Progress = Callable[[int, int], None]  # what is done, of how much
+
+_LINES_SHOWN = 5
+
+
+def isolated(
+    function: Callable[..., Result], *arguments: object, progress: Progress | None = None
+) -> Result:
+    """Return ``function(*arguments)``, computed in a new process.
+
+    All must pickle. With ``progress``, the function gets a keyword argument of that name, whose
+    calls arrive here. Raises what the function raises, when it is ExportError or OSError, and
+    ExportError when the process ends without a result.
+    """
+    context = multiprocessing.get_context("spawn")  # a fork would copy locks that threads hold
+    ours, theirs = context.Pipe()
+    with tempfile.NamedTemporaryFile() as log, ours:
+        process = context.Process(
+            target=_work,
+            args=(theirs, log.name, function, arguments, progress is not None),
+            daemon=True,
+        )
+        process.start()
+        theirs.close()
+        try:
+            kind, value = _receive(ours, progress)
+            process.join()
+        finally:
+            process.kill()
+            process.join()
+        if kind == "result":
+            return value  # type: ignore[no-any-return]
+        if kind == "error":
+            raise value
+        raise ExportError(_ending(function.__name__, process.exitcode, Path(log.name)))
+
+
+def _receive(connection: Connection, progress: Progress | None) -> tuple[str, Any]:
+    """Return the last message; ("end", None) when the process ended without one."""
+    while True:
+        try:
+            kind, value = connection.recv()
+        except EOFError:
+            return "end", None
+        if kind != "progress":
+            return kind, value
+        if progress is not None:
+            progress(*value)
+
+
+def _work(
+    connection: Connection,
+    log: str,
+    function: Callable[..., object],
+    arguments: tuple[object, ...],
+    reports: bool,
+) -> None:
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C: the parent ends us
+    output = os.open(log, os.O_WRONLY | os.O_APPEND)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    options = (
+        {"progress": lambda done, total: connection.send(("progress", (done, total)))}
+        if reports
+        else {}
+    )
+    try:
+        message = ("result", function(*arguments, **options))
+    except (ExportError, OSError) as error:
+        message = ("error", error)
+    except Exception:  # a defect: its traceback is in the log, whose end the parent shows
+        traceback.print_exc()
+        os._exit(1)
+    connection.send(message)
+    connection.close()
+    os._exit(0)  # the runtimes' own endings take long, and some crash
+
+
+def _ending(work: str, code: int | None, log: Path) -> str:
+    if code is not None and code < 0:
+        ended = f"was ended by {signal.Signals(-code).name}"
+        if -code == signal.SIGKILL:
+            ended += ", as when memory runs out: free some, or export fewer variants at a time"
+    else:
+        ended = f"ended with exit code {code}"
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    last = " | ".join(lines[-_LINES_SHOWN:])
+    return f"the process of {work} {ended}" + (f"; its last words: {last}" if last else "")

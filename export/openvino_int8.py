@@ -1,0 +1,47 @@
+"""Static int8 of an OpenVINO IR: its scales are measured on windows of real text."""
+
+import logging
+from collections.abc import Callable, Sequence
+from itertools import count
+from pathlib import Path
+
+import rich
+
+from embedded.backends.openvino_ir import openvino  # before nncf, which has the same telemetry
+from export.openvino_ir import save_ir
+from export.parity import Tensors
+
+import nncf  # isort: skip
+
+# nncf's own log and progress bars; the caller shows progress
+nncf.set_log_level(logging.ERROR)
+rich.reconfigure(quiet=True)  # the console of who has none of their own
+
+PASSES = 2  # over the windows: for SmoothQuant's scales, and for those of the activations
+
+
+def write_int8_ir(
+    source: Path,
+    windows: Sequence[Tensors],
+    file: Path,
+    *,
+    progress: Callable[[int, int], None],
+) -> None:
+    """Write the plain, unfused ONNX graph ``source`` as an IR that computes in int8.
+
+    ``windows`` are inputs without padding, int32 ``[1, length]``; ``progress`` hears how many
+    have been computed, of how many. Layers that lose by it are left in float.
+    """
+    computed = count(1)
+
+    def watched(window: Tensors) -> Tensors:
+        progress(next(computed), PASSES * len(windows))
+        return window
+
+    quantized = nncf.quantize(
+        openvino.Core().read_model(source),
+        nncf.Dataset(windows, watched),
+        model_type=nncf.ModelType.TRANSFORMER,
+        subset_size=len(windows),
+    )
+    save_ir(quantized, file)

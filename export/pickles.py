@@ -1,0 +1,75 @@
+"""Weights in pickles: never read, but refused with the command that converts them."""
+
+import json
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+
+from export.errors import ExportError
+
+_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+
+# what transformers' Trainer leaves beside the weights
+_TRAINING = ("optimizer.pt", "rng_state.pth", "scaler.pt", "scheduler.pt", "training_args.bin")
+
+_WHY = "a pickle, which runs any code that is in it when it is read"
+
+
+def refuse_pickles(source: Path, target: str) -> None:
+    """Raise ExportError when ``source`` is a pickle, or a folder with one.
+
+    The error gives the command that writes the safetensors file ``target`` beside the pickle.
+    """
+    files = list(source.iterdir()) if source.is_dir() else [source]
+    names = weight_pickles(path.name for path in files if path.is_file())
+    pickles = [path for path in sorted(files) if path.name in names]
+    if len(pickles) == 1:
+        (pickle,) = pickles
+        raise ExportError(
+            f"{pickle} is {_WHY}; convert it with torch, which reads only its tensors: "
+            f"{_conversion(pickle, pickle.with_name(target))}"
+        )
+    if pickles:
+        raise ExportError(
+            f"{source} has its weights in {len(pickles)} files like {pickles[0].name}, each "
+            f"{_WHY}; if you trust them, convert them: "
+            f"{transformers_conversion(str(source), str(source))}"
+        )
+
+
+def weight_pickles(names: Iterable[str]) -> list[str]:
+    """Return those of ``names`` that are taken for weights in pickles of torch's."""
+    pickles = [each for each in names if each.endswith(_SUFFIXES) and each not in _TRAINING]
+    return [each for each in pickles if each.startswith("pytorch_model")] or pickles
+
+
+def transformers_conversion(source: str, target: str, revision: str | None = None) -> str:
+    """Return the shell command by which transformers saves ``source`` in the folder ``target``.
+
+    ``source`` is a folder or, at ``revision``, a repository of the hub.
+    """
+    given = _literal(source) + (f", revision={_literal(revision)}" if revision else "")
+    return _python(
+        "import transformers as t; "
+        f"t.AutoTokenizer.from_pretrained({given}).save_pretrained({_literal(target)}); "
+        f"t.ElectraForQuestionAnswering.from_pretrained({given})"
+        f".save_pretrained({_literal(target)})"
+    )
+
+
+def _conversion(pickle: Path, target: Path) -> str:
+    """Return the shell command that rewrites a state dict, or what Lightning puts it into."""
+    return _python(
+        "import torch, safetensors.torch as s; "
+        f't = torch.load({_literal(pickle)}, "cpu", weights_only=True); '
+        f's.save_file(t.get("state_dict", t), {_literal(target)})'
+    )
+
+
+def _python(code: str) -> str:
+    return f"python -c {shlex.quote(code)}"
+
+
+def _literal(value: object) -> str:
+    """Return ``value`` in double quotes, which a single-quoted word of the shell may hold."""
+    return json.dumps(str(value), ensure_ascii=False)

@@ -1,0 +1,64 @@
+"""``python -m export.random_checkpoint base FOLDER``: an ELECTRA of a standard size, untrained.
+
+For latency and memory, which do not depend on what the weights are. Its answers mean nothing.
+"""
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
+
+from export.config import FILE_NAME as CONFIG
+from export.config import ElectraConfig
+from export.tokenizer import FILE_NAME as TOKENIZER
+from export.weights import FILE_NAME as WEIGHTS
+from export.weights import PREFIX, weight_shapes
+
+VOCABULARY = Path(__file__).parents[1] / "checkpoints" / "electra-mini-squad" / TOKENIZER
+INITIALIZER_RANGE = 0.02  # standard deviation of kernels, as google-research/electra has it
+
+#: Google's sizes (Clark et al. 2020, table 6), with the uncased vocabulary of 30,522.
+SIZES = {
+    "small": ElectraConfig(30522, 128, 256, 12, 4, 1024, 512),
+    "base": ElectraConfig(30522, 768, 768, 12, 12, 3072, 512),
+    "large": ElectraConfig(30522, 1024, 1024, 24, 16, 4096, 512),
+}
+
+
+def random_weights(config: ElectraConfig, seed: int) -> dict[str, NDArray[np.float32]]:
+    """Return weights as an ELECTRA is initialised, but for biases and LayerNorm's weights.
+
+    These are not 0 and 1 but near it, so that a graph that mixed them up would not pass.
+    """
+    generator = np.random.default_rng(seed)
+
+    def draw(name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+        values = generator.standard_normal(shape, np.float32) * np.float32(INITIALIZER_RANGE)
+        return values + np.float32("LayerNorm.weight" in name)
+
+    return {name: draw(name, shape) for name, shape in weight_shapes(config).items()}
+
+
+def main(
+    size: Annotated[Literal["small", "base", "large"], typer.Argument()],
+    folder: Annotated[Path, typer.Argument(help="is made; must not be there yet")],
+    seed: int = 0,
+) -> None:
+    """Write an untrained ELECTRA with a question answering head, in Hugging Face's layout."""
+    folder.mkdir(parents=True)
+    config = SIZES[size]
+    weights = random_weights(config, seed)
+    names = {name: name if name.startswith("qa_outputs") else PREFIX + name for name in weights}
+    save_file({names[name]: values for name, values in weights.items()}, folder / WEIGHTS)
+    (folder / CONFIG).write_text(json.dumps({"model_type": "electra", **asdict(config)}, indent=2))
+    shutil.copyfile(VOCABULARY, folder / TOKENIZER)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,77 @@
+"""How fast the variants are on this CPU, the model alone: one run, all of them interleaved."""
+
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedded.backends.rows import Model, compute_rows
+from export.accuracy import as_pair
+from export.parity import Question
+from export.report import Speed
+from export.runtime import load_model
+from export.variants import Variant
+from qa.tensors import INPUTS
+
+WINDOWS = 24
+SINGLE_WINDOWS = 5
+LEAST_ROUNDS, MOST_ROUNDS = 3, 7
+BUDGET_SECONDS = 10.0  # after which no further round begins
+
+Inputs = Mapping[str, NDArray[np.int32]]
+
+
+def measure_speed(files: Mapping[Variant, Path], questions: Sequence[Question]) -> dict[str, Speed]:
+    """Return the speed of each variant by its model's name; ``files`` are its model files.
+
+    Every round computes the same windows of SQuAD with each variant in turn, as the backends
+    do: sorted by length, in sub-batches, without padding; then some of them one by one.
+    """
+    models = {
+        variant.model_name: as_pair(load_model(variant, path)) for variant, path in files.items()
+    }
+    batch = {
+        name: np.concatenate([getattr(each.windows, name) for each in questions])[:WINDOWS]
+        for name in INPUTS
+    }
+    for model in models.values():
+        _round(model, batch)  # warms up
+    rounds: dict[str, list[tuple[float, list[float]]]] = {name: [] for name in models}
+    begun = time.perf_counter()
+    for number in range(MOST_ROUNDS):
+        if number >= LEAST_ROUNDS and time.perf_counter() - begun > BUDGET_SECONDS:
+            break
+        for name, model in models.items():
+            rounds[name].append(_round(model, batch))
+    return {name: _speed(found) for name, found in rounds.items()}
+
+
+def _round(model: Model, batch: Inputs) -> tuple[float, list[float]]:
+    """Return windows per second of the whole batch, and the seconds of single windows."""
+    windows = len(batch[INPUTS[0]])
+    singles = [
+        _seconds(model, {name: values[row : row + 1] for name, values in batch.items()})
+        for row in range(min(SINGLE_WINDOWS, windows))
+    ]
+    return windows / _seconds(model, batch), singles
+
+
+def _seconds(model: Model, inputs: Inputs) -> float:
+    started = time.perf_counter()
+    compute_rows(inputs, model)
+    return time.perf_counter() - started
+
+
+def _speed(rounds: Sequence[tuple[float, list[float]]]) -> Speed:
+    rates = [rate for rate, _ in rounds]
+    singles = [seconds for _, every in rounds for seconds in every]
+    return Speed(
+        windows_per_second=statistics.median(rates),
+        lowest=min(rates),
+        highest=max(rates),
+        batch_1_ms=1000 * statistics.median(singles),
+        rounds=len(rounds),
+    )

@@ -1,0 +1,64 @@
+import json
+from typing import Any
+
+import pytest
+
+from embedded.backends.providers import CPU, CUDA, check_providers, wanted_providers
+
+TENSORRT = "TensorrtExecutionProvider"
+
+
+def args(kind: str, *accelerators: dict[str, Any]) -> dict[str, str]:
+    config: dict[str, Any] = {"name": "m", "optimization": {"priority": "PRIORITY_DEFAULT"}}
+    if accelerators:
+        on_gpu = {"gpu_execution_accelerator": list(accelerators), "cpu_execution_accelerator": []}
+        config["optimization"]["execution_accelerators"] = on_gpu
+    return {
+        "model_config": json.dumps(config),
+        "model_instance_kind": kind,
+        "model_instance_device_id": "1" if kind == "GPU" else "0",
+    }
+
+
+def cuda(**parameters: str) -> dict[str, Any]:
+    return {"name": "cuda", "parameters": parameters}
+
+
+def test_a_cpu_instance_has_the_cpu_alone() -> None:
+    assert wanted_providers(args("CPU", cuda(use_tf32="1")), [TENSORRT, CUDA, CPU]) == [(CPU, {})]
+
+
+def test_a_gpu_instance_has_cuda_with_the_options_of_the_config() -> None:
+    configured = args("GPU", cuda(use_tf32="0", gpu_mem_limit="1000", device_id="7"))
+    assert wanted_providers(configured, [CUDA, CPU]) == [
+        (CUDA, {"use_tf32": "0", "gpu_mem_limit": "1000", "device_id": "1"}),  # the instance's
+        (CPU, {}),
+    ]
+
+
+@pytest.mark.parametrize("accelerators", [(), ({"name": "cuda"},)])
+def test_cuda_with_its_own_defaults(accelerators: tuple[dict[str, Any], ...]) -> None:
+    wanted = wanted_providers(args("GPU", *accelerators), [CUDA, CPU])
+    assert wanted == [(CUDA, {"device_id": "1"}), (CPU, {})]
+
+
+def test_a_config_without_optimization() -> None:
+    plain = {**args("GPU"), "model_config": "{}"}
+    assert wanted_providers(plain, [CUDA, CPU])[0] == (CUDA, {"device_id": "1"})
+
+
+def test_an_onnxruntime_without_cuda_is_no_use_on_a_gpu() -> None:
+    with pytest.raises(RuntimeError, match="install onnxruntime-gpu in its place, or hide"):
+        wanted_providers(args("GPU", cuda()), ["AzureExecutionProvider", CPU])
+
+
+def test_another_accelerator_is_not_ignored() -> None:
+    with pytest.raises(RuntimeError, match="accelerator 'tensorrt'; this backend has cuda"):
+        wanted_providers(args("GPU", {"name": "tensorrt"}), [TENSORRT, CUDA, CPU])
+
+
+def test_a_silent_fallback_is_noticed() -> None:
+    wanted = wanted_providers(args("GPU"), [CUDA, CPU])
+    check_providers(wanted, [CUDA, CPU])
+    with pytest.raises(RuntimeError, match=f"fell back to {CPU} without {CUDA}"):
+        check_providers(wanted, [CPU])

@@ -1,0 +1,58 @@
+"""A ``report.json`` for whatever model files a repository holds, in the exporter's own words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from embedded.digest import sha256
+from export.parity import Parity
+from export.report import FILE_NAME, Accuracy, Report, Speed, VariantReport
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a test says of a model; the rest of its row is taken from its files, or empty."""
+
+    device: str = "any"
+    cpu_flags: tuple[str, ...] = ()
+    windows_per_second: float | None = None
+    f1_difference: float | None = None
+
+
+def write_report(
+    repository: Path, rows: Mapping[str, Row], *, cpu: str = "", cpu_order: tuple[str, ...] = ()
+) -> None:
+    """Write the report of the models that ``rows`` names, whose files are taken as exported."""
+    report = Report(
+        checkpoint="a test's",
+        revision=None,
+        checkpoint_sha256={},
+        tokenizer_sha256="",
+        sequence_length=384,
+        config={},
+        libraries={},
+        cpu=cpu,
+        cpu_order=cpu_order,
+        variants={name: _variant(repository, name, row) for name, row in rows.items()},
+    )
+    (repository / FILE_NAME).write_text(report.text())
+
+
+def _variant(repository: Path, name: str, row: Row) -> VariantReport:
+    paths = [path for path in sorted((repository / name / "1").rglob("*")) if path.is_file()]
+    speed, f1_difference = row.windows_per_second, row.f1_difference
+    return VariantReport(
+        files={path.relative_to(repository).as_posix(): sha256(path) for path in paths},
+        size_bytes=sum(path.stat().st_size for path in paths),
+        device=row.device,
+        cpu_flags=row.cpu_flags,
+        nodes=None,
+        operators=None,
+        parity=Parity(0, 0, 0, 0, 0),
+        computed_by="",
+        triton=None,
+        accuracy=None if f1_difference is None else Accuracy("", 0, 0, 0, f1_difference),
+        speed=None if speed is None else Speed(speed, speed, speed, 0, 1),
+        fingerprint="",
+        created="",
+    )
