@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from huggingface_hub import InferenceClient, QuestionAnsweringOutputElement
 
-from tests.e2e.stack import Stack
+from tests.e2e.stack import Stack, running
 from tests.e2e.test_answer import NORMAN
 
 
@@ -75,6 +77,21 @@ def test_a_named_model(exact: httpx.Client) -> None:
         "type": "unknown_model",
         "message": "model 'electra_qa_tpu' is not served; served are electra_qa_onnx_fp32",
     }
+
+
+def test_several_models_are_served(repository: Path, tmp_path: Path) -> None:
+    names = ["electra_qa_onnx_fp32", "electra_qa_onnx_int8"]
+    with running(repository, tmp_path, MODEL=names[0], MODELS=",".join(names)) as stack:
+        asked = [{**NORMAN, "model": name} for name in (None, *names)]
+        replies = [httpx.post(f"{stack.url}/answer", json=each, timeout=60) for each in asked]
+        default, exact, quantized = (reply.json()["score"] for reply in replies)
+        assert default == exact != quantized
+        hub = InferenceClient(f"{stack.url}/models/{names[1]}")
+        found = hub.question_answering(NORMAN["question"], NORMAN["context"], max_answer_len=30)
+        assert isinstance(found, QuestionAnsweringOutputElement)
+        assert found.answer == "William the Conqueror"
+        unknown = httpx.post(f"{stack.url}/answer", json={**NORMAN, "model": "electra_qa_tpu"})
+        assert unknown.json()["error"]["message"].endswith(f"served are {', '.join(names)}")
 
 
 def test_many_pairs_are_answered_in_order(exact: httpx.Client) -> None:
