@@ -15,7 +15,7 @@ from embedded.errors import EmbeddedError
 from embedded.manifest import check_files
 from embedded.ports import Ports, listen
 from embedded.selection import Choice, choose
-from embedded.server import run_triton
+from embedded.server import EmbeddedTriton, run_triton
 from serving.app import create_app
 from serving.logs import configure
 from serving.settings import Settings
@@ -58,10 +58,11 @@ def serve(settings: Settings) -> None:
         bound = listen(settings.host, settings.port, "the gateway's port", "PORT")
         stack.callback(bound.close)
         choice = _choice(settings)
-        url = settings.triton_url or _embedded(stack, settings, choice.model)
+        embedded = None if settings.triton_url else _embedded(stack, settings, choice.model)
+        url = embedded.url if embedded else str(settings.triton_url)
         server = uvicorn.Server(
             uvicorn.Config(
-                create_app(settings, url, choice),
+                create_app(settings, url, choice, embedded),
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -83,7 +84,7 @@ def _choice(settings: Settings) -> Choice:
     return choose(settings.model_repository, read_cpu())
 
 
-def _embedded(stack: ExitStack, settings: Settings, model: str) -> str:
+def _embedded(stack: ExitStack, settings: Settings, model: str) -> EmbeddedTriton:
     models = list(dict.fromkeys([model, *settings.model_list]))
     for each in models:
         check_files(settings.model_repository, each)
@@ -100,7 +101,7 @@ def _embedded(stack: ExitStack, settings: Settings, model: str) -> str:
         )
     )
     logger.info("Triton is up on %s; its log: %s", triton.url, triton.log)
-    return triton.url
+    return triton
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The gateway's HTTP application: its parts, put together."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -8,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from embedded.selection import Choice
+from embedded.server import EmbeddedTriton
 from qa.windows import load_tokenizer
 from serving.admission import Admission
 from serving.answering import Answerer
@@ -19,13 +21,19 @@ from serving.metrics import Metrics
 from serving.observation import Observation
 from serving.routes import answers, health, huggingface, page
 from serving.settings import Settings
+from serving.supervision import supervise
 from serving.triton import Triton
 
 HEADERS = ("x-request-id", "x-request-timeout-ms")
 
 
-def create_app(settings: Settings, triton_url: str, choice: Choice) -> FastAPI:
-    """Make the gateway that answers with the chosen model of the Triton at ``triton_url``."""
+def create_app(
+    settings: Settings, triton_url: str, choice: Choice, embedded: EmbeddedTriton | None = None
+) -> FastAPI:
+    """Make the gateway that answers with the chosen model of the Triton at ``triton_url``.
+
+    ``embedded`` is that Triton where it is ours to start again when it dies.
+    """
     admission = Admission(settings.max_windows_in_flight)
     metrics = Metrics(windows_in_flight=lambda: admission.in_flight)
 
@@ -33,8 +41,13 @@ def create_app(settings: Settings, triton_url: str, choice: Choice) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         triton = Triton(triton_url)
         tokenizer = load_tokenizer(settings.tokenizer_path)
-        app.state.answerer = Answerer(settings, choice, tokenizer, triton, admission, metrics)
+        answerer = Answerer(settings, choice, tokenizer, triton, admission, metrics)
+        app.state.answerer = answerer
+        watch = [asyncio.create_task(supervise(embedded, answerer))] if embedded else []
         yield
+        for task in watch:
+            task.cancel()
+        await asyncio.gather(*watch, return_exceptions=True)
         await triton.close()
 
     app = FastAPI(

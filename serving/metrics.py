@@ -64,6 +64,11 @@ class Metrics:
             ["reason"],
             registry=self.registry,
         )
+        self.triton_restarts = Counter(
+            "electra_qa_triton_restarts",
+            "Times that the embedded Triton had died and was started again",
+            registry=self.registry,
+        )
         self.requests_in_flight = Gauge(
             "electra_qa_requests_in_flight", "Requests being answered", registry=self.registry
         )

@@ -1,5 +1,7 @@
 """The gateway's client of Triton: one asynchronous gRPC call per request."""
 
+import math
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +59,7 @@ class Triton:
         self._channel = grpc.aio.insecure_channel(url, options=CHANNEL_OPTIONS)
         self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
         self._infos: dict[str, ModelInfo] = {}
+        self.answered_at = -math.inf  # time.monotonic() of the last inference that succeeded
 
     async def close(self) -> None:
         """Close the connection."""
@@ -95,6 +98,7 @@ class Triton:
         """
         request = inference_request(model, windows, timeout)
         response = await self._call(self._stub.ModelInfer, request, timeout, model)
+        self.answered_at = time.monotonic()
         return read_logits(response)
 
     async def _call(self, method: Any, request: Any, timeout: float, model: str = "") -> Any:
