@@ -58,11 +58,13 @@ def serve(settings: Settings) -> None:
         bound = listen(settings.host, settings.port, "the gateway's port", "PORT")
         stack.callback(bound.close)
         choice = _choice(settings)
-        embedded = None if settings.triton_url else _embedded(stack, settings, choice.model)
-        url = embedded.url if embedded else str(settings.triton_url)
+        urls = settings.triton_url_list
+        embedded = None if urls else _embedded(stack, settings, choice.model)
+        if embedded:
+            urls = [embedded.url]
         server = uvicorn.Server(
             uvicorn.Config(
-                create_app(settings, url, choice, embedded),
+                create_app(settings, urls, choice, embedded),
                 log_config=None,
                 access_log=False,
                 server_header=False,

@@ -24,6 +24,7 @@ from serving.errors import (
     UnknownModel,
 )
 from serving.metrics import Metrics
+from serving.pool import Pool
 from serving.schema import EXAMPLE, Question
 from serving.settings import Settings
 from serving.trace import Trace
@@ -42,7 +43,7 @@ class Answerer:
     settings: Settings
     choice: Choice  # of the model that answers unless a question names another
     tokenizer: Tokenizer
-    triton: Triton
+    triton: Pool
     admission: Admission
     metrics: Metrics
 
@@ -92,6 +93,13 @@ class Answerer:
         deadline = Deadline.after(self.settings.ready_seconds)
         asked = Question.model_validate(EXAMPLE).asked()
         await self._answer(asked, await self._model(None, deadline), Ticket(1), trace, deadline)
+
+    async def try_out(self, triton: Triton) -> None:
+        """Have ``triton`` itself compute a short question; raises as ``Triton.infer`` does."""
+        info = await triton.info(self.choice.model, self.settings.ready_seconds)
+        asked = Question.model_validate(EXAMPLE).asked()
+        windows = await asyncio.to_thread(self._windows, asked, info)
+        await triton.infer(info.name, windows, self.settings.ready_seconds)
 
     async def _check(
         self, asked: Asked | ServingError, deadline: Deadline

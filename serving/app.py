@@ -1,7 +1,7 @@
 """The gateway's HTTP application: its parts, put together."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
@@ -19,35 +19,38 @@ from serving.keys import Keys
 from serving.limits import BodyLimit
 from serving.metrics import Metrics
 from serving.observation import Observation
+from serving.pool import Pool
 from serving.routes import answers, health, huggingface, page
 from serving.settings import Settings
 from serving.supervision import supervise
-from serving.triton import Triton
 
 HEADERS = ("x-request-id", "x-request-timeout-ms")
 
 
 def create_app(
-    settings: Settings, triton_url: str, choice: Choice, embedded: EmbeddedTriton | None = None
+    settings: Settings,
+    triton_urls: Sequence[str],
+    choice: Choice,
+    embedded: EmbeddedTriton | None = None,
 ) -> FastAPI:
-    """Make the gateway that answers with the chosen model of the Triton at ``triton_url``.
+    """Make the gateway that answers with the chosen model of the Tritons at ``triton_urls``.
 
-    ``embedded`` is that Triton where it is ours to start again when it dies.
+    ``embedded`` is the only one of them where it is ours to start again when it dies.
     """
     admission = Admission(settings.max_windows_in_flight)
     metrics = Metrics(windows_in_flight=lambda: admission.in_flight)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        triton = Triton(triton_url)
+        triton = Pool(triton_urls)
         tokenizer = load_tokenizer(settings.tokenizer_path)
         answerer = Answerer(settings, choice, tokenizer, triton, admission, metrics)
         app.state.answerer = answerer
-        watch = [asyncio.create_task(supervise(embedded, answerer))] if embedded else []
+        watching = supervise(embedded, answerer) if embedded else triton.watch(answerer.try_out)
+        watch = asyncio.create_task(watching)
         yield
-        for task in watch:
-            task.cancel()
-        await asyncio.gather(*watch, return_exceptions=True)
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
         await triton.close()
 
     app = FastAPI(

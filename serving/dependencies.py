@@ -25,17 +25,18 @@ from serving.schema import ErrorBody
 from serving.trace import Trace, trace_of
 
 
-def _answerer(request: Request) -> Answerer:
+# these are coroutines: FastAPI would run functions in threads, one after the other
+async def _answerer(request: Request) -> Answerer:
     answerer = request.app.state.answerer
     assert isinstance(answerer, Answerer)  # noqa: S101 - set by the lifespan, and only there
     return answerer
 
 
-def _trace(request: Request) -> Trace:
+async def _trace(request: Request) -> Trace:
     return trace_of(request.scope)
 
 
-def _deadline(
+async def _deadline(
     answerer: Annotated[Answerer, Depends(_answerer)],
     trace: Annotated[Trace, Depends(_trace)],
     x_request_timeout_ms: Annotated[

@@ -44,7 +44,7 @@ def _row(name: str, field: FieldInfo) -> str:
 
 def openapi_document() -> str:
     """Return docs/openapi.json: the gateway's OpenAPI document."""
-    app = create_app(Settings.model_construct(), "", Choice("", ""))
+    app = create_app(Settings.model_construct(), [], Choice("", ""))
     return json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"
 
 

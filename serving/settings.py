@@ -48,6 +48,9 @@ class Settings(BaseSettings):
     triton_url: str | None = Field(
         None, description="host:port of a running Triton's gRPC; without it one is started"
     )
+    triton_urls: str = Field(
+        "", description="of several that serve the same models, by comma; in place of TRITON_URL"
+    )
     triton_http_port: int = Field(8000, ge=1, le=65535, description="HTTP, of the one started")
     triton_grpc_port: int = Field(8001, ge=1, le=65535, description="gRPC, of the one started")
     triton_metrics_port: int = Field(8002, ge=1, le=65535, description="metrics, likewise")
@@ -84,6 +87,11 @@ class Settings(BaseSettings):
     def model_list(self) -> list[str]:
         """The variants that are served beside the one that answers."""
         return _split(self.models)
+
+    @property
+    def triton_url_list(self) -> list[str]:
+        """The Tritons that run already; none: one is started."""
+        return _split(self.triton_urls) or ([self.triton_url] if self.triton_url else [])
 
     @property
     def api_key_list(self) -> list[str]:
