@@ -2,6 +2,7 @@
 #   PYTHON      the Python 3.11 or 3.12 that the environment is made of (found by itself)
 #   CHECKPOINT  the folder that `make export` reads; VARIANTS the variants that it makes
 #   DATASET     the SQuAD file that `make eval` sends
+#   ONLY        the format, onnx or savedmodel, that `make test-compat` loads; REPOSITORY from where
 #   PORT, MODEL and every other setting of serving/settings.py go to `make serve` as they are
 
 PYTHON ?= $(shell for python in python3 python3.12 python3.11; do \
@@ -10,12 +11,14 @@ PYTHON ?= $(shell for python in python3 python3.12 python3.11; do \
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 SETUP := .venv/.set-up
+LOCKED := gateway embedded export evaluation dev  # the extras of requirements.lock: not parity
+COMPAT = $(or $(ONLY),onnx savedmodel)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve export eval check format test test-slow docs lock clean
+.PHONY: help setup serve export eval check format test test-slow docs test-compat test-parity lock clean
 
 help: ## list the verbs
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
 
 setup: $(SETUP) ## make the environment in .venv from requirements.lock
 
@@ -58,8 +61,32 @@ test-slow: $(SETUP) ## run the tests that take longer than a few seconds
 docs: $(SETUP) ## write the pages of docs/ that are made from the code
 	@$(BIN)/python -m serving.documents
 
+test-compat: $(SETUP) $(COMPAT:%=build/compat/%/.set-up) ## load what was exported in the runtimes of NVIDIA's image (ONLY=onnx)
+	@$(BIN)/python -m tests.compat $(COMPAT) $(if $(REPOSITORY),--repository $(REPOSITORY))
+
+build/compat/%/.set-up: tests/compat/%.txt
+	@echo "making the environment in $(@D)"
+	@$(BIN)/python -m venv --clear $(@D)
+	@$(BIN)/uv pip install -q --python $(@D)/bin/python -r $< \
+		|| $(@D)/bin/pip install -q --disable-pip-version-check -r $< \
+		|| { echo "cannot install $<: test-compat needs a package index"; exit 1; }
+	@touch $@
+
+test-parity: $(SETUP) build/parity/.set-up ## compare with Hugging Face's ELECTRA in torch
+	@rm -rf build/parity-models
+	@build/parity/bin/python -m tests.parity.hugging_face build/parity-models
+	@$(BIN)/pytest tests/parity -rP --parity=build/parity-models
+
+# pip, not uv: torch comes in builds of very different size, and pip's settings say which
+build/parity/.set-up: pyproject.toml
+	@echo "making the environment in $(@D)"
+	@$(BIN)/python -m venv --clear $(@D)
+	@$(@D)/bin/pip install -q --disable-pip-version-check -e '.[parity]' \
+		|| { echo "cannot install torch: test-parity needs a package index"; exit 1; }
+	@touch $@
+
 lock: $(SETUP) ## pin the newest versions that pyproject.toml allows
-	@$(BIN)/uv pip compile -q --upgrade --all-extras --generate-hashes --no-annotate --no-header \
+	@$(BIN)/uv pip compile -q --upgrade $(LOCKED:%=--extra %) --generate-hashes --no-annotate --no-header \
 		--no-emit-index-url --python-version 3.11 --python-platform x86_64-manylinux_2_35 \
 		pyproject.toml -o requirements.lock
 

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import grpc
@@ -146,7 +147,17 @@ def _environment() -> dict[str, str]:
         "LD_LIBRARY_PATH": ":".join(part for part in (*libraries, inherited) if part),
         # the stub runs the first python on PATH to find its packages
         "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
+        **_gpus(),
     }
+
+
+def _gpus() -> dict[str, str]:
+    """Hide the GPUs where the runtimes are not for them, or Triton would put models on them."""
+    try:
+        version("onnxruntime-gpu")
+    except PackageNotFoundError:
+        return {"CUDA_VISIBLE_DEVICES": ""}
+    return {}
 
 
 def _wait_until_ready(triton: EmbeddedTriton, seconds: float) -> None:

@@ -30,7 +30,7 @@ def isolated(
 
     All must pickle. With ``progress``, the function gets a keyword argument of that name, whose
     calls arrive here. Raises what the function raises, when it is ExportError or OSError, and
-    ExportError when the process ends without a result.
+    ExportError for any other exception, or when the process ends without a result.
     """
     context = multiprocessing.get_context("spawn")  # a fork would copy locks that threads hold
     ours, theirs = context.Pipe()
@@ -52,6 +52,9 @@ def isolated(
             return value  # type: ignore[no-any-return]
         if kind == "error":
             raise value
+        if kind == "defect":
+            said, trace = value
+            raise ExportError(f"{function.__name__} failed: {said}") from RuntimeError(trace)
         raise ExportError(_ending(function.__name__, process.exitcode, Path(log.name)))
 
 
@@ -80,18 +83,15 @@ def _work(
     output = os.open(log, os.O_WRONLY | os.O_APPEND)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    options = (
-        {"progress": lambda done, total: connection.send(("progress", (done, total)))}
-        if reports
-        else {}
-    )
+    options = {"progress": lambda *done: connection.send(("progress", done))} if reports else {}
+    message: tuple[str, object]
     try:
         message = ("result", function(*arguments, **options))
     except (ExportError, OSError) as error:
         message = ("error", error)
-    except Exception:  # a defect: its traceback is in the log, whose end the parent shows
-        traceback.print_exc()
-        os._exit(1)
+    except Exception as error:  # of a library, in its own class
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        message = ("defect", (said, traceback.format_exc()))
     connection.send(message)
     connection.close()
     os._exit(0)  # the runtimes' own endings take long, and some crash

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from onnxruntime import InferenceSession
+from onnxruntime import InferenceSession, get_available_providers
 
 from export.evaluator import load_reference
 from export.parity import Model, Tensors

@@ -15,6 +15,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--dataset", type=Path, help="SQuAD dev-v1.1.json(.gz), for the tests that need all of it"
     )
+    parser.addoption("--parity", type=Path, help="models that tests/parity/hugging_face.py wrote")
 
 
 @pytest.fixture

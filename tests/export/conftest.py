@@ -13,7 +13,11 @@ import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
+from export.__main__ import SAMPLE
 from export.checkpoint import Checkpoint, read_checkpoint
+from export.isolation import Progress
+from export.onnx_file import write_onnx
+from export.onnx_graph import fused_graph, plain_graph
 from export.pipeline import Request, export
 from export.report import Report
 from export.variants import VARIANTS, Variant
@@ -24,8 +28,8 @@ SEQUENCE_LENGTH = 64
 
 
 @contextmanager
-def no_step(_: str) -> Iterator[None]:
-    yield
+def no_step(_: str) -> Iterator[Progress]:
+    yield lambda done, total: None
 
 
 def run_export(
@@ -33,9 +37,11 @@ def run_export(
     repository: Path,
     variants: tuple[Variant, ...] = VARIANTS,
     sequence_length: int = SEQUENCE_LENGTH,
+    **options: Any,
 ) -> Report:
     checkpoint = read_checkpoint(folder)
-    return export(Request(checkpoint, variants, repository, sequence_length), no_step)
+    request = Request(checkpoint, variants, repository, sequence_length, SAMPLE, **options)
+    return export(request, no_step)
 
 
 @dataclass(frozen=True)
@@ -76,9 +82,28 @@ def read_golden(name: str) -> Golden:
     return Golden(folder, read_checkpoint(folder), inputs, logits)
 
 
+@dataclass(frozen=True)
+class Sources:
+    """The files of the two float32 graphs of a checkpoint."""
+
+    plain: Path
+    fused: Path
+
+
 @pytest.fixture(scope="session")
-def exported(golden: Golden, tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    """All variants; read only."""
+def sources(golden: Golden, tmp_path_factory: pytest.TempPathFactory) -> Sources:
+    """The graphs of ``golden`` with their weights; read only."""
+    folder = tmp_path_factory.mktemp("sources")
+    checkpoint = golden.checkpoint
+    write_onnx(plain_graph(checkpoint.config), checkpoint, folder / "plain.onnx")
+    write_onnx(fused_graph(checkpoint.config), checkpoint, folder / "fused.onnx")
+    return Sources(folder / "plain.onnx", folder / "fused.onnx")
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """All variants of one of the two; read only."""
+    golden = read_golden("projected")
     repository = tmp_path_factory.mktemp("exported") / "model_repository"
     return Exported(golden, repository, run_export(golden.folder, repository))
 

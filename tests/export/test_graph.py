@@ -1,22 +1,29 @@
 """The graphs: equal to Hugging Face's logits, fused, and true to the tensor contract."""
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
 from numpy.typing import NDArray
 
-from export.checkpoint import Checkpoint
+from export import onnx_graph
 from export.errors import ExportError
-from export.onnx_graph import MAX_IR_VERSION, OPSET, convert, count_attention, fuse
+from export.graph_weights import SCALE, graph_shapes
+from export.onnx_file import EXTERNAL_SUFFIX, is_empty, write_onnx
+from export.onnx_graph import MAX_IR_VERSION, OPSET, fuse, fused_graph, plain_graph
 from export.parity import Model
+from export.proof import ATTENTION
 from export.reference import reference_logits
 from export.runtime import load_model
-from export.variants import VARIANTS, Variant
+from export.savedmodel import write_savedmodel
+from export.variants import VARIANTS, Variant, variant_named
 from qa.tensors import END_LOGITS, INPUTS, OUTPUTS, START_LOGITS
-from tests.export.conftest import Exported, Golden
+from tests.export.conftest import Exported, Golden, Sources
 
-FP32 = [variant for variant in VARIANTS if variant.precision == "fp32"]
+EXACT = [variant for variant in VARIANTS if variant.precision in ("fp32", "tf32")]
 ONNX = [variant for variant in VARIANTS if variant.format == "onnx"]
+ONNX_FP32 = variant_named("onnx_fp32")
 
 
 def by_name(variant: Variant) -> str:
@@ -24,7 +31,7 @@ def by_name(variant: Variant) -> str:
 
 
 def load(exported: Exported, variant: Variant) -> Model:
-    return load_model(variant.format, exported.repository / variant.file)
+    return load_model(variant, exported.repository / variant.file)
 
 
 def largest_difference(
@@ -49,13 +56,26 @@ def test_reference_is_what_hugging_face_computes(golden: Golden) -> None:
         np.testing.assert_allclose(end, golden.logits[END_LOGITS][row, :length], atol=1e-5)
 
 
-@pytest.mark.parametrize("variant", FP32, ids=by_name)
-def test_fp32_is_what_hugging_face_computes(exported: Exported, variant: Variant) -> None:
-    found = load(exported, variant)(exported.golden.inputs)
-    assert largest_difference(exported.golden, found) < 1e-4
+@pytest.mark.parametrize("graph", ["plain", "fused"])
+def test_graphs_are_what_hugging_face_computes(
+    golden: Golden, sources: Sources, graph: str
+) -> None:
+    found = load_model(ONNX_FP32, getattr(sources, graph))(golden.inputs)
+    assert largest_difference(golden, found) < 1e-4
 
 
-@pytest.mark.parametrize("variant", FP32, ids=by_name)
+@pytest.mark.parametrize(("half", "tolerance"), [(False, 1e-4), (True, 0.03)])
+def test_savedmodel_is_what_hugging_face_computes(
+    golden: Golden, tmp_path: Path, half: bool, tolerance: float
+) -> None:
+    write_savedmodel(golden.checkpoint, tmp_path / "model.savedmodel", half=half)
+    model = load_model(variant_named("savedmodel_fp32"), tmp_path / "model.savedmodel")
+    difference = largest_difference(golden, model(golden.inputs))
+    assert difference < tolerance
+    assert (difference > 1e-4) is half  # else it does not compute in fp16
+
+
+@pytest.mark.parametrize("variant", EXACT, ids=by_name)
 def test_padding_changes_nothing(exported: Exported, variant: Variant) -> None:
     golden, model = exported.golden, load(exported, variant)
     for row, length in enumerate(golden.inputs["attention_mask"].sum(axis=1)):
@@ -81,7 +101,8 @@ def test_onnx_file(exported: Exported, variant: Variant) -> None:
     onnx.checker.check_model(model)
     assert model.ir_version <= MAX_IR_VERSION
     assert next(each.version for each in model.opset_import if not each.domain) == OPSET
-    assert count_attention(model) == exported.golden.checkpoint.config.num_hidden_layers
+    fused = sum(node.op_type in ATTENTION for node in model.graph.node)
+    assert fused == exported.golden.checkpoint.config.num_hidden_layers
     for tensors, names, kind in (
         (model.graph.input, INPUTS, onnx.TensorProto.INT32),
         (model.graph.output, OUTPUTS, onnx.TensorProto.FLOAT),
@@ -94,11 +115,11 @@ def test_onnx_file(exported: Exported, variant: Variant) -> None:
 
 
 def test_fusions_beside_attention(exported: Exported) -> None:
-    graph = onnx.load(exported.repository / "electra_qa_onnx_fp32/1/model.onnx").graph
+    operators = exported.report.variants["electra_qa_onnx_fp32"].operators
     layers = exported.golden.checkpoint.config.num_hidden_layers
-    kinds = [node.op_type for node in graph.node]
-    assert kinds.count("BiasGelu") == layers
-    assert kinds.count("SkipLayerNormalization") == 2 * layers
+    assert operators is not None
+    assert operators["BiasGelu"] == layers
+    assert operators["SkipLayerNormalization"] == 2 * layers
 
 
 def test_int8_leaves_feed_forward_outputs_in_float(exported: Exported) -> None:
@@ -108,25 +129,64 @@ def test_int8_leaves_feed_forward_outputs_in_float(exported: Exported) -> None:
     assert kept == [f"encoder.layer.{number}.output.dense.weight" for number in range(layers)]
 
 
-def test_int8_is_near(exported: Exported) -> None:
+@pytest.mark.parametrize("name", ["onnx_int8", "openvino_int8"])
+def test_int8_is_near(exported: Exported, name: str) -> None:
     rows = exported.report.variants
-    int8, fp32 = rows["electra_qa_onnx_int8"], rows["electra_qa_onnx_fp32"]
+    int8, fp32 = rows[f"electra_qa_{name}"], rows["electra_qa_onnx_fp32"]
     assert fp32.parity.largest_logit_difference < int8.parity.largest_logit_difference
     assert int8.parity.mean_logit_difference < 0.5  # weights are random: of logits around 1
 
 
-@pytest.fixture
-def converted(golden: Golden) -> tuple[onnx.ModelProto, Checkpoint]:
-    return convert(golden.checkpoint), golden.checkpoint
+def test_graphs_hold_no_weights(golden: Golden) -> None:
+    for graph in (plain_graph(golden.checkpoint.config), fused_graph(golden.checkpoint.config)):
+        sizes = [len(each.raw_data) for each in graph.graph.initializer]
+        assert max(sizes) < 100
+        assert sum(is_empty(each) for each in graph.graph.initializer) > 30
 
 
-def test_attention_that_is_not_recognised_fails(
-    converted: tuple[onnx.ModelProto, Checkpoint],
-) -> None:
+def test_external_data(golden: Golden, sources: Sources, tmp_path: Path) -> None:
+    """Where one file would be too large, the weights are beside it, and the model is the same."""
+    graph, path = fused_graph(golden.checkpoint.config), tmp_path / "model.onnx"
+    limit = sources.fused.stat().st_size // 2
+    write_onnx(graph, golden.checkpoint, path, largest_file=limit)
+    beside = path.with_name(path.name + EXTERNAL_SUFFIX)
+    assert path.stat().st_size < limit < beside.stat().st_size
+    onnx.checker.check_model(path)
+    found = load_model(ONNX_FP32, path)(golden.inputs)
+    expected = load_model(ONNX_FP32, sources.fused)(golden.inputs)
+    for name in OUTPUTS:
+        np.testing.assert_array_equal(found[name], expected[name])
+
+
+def numbered(golden: Golden) -> onnx.ModelProto:
+    """The plain graph of a narrow model with values, as the fusions get it."""
+    model = plain_graph(onnx_graph._narrow(golden.checkpoint.config))
+    onnx_graph._number(model.graph)
+    return model
+
+
+def test_attention_that_is_not_recognised_fails(golden: Golden) -> None:
     """As when TensorFlow makes the division by the scale a multiplication."""
-    model, checkpoint = converted
-    (_, divided, *_) = [node for node in model.graph.node if "attention.scale" in node.input]
+    model, config = numbered(golden), golden.checkpoint.config
+    (_, divided, *_) = [node for node in model.graph.node if SCALE in node.input]
     divided.op_type = "Mul"
-    layers = checkpoint.config.num_hidden_layers
+    layers = config.num_hidden_layers
     with pytest.raises(ExportError, match=f"fused {layers - 1} attention layers of {layers}"):
-        fuse(model, checkpoint.config)
+        fuse(model, onnx_graph._narrow(config))
+
+
+def test_weights_that_were_joined_otherwise_fail(golden: Golden) -> None:
+    """As when another onnxruntime puts the key before the query."""
+    model, config = numbered(golden), golden.checkpoint.config
+    names = [each.name for each in model.graph.initializer]
+    fused = fuse(model, onnx_graph._narrow(config))
+    names[names.index("encoder.layer.1.attention.self.key.weight")] = "another"
+    with pytest.raises(ExportError, match=r"joined encoder\.layer\.1\.\S*query\.weight, another, "):
+        onnx_graph._name_joined(fused.graph, names)
+
+
+def test_narrow_model_has_all_names(golden: Golden) -> None:
+    config = golden.checkpoint.config
+    narrow = onnx_graph._narrow(config)
+    assert list(graph_shapes(narrow)) == list(graph_shapes(config))
+    assert narrow.has_projection == config.has_projection

@@ -6,18 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 from numpy.typing import NDArray
 
 from embedded.backends.openvino_ir import PARAMETERS, compile_ir, openvino
-from export.onnx_graph import convert
 from export.openvino_int8 import write_int8_ir
 from export.openvino_ir import load_openvino, write_ir
 from export.parity import Model, Tensors
 from qa.tensors import INPUTS, OUTPUTS
 from tests.conftest import ROOT
-from tests.export.conftest import Golden
+from tests.export.conftest import Golden, Sources
 
 KINDS = ("float", "int8")
 
@@ -36,11 +34,9 @@ def windows(golden: Golden) -> list[Tensors]:
 
 
 @pytest.fixture(scope="session")
-def source(golden: Golden, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The plain graph, with its weights beside it."""
-    path = tmp_path_factory.mktemp("source") / "model.onnx"
-    onnx.save(convert(golden.checkpoint), path, save_as_external_data=True)
-    return path
+def source(sources: Sources) -> Path:
+    """The plain graph."""
+    return sources.plain
 
 
 @pytest.fixture(scope="session")

@@ -23,27 +23,27 @@ from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKern
 from export.errors import ExportError
 from export.evaluator import load_reference
 from export.half import to_fp16
-from export.onnx_graph import MAX_IR_VERSION, OPSET, fused_graph
+from export.onnx_graph import MAX_IR_VERSION, OPSET
 from export.operators import OPERATORS
-from export.packing import pack, write_packed
+from export.packing import pack
 from export.variants import FP16_TOLERANCE
 from qa.tensors import ATTENTION_MASK, INPUTS, OUTPUTS
-from tests.export.conftest import Golden
+from tests.export.conftest import Golden, Sources
 
 CPU = ["CPUExecutionProvider"]
 Arrays = dict[str, NDArray[Any]]
 
 
 @pytest.fixture(scope="session")
-def fused(golden: Golden) -> onnx.ModelProto:
+def fused(sources: Sources) -> onnx.ModelProto:
     """The float32 graph; read only."""
-    return fused_graph(golden.checkpoint)
+    return onnx.load(sources.fused)
 
 
 @pytest.fixture(scope="session")
 def packed(fused: onnx.ModelProto, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path: Path = tmp_path_factory.mktemp("packed") / "model.onnx"
-    write_packed(fused, path)
+    onnx.save(pack(to_fp16(fused)), path)
     return path
 
 
