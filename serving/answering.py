@@ -2,10 +2,8 @@
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar, TypeVarTuple
 
 from tokenizers import Tokenizer
 
@@ -27,13 +25,11 @@ from serving.metrics import Metrics
 from serving.pool import Pool
 from serving.schema import EXAMPLE, Question
 from serving.settings import Settings
+from serving.threads import in_thread
 from serving.trace import Trace
 from serving.triton import Logits, ModelInfo, Triton
 
 logger = logging.getLogger(__name__)
-
-Result = TypeVar("Result")
-Arguments = TypeVarTuple("Arguments")
 
 
 @dataclass(frozen=True)
@@ -85,21 +81,17 @@ class Answerer:
             raise faults[0]
         return results
 
-    async def probe(self, trace: Trace) -> None:
-        """Answer a short question, within the readiness timeout; raises as ``answer`` does.
+    async def probe(self, triton: Pool | Triton) -> None:
+        """Have ``triton`` answer a short question in the readiness timeout; raises as ``answer``.
 
-        It is admitted whatever is in flight: a gateway under load is ready.
+        It is neither admitted, so that a gateway under load is ready, nor counted; and it is
+        short enough for the event loop.
         """
-        deadline = Deadline.after(self.settings.ready_seconds)
-        asked = Question.model_validate(EXAMPLE).asked()
-        await self._answer(asked, await self._model(None, deadline), Ticket(1), trace, deadline)
-
-    async def try_out(self, triton: Triton) -> None:
-        """Have ``triton`` itself compute a short question; raises as ``Triton.infer`` does."""
         info = await triton.info(self.choice.model, self.settings.ready_seconds)
         asked = Question.model_validate(EXAMPLE).asked()
-        windows = await asyncio.to_thread(self._windows, asked, info)
-        await triton.infer(info.name, windows, self.settings.ready_seconds)
+        windows = self._windows(asked, info)
+        logits = await triton.infer(info.name, windows, self.settings.ready_seconds)
+        self._decode(asked, windows, logits)
 
     async def _check(
         self, asked: Asked | ServingError, deadline: Deadline
@@ -124,12 +116,14 @@ class Answerer:
         try:
             return await self._answer(*checked, ticket, trace, deadline)
         except ServingError as error:
+            if isinstance(error, ModelFault):
+                logger.error("%s", error, exc_info=error)
             return error
 
     async def _answer(
         self, asked: Asked, info: ModelInfo, ticket: Ticket, trace: Trace, deadline: Deadline
     ) -> list[Answer]:
-        windows = await _in_thread(trace, "tokenize", self._windows, asked, info)
+        windows = await in_thread(trace, "tokenize", self._windows, asked, info)
         trace.windows += len(windows)
         ticket.correct(len(windows) - asked.estimate(info.sequence_length))
         self.metrics.observe_windows(windows)
@@ -139,7 +133,7 @@ class Answerer:
             except Overloaded as error:
                 seconds = self.admission.retry_after(len(windows))
                 raise Overloaded(str(error), retry_after=seconds) from error
-        answers = await _in_thread(trace, "decode", self._decode, asked, windows, logits)
+        answers = await in_thread(trace, "decode", self._decode, asked, windows, logits)
         if self.settings.log_texts:
             texts = {"question": asked.question, "context": asked.context}
             logger.info("answered", extra={"fields": {**texts, "answer": answers[0].answer}})
@@ -194,20 +188,3 @@ class Answerer:
         ):
             if len(text) > limit:
                 raise TooLarge(f"{field} has {len(text)} characters; at most {limit} are allowed")
-
-
-async def _in_thread(
-    trace: Trace, stage: str, function: Callable[[*Arguments], Result], *args: *Arguments
-) -> Result:
-    """Run ``function`` in a thread, so that the event loop goes on meanwhile.
-
-    The wait for a thread counts to the stage "queue", the rest to ``stage``.
-    """
-    asked = time.perf_counter()
-
-    def run() -> Result:
-        trace.add("queue", time.perf_counter() - asked)
-        with trace.stage(stage):
-            return function(*args)
-
-    return await asyncio.to_thread(run)

@@ -46,7 +46,7 @@ def create_app(
         tokenizer = load_tokenizer(settings.tokenizer_path)
         answerer = Answerer(settings, choice, tokenizer, triton, admission, metrics)
         app.state.answerer = answerer
-        watching = supervise(embedded, answerer) if embedded else triton.watch(answerer.try_out)
+        watching = supervise(embedded, answerer) if embedded else triton.watch(answerer.probe)
         watch = asyncio.create_task(watching)
         yield
         watch.cancel()

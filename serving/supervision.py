@@ -14,7 +14,6 @@ from embedded.errors import EmbeddedError
 from embedded.server import EmbeddedTriton
 from serving.answering import Answerer
 from serving.errors import ServingError, Unavailable
-from serving.trace import Trace
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +46,7 @@ async def _answers(triton: EmbeddedTriton, answerer: Answerer) -> bool:
     if time.monotonic() - answerer.triton.answered_at < CHECK_SECONDS:
         return True
     try:
-        await answerer.probe(Trace("supervision"))
+        await answerer.probe(answerer.triton)
     except Unavailable:
         return False
     except ServingError as error:

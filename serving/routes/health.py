@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from serving.dependencies import KEYED, Answering, Tracing, documented
+from serving.dependencies import KEYED, Answering, documented
 from serving.errors import DeadlineExceeded, ServingError, Unauthorized, Unavailable
 from serving.schema import Health, Info
 
@@ -18,10 +18,10 @@ async def live() -> Health:
 
 
 @router.get("/health/ready", responses=documented(Unavailable, DeadlineExceeded))
-async def ready(answerer: Answering, trace: Tracing) -> Health:
+async def ready(answerer: Answering) -> Health:
     """Say whether a question can be answered now: one is, through Triton."""
     try:
-        await answerer.probe(trace)
+        await answerer.probe(answerer.triton)
     except ServingError as error:
         raise Unavailable(f"not ready: {error}") from error
     return Health(status="ready")
