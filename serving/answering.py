@@ -47,6 +47,10 @@ class Answerer:
         """Return what Triton says of the default model."""
         return await self.triton.info(self.choice.model, self.settings.ready_seconds)
 
+    async def mean_batch(self) -> float | None:
+        """Return the mean windows of the default model's executions; None before the first."""
+        return await self.triton.mean_batch(self.choice.model, self.settings.ready_seconds)
+
     async def answer(self, asked: Asked, trace: Trace, deadline: Deadline) -> list[Answer]:
         """Return the best ``asked.top_k`` answers, best first."""
         self._check_lengths(asked)

@@ -55,6 +55,10 @@ class Pool:
         """Return what Triton says of ``model``, asked once."""
         return await self._first(lambda triton: triton.info(model, timeout))
 
+    async def mean_batch(self, model: str, timeout: float) -> float | None:
+        """Return the mean windows of the executions of one Triton; None before the first."""
+        return await self._first(lambda triton: triton.mean_batch(model, timeout))
+
     async def infer(self, model: str, windows: Windows, timeout: float) -> Logits:
         """Run ``model`` on all windows, at most ``timeout`` seconds long.
 

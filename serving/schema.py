@@ -187,4 +187,7 @@ class Info(BaseModel):
     backend: str
     sequence_length: int
     max_batch_size: int
+    mean_batch_size: float | None = Field(
+        description="windows of an execution, the mean since Triton started"
+    )
     version: str

@@ -91,6 +91,14 @@ class Triton:
             )
         return self._infos[model]
 
+    async def mean_batch(self, model: str, timeout: float) -> float | None:
+        """Return the mean windows of its executions since it started; None before the first."""
+        request = service_pb2.ModelStatisticsRequest(name=model)
+        reply = await self._call(self._stub.ModelStatistics, request, timeout, model)
+        windows = sum(each.inference_count for each in reply.model_stats)
+        executions = sum(each.execution_count for each in reply.model_stats)
+        return windows / executions if executions else None
+
     async def infer(self, model: str, windows: Windows, timeout: float) -> Logits:
         """Run ``model`` on all windows in one call of at most ``timeout`` seconds.
 

@@ -34,8 +34,12 @@ async def ready(answerer: Answering) -> Health:
 )
 async def info(request: Request, answerer: Answering) -> Info:
     """Say what is served."""
-    served, reason = await answerer.info(), answerer.choice.reason
-    return Info(**vars(served), reason=reason, version=request.app.version)
+    return Info(
+        **vars(await answerer.info()),
+        reason=answerer.choice.reason,
+        mean_batch_size=await answerer.mean_batch(),
+        version=request.app.version,
+    )
 
 
 @router.get(

@@ -125,6 +125,7 @@ def test_health_and_info(client: httpx.Client, choice: Choice) -> None:
     info = client.get("/info").json()
     assert (info["name"], info["reason"]) == (choice.model, choice.reason)
     assert (info["sequence_length"], info["max_batch_size"]) == (384, 512)
+    assert info["mean_batch_size"] >= 1
 
 
 def test_info_of_a_model_that_was_named(exact_stack: Stack) -> None:
