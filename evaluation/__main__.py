@@ -13,7 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from evaluation.client import EvaluationError, Predictions, predict, served_model
-from qa.squad import Example, SquadError, evaluate, read_examples
+from qa.calibration import expected_calibration_error
+from qa.squad import Example, SquadError, evaluate, exact_match, read_examples
 
 
 def main(
@@ -56,18 +57,34 @@ def _predict(url: str, examples: list[Example], concurrency: int) -> Predictions
 
 def _report(model: str, examples: list[Example], predictions: Predictions, seconds: float) -> None:
     scores = evaluate(examples, predictions.answers)
-    table = Table("variant", "questions", "failed", "EM", "F1", "questions/s")
+    table = Table("variant", "questions", "failed", "EM", "F1", "ECE", "questions/s")
     table.add_row(
         model,
         str(scores.total),
         str(len(predictions.failures)),
         f"{scores.exact_match:.2f}",
         f"{scores.f1:.2f}",
+        _calibration_error(examples, predictions),
         f"{len(examples) / seconds:.1f}",
     )
     Console().print(table)
     for identifier, reason in list(predictions.failures.items())[:5]:
         print(f"failed: {identifier}: {reason}", file=sys.stderr)
+
+
+def _calibration_error(examples: list[Example], predictions: Predictions) -> str:
+    """Say how far scores are from the share of exact matches, in percent."""
+    answered = [each for each in examples if each.id in predictions.scores]
+    if not answered:
+        return "-"
+    error = expected_calibration_error(
+        [predictions.scores[each.id] for each in answered],
+        [
+            any(exact_match(predictions.answers[each.id], gold) for gold in each.answers)
+            for each in answered
+        ],
+    )
+    return f"{100 * error:.2f}"
 
 
 if __name__ == "__main__":
