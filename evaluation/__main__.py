@@ -57,34 +57,31 @@ def _predict(url: str, examples: list[Example], concurrency: int) -> Predictions
 
 def _report(model: str, examples: list[Example], predictions: Predictions, seconds: float) -> None:
     scores = evaluate(examples, predictions.answers)
-    table = Table("variant", "questions", "failed", "EM", "F1", "ECE", "questions/s")
+    table = Table("variant", "questions", "failed", "EM", "F1", "questions/s")
     table.add_row(
         model,
         str(scores.total),
         str(len(predictions.failures)),
         f"{scores.exact_match:.2f}",
         f"{scores.f1:.2f}",
-        _calibration_error(examples, predictions),
         f"{len(examples) / seconds:.1f}",
     )
     Console().print(table)
+    if predictions.scores:
+        print(f"calibration error of the scores: {_calibration_error(examples, predictions):.2f} %")
     for identifier, reason in list(predictions.failures.items())[:5]:
         print(f"failed: {identifier}: {reason}", file=sys.stderr)
 
 
-def _calibration_error(examples: list[Example], predictions: Predictions) -> str:
-    """Say how far scores are from the share of exact matches, in percent."""
+def _calibration_error(examples: list[Example], predictions: Predictions) -> float:
+    """Return how far scores are from the share of exact matches, in percent."""
     answered = [each for each in examples if each.id in predictions.scores]
-    if not answered:
-        return "-"
-    error = expected_calibration_error(
-        [predictions.scores[each.id] for each in answered],
-        [
-            any(exact_match(predictions.answers[each.id], gold) for gold in each.answers)
-            for each in answered
-        ],
-    )
-    return f"{100 * error:.2f}"
+    right = [
+        any(exact_match(predictions.answers[each.id], gold) for gold in each.answers)
+        for each in answered
+    ]
+    scores = [predictions.scores[each.id] for each in answered]
+    return 100 * expected_calibration_error(scores, right)
 
 
 if __name__ == "__main__":
