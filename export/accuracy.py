@@ -1,21 +1,18 @@
 """EM and F1 of a model file on a SQuAD dataset, by the project's own windows, spans and metric."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from embedded.backends.rows import Model as BackendModel
-from embedded.backends.rows import compute_rows
 from export.isolation import Progress
-from export.parity import Model, sample_windows
-from export.runtime import load_model
+from export.parity import sample_windows
+from export.runtime import Backend, load_backend
 from export.variants import Variant
 from qa.spans import best_answers
 from qa.squad import Example, Scores, evaluate, read_examples
-from qa.tensors import END_LOGITS, INPUTS, START_LOGITS
+from qa.tensors import INPUTS
 from qa.windows import load_tokenizer
 
 QUESTIONS_AT_ONCE = 256  # sorted by length among themselves, so that hardly any padding is left
@@ -35,37 +32,25 @@ def measure_accuracy(
     Raises SquadError when ``dataset`` is not a SQuAD file.
     """
     examples = read_examples(dataset)
-    model = load_model(variant, file)
+    backend = load_backend(variant, file)
     loaded = load_tokenizer(tokenizer)
     answers: dict[str, str] = {}
     for first in range(0, len(examples), QUESTIONS_AT_ONCE):
         some = examples[first : first + QUESTIONS_AT_ONCE]
-        answers.update(_answer(model, loaded, some, sequence_length))
+        answers.update(_answer(backend, loaded, some, sequence_length))
         progress(len(answers), len(examples))
     return evaluate(examples, answers)
 
 
 def _answer(
-    model: Model, tokenizer: Tokenizer, examples: Sequence[Example], sequence_length: int
+    backend: Backend, tokenizer: Tokenizer, examples: Sequence[Example], sequence_length: int
 ) -> Iterator[tuple[str, str]]:
     windows = [sample_windows(tokenizer, example, sequence_length) for example in examples]
     inputs = {name: np.concatenate([getattr(each, name) for each in windows]) for name in INPUTS}
-    start, end = compute_rows(inputs, as_pair(model))
+    start, end = backend(inputs)
     first = 0
     for example, each in zip(examples, windows, strict=True):
         rows = slice(first, first + len(each))
         best, *_ = best_answers(each, example.context, start[rows], end[rows])
         yield example.id, best.answer
         first += len(each)
-
-
-def as_pair(model: Model) -> BackendModel:
-    """Return ``model`` as the backends have it: a function to start and end logits."""
-
-    def pair(
-        inputs: Mapping[str, NDArray[np.int32]],
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        logits = model(dict(inputs))
-        return logits[START_LOGITS], logits[END_LOGITS]
-
-    return pair

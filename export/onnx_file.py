@@ -52,7 +52,8 @@ def write_onnx(
 
 
 def _size(tensor: onnx.TensorProto) -> int:
-    return math.prod(tensor.dims) * _BYTES[tensor.data_type]
+    elements: int = math.prod(tensor.dims)
+    return elements * _BYTES[tensor.data_type]
 
 
 def _content(tensor: onnx.TensorProto, checkpoint: Checkpoint) -> bytes:

@@ -1,9 +1,11 @@
 """Static int8 of an OpenVINO IR: its scales are measured on windows of real text."""
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import rich
 
@@ -30,8 +32,10 @@ def write_int8_ir(
     """Write the plain, unfused ONNX graph ``source`` as an IR that computes in int8.
 
     ``windows`` are inputs without padding, int32 ``[1, length]``; ``progress`` hears how many
-    have been computed, of how many. Layers that lose by it are left in float.
+    have been computed, of how many. The second dense layer of each feed-forward block stays in
+    float, as in ``export.quantization``, and for the same reason.
     """
+    model = openvino.Core().read_model(source)
     computed = count(1)
 
     def watched(window: Tensors) -> Tensors:
@@ -39,9 +43,21 @@ def write_int8_ir(
         return window
 
     quantized = nncf.quantize(
-        openvino.Core().read_model(source),
+        model,
         nncf.Dataset(windows, watched),
         model_type=nncf.ModelType.TRANSFORMER,
         subset_size=len(windows),
+        ignored_scope=nncf.IgnoredScope(names=_feed_forward_outputs(model)),
     )
     save_ir(quantized, file)
+
+
+def _feed_forward_outputs(model: Any) -> list[str]:
+    """Return the names of the matrix multiplications by ``encoder.layer.N.output.dense``."""
+    weights = re.compile(r"encoder\.layer\.\d+\.output\.dense\.weight")
+    return [
+        node.get_friendly_name()
+        for node in model.get_ordered_ops()
+        if node.get_type_name() == "MatMul"
+        and weights.fullmatch(node.input_value(1).get_node().get_friendly_name())
+    ]

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embedded.backends.openvino_ir import PARAMETERS, compile_ir, openvino
+from embedded.backends.openvino_ir import compile_ir, openvino
+from export.errors import ExportError
 from export.parity import Model, Tensors
+from export.triton_config import OPENVINO_PARAMETERS
 from qa.tensors import OUTPUTS
 
 
@@ -26,19 +28,22 @@ def save_ir(model: Any, file: Path) -> None:
     """Write ``model`` as the IR ``file``, with the same bytes whenever it is the same model.
 
     A node without a name is called after its type and a number that counts on through all
-    models of a process: its place takes the number's.
+    models of a process: its place takes the number's. Raises ExportError when it cannot be written.
     """
     for place, node in enumerate(model.get_ordered_ops()):
         kind = node.get_type_name()
         if re.fullmatch(rf"{kind}_\d+", node.get_friendly_name()):
             node.set_friendly_name(f"{kind}.{place}")
-    openvino.save_model(model, file, compress_to_fp16=False)
+    try:
+        openvino.save_model(model, file, compress_to_fp16=False)
+    except RuntimeError as error:  # of the stream that it writes to
+        raise ExportError(f"cannot write {file}: {error}") from error
 
 
 def load_openvino(path: Path) -> Model:
     """Return the model of the IR ``path``, compiled as it is where it is served."""
     threads = len(os.sched_getaffinity(0))
-    request = compile_ir(path, PARAMETERS, threads).create_infer_request()
+    request = compile_ir(path, OPENVINO_PARAMETERS, threads).create_infer_request()
 
     def model(inputs: Tensors) -> dict[str, NDArray[np.float32]]:
         results = request.infer(inputs)

@@ -3,7 +3,12 @@
 from pathlib import Path
 
 import onnx
-from onnxruntime.quantization import QuantType, quantize_dynamic
+from onnxruntime.quantization import QuantType
+from onnxruntime.quantization.onnx_quantizer import ONNXQuantizer
+from onnxruntime.quantization.quant_utils import QuantizationMode
+from onnxruntime.quantization.registry import IntegerOpsRegistry
+
+from export.onnx_file import EXTERNAL_SUFFIX, LARGEST_FILE
 
 
 def write_int8(source: Path, file: Path) -> None:
@@ -12,16 +17,36 @@ def write_int8(source: Path, file: Path) -> None:
     Activations are quantized as they come. The second dense layer of each feed-forward block
     stays in float: its input comes out of GELU with so long a tail that one scale per tensor is
     too coarse for the rest of it.
+
+    It is what ``quantize_dynamic`` does, but for its shape inference, which sees nothing through
+    contrib operators, copies the whole model to a file and back, and does not notice a full disk.
     """
-    quantize_dynamic(
-        source,  # a path: of a model in memory it would make one copy more
-        file,
+    fused = onnx.load(source)
+    quantizer = ONNXQuantizer(
+        fused,
         per_channel=True,
-        weight_type=QuantType.QInt8,
-        nodes_to_exclude=_feed_forward_outputs(onnx.load(source, load_external_data=False)),
-        # the type of those tensors that shape inference cannot see through contrib operators
-        extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
+        reduce_range=False,
+        mode=QuantizationMode.IntegerOps,
+        static=False,
+        weight_qType=QuantType.QInt8,
+        activation_qType=QuantType.QUInt8,
+        tensors_range=None,
+        nodes_to_quantize=[],
+        nodes_to_exclude=_feed_forward_outputs(fused),
+        op_types_to_quantize=list(IntegerOpsRegistry),
+        extra_options={
+            "MatMulConstBOnly": True,
+            "DefaultTensorType": onnx.TensorProto.FLOAT,  # of what no one has inferred
+        },
     )
+    quantizer.quantize_model()
+    _save(quantizer.model.model, file)
+
+
+def _save(model: onnx.ModelProto, file: Path) -> None:
+    large = model.ByteSize() > LARGEST_FILE
+    beside = f"{file.name}{EXTERNAL_SUFFIX}" if large else None
+    onnx.save(model, file, save_as_external_data=large, location=beside)
 
 
 def _feed_forward_outputs(fused: onnx.ModelProto) -> list[str]:

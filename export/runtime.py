@@ -1,5 +1,6 @@
 """A model file, loaded by the runtime that serves it."""
 
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -7,10 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from onnxruntime import InferenceSession, get_available_providers
 
+from embedded.backends.rows import compute_rows
 from export.evaluator import load_reference
-from export.parity import Model, Tensors
+from export.parity import Logits, Model, Tensors
 from export.variants import Variant
-from qa.tensors import OUTPUTS
+from qa.tensors import END_LOGITS, OUTPUTS, START_LOGITS
+
+Backend = Callable[[Tensors], Logits]  # int32 [rows, sequence] to start and end, float32 likewise
 
 
 def load_model(variant: Variant, path: Path) -> Model:
@@ -23,6 +27,28 @@ def load_model(variant: Variant, path: Path) -> Model:
     if variant.format == "openvino":
         return _load_openvino(path)
     return load_reference(path) if variant.device == "gpu" else _load_onnx(path)
+
+
+def load_backend(variant: Variant, path: Path) -> Backend:
+    """Return the model in ``path`` as a backend computes it: sorted by length, padding dropped."""
+    model, step = load_model(variant, path), _length_step(variant)
+
+    def backend(inputs: Tensors) -> Logits:
+        return compute_rows(inputs, lambda trimmed: _pair(model(dict(trimmed))), step)
+
+    return backend
+
+
+def _length_step(variant: Variant) -> int:
+    if variant.format != "openvino":
+        return 1
+    from embedded.backends.openvino_ir import LENGTH_STEP
+
+    return LENGTH_STEP
+
+
+def _pair(logits: Mapping[str, NDArray[np.float32]]) -> Logits:
+    return logits[START_LOGITS], logits[END_LOGITS]
 
 
 def runs_here(variant: Variant) -> bool:

@@ -6,13 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from embedded.backends.rows import Model, compute_rows
-from export.accuracy import as_pair
-from export.parity import Question
+from export.parity import Question, Tensors
 from export.report import Speed
-from export.runtime import load_model
+from export.runtime import Backend
 from export.variants import Variant
 from qa.tensors import INPUTS
 
@@ -20,8 +17,6 @@ WINDOWS = 24
 SINGLE_WINDOWS = 5
 LEAST_ROUNDS, MOST_ROUNDS = 3, 7
 BUDGET_SECONDS = 10.0  # after which no further round begins
-
-Inputs = Mapping[str, NDArray[np.int32]]
 
 
 def measure_speed(files: Mapping[Variant, Path], questions: Sequence[Question]) -> dict[str, Speed]:
@@ -49,7 +44,7 @@ def measure_speed(files: Mapping[Variant, Path], questions: Sequence[Question]) 
     return {name: _speed(found) for name, found in rounds.items()}
 
 
-def _round(model: Model, batch: Inputs) -> tuple[float, list[float]]:
+def _round(model: Backend, batch: Tensors) -> tuple[float, list[float]]:
     """Return windows per second of the whole batch, and the seconds of single windows."""
     windows = len(batch[INPUTS[0]])
     singles = [
@@ -59,9 +54,9 @@ def _round(model: Model, batch: Inputs) -> tuple[float, list[float]]:
     return windows / _seconds(model, batch), singles
 
 
-def _seconds(model: Model, inputs: Inputs) -> float:
+def _seconds(model: Backend, inputs: Tensors) -> float:
     started = time.perf_counter()
-    compute_rows(inputs, model)
+    model(inputs)
     return time.perf_counter() - started
 
 

@@ -60,8 +60,8 @@ _WHY_OPENVINO = (
     "one batch at a time, with all cores; without HINT_BF16 OpenVINO computes in bf16 where the "
     "CPU has instructions for it, and only there"
 )
-# as embedded/backends/openvino_ir.py reads them, and NVIDIA's backend
-_OPENVINO = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1"}
+#: As NVIDIA's OpenVINO backend calls them, and embedded/backends/openvino_ir.py reads them.
+OPENVINO_PARAMETERS = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1"}
 
 
 def model_config(variant: Variant, sequence_length: int) -> triton.ModelConfig:
@@ -112,7 +112,7 @@ def _optimization(variant: Variant) -> triton.ModelOptimizationPolicy | None:
 
 def _parameters(variant: Variant) -> dict[str, str]:
     if variant.format == "openvino":
-        return _OPENVINO
+        return OPENVINO_PARAMETERS
     if variant.format == "savedmodel" and variant.tf32 is not None:
         return {"allow_tf32": str(int(variant.tf32))}
     return {}

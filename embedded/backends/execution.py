@@ -19,15 +19,16 @@ def check_numpy() -> None:
         raise RuntimeError(f"numpy {np.__version__} corrupts tensors in Triton's stub: use 1.26")
 
 
-def respond(requests: Sequence[Any], model: Model) -> list[Any]:
+def respond(requests: Sequence[Any], model: Model, length_step: int = 1) -> list[Any]:
     """Answer all requests of one execution with as few model calls as their lengths allow.
 
-    A request at fault gets an error of its own, and its neighbours their logits.
+    A request at fault gets an error of its own, and its neighbours their logits. For
+    ``length_step`` see ``compute_rows``.
     """
     inputs = [_read(request) for request in requests]
     faults = [_fault(each) for each in inputs]
     sound = [each for each, fault in zip(inputs, faults, strict=True) if fault is None]
-    results = iter(_compute(sound, model))
+    results = iter(_compute(sound, model, length_step))
     return [next(results) if fault is None else _error(fault) for fault in faults]
 
 
@@ -45,17 +46,17 @@ def _fault(inputs: Inputs) -> str | None:
     return None
 
 
-def _compute(inputs: list[Inputs], model: Model) -> list[Any]:
+def _compute(inputs: list[Inputs], model: Model, length_step: int) -> list[Any]:
     """Compute all inputs as one batch; when that fails, each alone, to find the one at fault."""
     if not inputs:
         return []
     joined = {name: np.concatenate([each[name] for each in inputs]) for name in tensors.INPUTS}
     try:
-        start, end = compute_rows(joined, model)
+        start, end = compute_rows(joined, model, length_step)
     except Exception as error:  # whatever the runtime raises for bad input
         if len(inputs) == 1:
             return [_error(f"the model failed on this request: {error}")]
-        return [response for each in inputs for response in _compute([each], model)]
+        return [response for each in inputs for response in _compute([each], model, length_step)]
     sizes = [len(each[tensors.INPUT_IDS]) for each in inputs]
     cuts = np.cumsum(sizes)[:-1]
     return [

@@ -11,14 +11,13 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 import openvino  # noqa: E402
 
-__all__ = ["PARAMETERS", "compile_ir", "openvino"]
+__all__ = ["LENGTH_STEP", "compile_ir", "openvino"]
 
 DEVICE = "CPU"
 
-#: The parameters of config.pbtxt, as NVIDIA's OpenVINO backend names them: each execution gets
-#: all the cores. It has no HINT_BF16: unasked, OpenVINO computes in bf16 just where the CPU has
-#: instructions for it; the hint makes it emulate them on any CPU with AVX-512.
-PARAMETERS = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1"}
+#: OpenVINO makes kernels for each shape that it has not met: the first inference takes twice the
+#: time, and the kernels stay, at megabytes a shape. So there are few lengths: multiples of this.
+LENGTH_STEP = 16
 
 _SAME_NAME = (
     "COMPILATION_NUM_THREADS",

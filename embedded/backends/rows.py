@@ -40,9 +40,12 @@ def check_rows(inputs: Mapping[str, NDArray[np.int32]]) -> None:
 
 
 def compute_rows(
-    inputs: Mapping[str, NDArray[np.int32]], model: Model
+    inputs: Mapping[str, NDArray[np.int32]], model: Model, length_step: int = 1
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return start and end logits, float32 ``[rows, sequence]``, computing no padding.
+
+    With a ``length_step`` it computes a little: the model gets lengths that are multiples of
+    it, or the whole sequence, and so meets fewer shapes.
 
     At padding the logits are ``tensors.PADDING_LOGIT``; a row that is all padding is not
     computed. ``inputs`` are as ``check_rows`` wants them.
@@ -52,7 +55,7 @@ def compute_rows(
     start = np.full(mask.shape, tensors.PADDING_LOGIT, dtype=np.float32)
     end = start.copy()
     for rows in sub_batches(lengths):
-        longest = int(lengths[rows].max())
+        longest = -(-int(lengths[rows].max()) // length_step) * length_step
         trimmed = {
             name: np.ascontiguousarray(inputs[name][rows, :longest]) for name in tensors.INPUTS
         }

@@ -63,6 +63,22 @@ def test_padding_is_not_computed() -> None:
     assert all(rows * length <= SUB_BATCH_TOKENS for rows, length in computed)
 
 
+def test_lengths_are_multiples_of_the_step_or_the_whole_sequence() -> None:
+    computed: set[int] = set()
+
+    def noting(
+        inputs: Mapping[str, NDArray[np.int32]],
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        computed.add(inputs[tensors.INPUT_IDS].shape[1])
+        return attentive(inputs)
+
+    inputs = rows_of([1, 31, 32, 33, 97, 100] * 40, 100)
+    stepped = compute_rows(inputs, noting, 32)
+    assert computed == {32, 64, 100}
+    for found, expected in zip(stepped, compute_rows(inputs, attentive), strict=True):
+        assert np.array_equal(found, expected)
+
+
 @given(st.lists(st.integers(0, 384), max_size=600))
 def test_sub_batches_hold_every_row_with_tokens_once(lengths: list[int]) -> None:
     array = np.array(lengths, dtype=np.int64)

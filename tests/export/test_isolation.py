@@ -60,9 +60,9 @@ def test_progress() -> None:
 
 
 def test_errors_of_ours_come_back() -> None:
-    with pytest.raises(ExportError, match="^said why$"):
+    with pytest.raises(ExportError, match=r"^said why$"):
         isolated(refuse)
-    with pytest.raises(OSError, match="No space left on device: 'model.onnx'"):
+    with pytest.raises(OSError, match=r"No space left on device: 'model\.onnx'"):
         isolated(fill)
 
 

@@ -178,15 +178,6 @@ def test_variant_that_differs_fails(copy: Exported) -> None:
     assert snapshot(copy.repository) == before
 
 
-def test_variant_that_triton_refuses_fails(copy: Exported, tmp_path: Path) -> None:
-    """A file name that the backend does not look for."""
-    before = snapshot(copy.repository)
-    odd = replace(variant_named("onnx_fp32"), format="openvino")
-    with pytest.raises(ExportError, match="openvino_fp32"):
-        run_export(copy.golden.folder, copy.repository, (odd,))
-    assert snapshot(copy.repository) == before
-
-
 def test_accuracy(copy: Exported, tmp_path: Path) -> None:
     """A few questions: the scores are there, and fp32 is what the others are compared with."""
     values = json.loads(SAMPLE.read_text())

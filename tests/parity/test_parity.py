@@ -8,15 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 from numpy.typing import NDArray
 
 from export.checkpoint import Checkpoint, read_checkpoint
+from export.onnx_file import write_onnx
 from export.onnx_graph import fused_graph
 from export.reference import reference_logits
 from export.runtime import load_model
 from export.savedmodel import write_savedmodel
+from export.variants import variant_named
 from qa.tensors import ATTENTION_MASK, END_LOGITS, INPUT_IDS, INPUTS, START_LOGITS, TOKEN_TYPE_IDS
 
 GOLDEN = Path(__file__).parents[1] / "export" / "golden" / "uncommon"
@@ -46,13 +47,13 @@ def from_reference(checkpoint: Checkpoint, inputs: Inputs, _: Path) -> Arrays:
 
 
 def from_onnx(checkpoint: Checkpoint, inputs: Inputs, folder: Path) -> Arrays:
-    onnx.save(fused_graph(checkpoint), folder / "model.onnx")
-    return load_model("onnx", folder / "model.onnx")(inputs)
+    write_onnx(fused_graph(checkpoint.config), checkpoint, folder / "model.onnx")
+    return load_model(variant_named("onnx_fp32"), folder / "model.onnx")(inputs)
 
 
 def from_savedmodel(checkpoint: Checkpoint, inputs: Inputs, folder: Path) -> Arrays:
     write_savedmodel(checkpoint, folder / "model.savedmodel")
-    return load_model("savedmodel", folder / "model.savedmodel")(inputs)
+    return load_model(variant_named("savedmodel_fp32"), folder / "model.savedmodel")(inputs)
 
 
 @pytest.mark.parametrize("compute", [from_reference, from_onnx, from_savedmodel])

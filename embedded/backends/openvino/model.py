@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from embedded.backends.execution import check_numpy, respond
 from embedded.backends.model_file import model_path, parameters, thread_count
-from embedded.backends.openvino_ir import compile_ir
+from embedded.backends.openvino_ir import LENGTH_STEP, compile_ir
 from qa import tensors
 
 
@@ -23,7 +23,7 @@ class TritonPythonModel:
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """Answer the requests of one execution."""
-        return respond(requests, self._model)
+        return respond(requests, self._model, LENGTH_STEP)
 
     def _model(
         self, inputs: Mapping[str, NDArray[np.int32]]
