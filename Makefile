@@ -15,7 +15,7 @@ LOCKED := gateway embedded export evaluation dev  # the extras of requirements.l
 COMPAT = $(or $(ONLY),onnx savedmodel)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve export eval check format test test-compat test-parity lock clean
+.PHONY: help setup serve export eval check format test test-slow docs test-compat test-parity lock clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -54,6 +54,12 @@ format: $(SETUP) ## let ruff rewrite the code
 
 test: $(SETUP) ## run the tests (DATASET= for those that need the full one)
 	@$(BIN)/pytest $(if $(DATASET),--dataset=$(DATASET))
+
+test-slow: $(SETUP) ## run the tests that take longer than a few seconds
+	@$(BIN)/pytest -m slow $(if $(DATASET),--dataset=$(DATASET))
+
+docs: $(SETUP) ## write the pages of docs/ that are made from the code
+	@$(BIN)/python -m serving.documents
 
 test-compat: $(SETUP) $(COMPAT:%=build/compat/%/.set-up) ## load what was exported in the runtimes of NVIDIA's image (ONLY=onnx)
 	@$(BIN)/python -m tests.compat $(COMPAT) $(if $(REPOSITORY),--repository $(REPOSITORY))

@@ -31,15 +31,35 @@ logger = logging.getLogger(__name__)
 
 LOG_LINES_SHOWN = 15
 PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)  # loaded here: after a fork beside other threads it might block
 
 
-@dataclass(frozen=True)
+@dataclass
 class EmbeddedTriton:
-    """A running tritonserver that has said it is ready."""
+    """A tritonserver that has said it is ready, and can be started again when it has died."""
 
-    process: subprocess.Popen[bytes]
+    command: Sequence[str]
     url: str  # host:port of gRPC
     log: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the server's process is no more."""
+        return self.process.poll() is not None
+
+    def kill(self) -> None:
+        """Kill the server and its stubs, which a killed server would leave, and clear up."""
+        _kill(self.process)
+        remove_leftovers(os.getpid())
+
+    def start_again(self) -> None:
+        """Start the server anew; from the main thread, whose end is to be the server's too."""
+        self.process = _spawn(self.command, self.log)
+
+    def wait_until_ready(self, seconds: float) -> None:
+        """Return once it is ready; raises EmbeddedError when it ends, or is not in time."""
+        _wait_until_ready(self, seconds)
 
 
 @contextmanager
@@ -67,21 +87,19 @@ def run_triton(
         folder = Path(scratch)
         lay_out(folder, repository, models)
         log = folder / "triton.log"
-        process = _start(folder, ports, log, grace_seconds, load_on_request)
-        triton = EmbeddedTriton(process, f"127.0.0.1:{ports.grpc}", log)
+        command = _command(folder, ports, grace_seconds, load_on_request)
+        triton = EmbeddedTriton(command, f"127.0.0.1:{ports.grpc}", log, _spawn(command, log))
         try:
             _wait_until_ready(triton, start_seconds)
             yield triton
         finally:
             try:
-                _stop(process, grace_seconds)
+                _stop(triton.process, grace_seconds)
             finally:
                 remove_leftovers(os.getpid())
 
 
-def _start(
-    folder: Path, ports: Ports, log: Path, grace_seconds: float, load_on_request: bool
-) -> subprocess.Popen[bytes]:
+def _command(folder: Path, ports: Ports, grace_seconds: float, load_on_request: bool) -> list[str]:
     server = pytriton() / "tritonserver" / "bin" / "tritonserver"
     command = [
         str(server),
@@ -97,7 +115,11 @@ def _start(
     for name, port in vars(ports).items():
         address = "metrics-address" if name == "metrics" else f"{name}-address"
         command += [f"--{address}=127.0.0.1", f"--{name}-port={port}"]
-    with log.open("wb") as output:  # a file: a pipe would be held open by an orphaned stub
+    return command
+
+
+def _spawn(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+    with log.open("ab") as output:  # a file: a pipe would be held open by an orphaned stub
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -105,13 +127,13 @@ def _start(
             stderr=subprocess.STDOUT,
             env=_environment(),
             start_new_session=True,  # a terminal's Ctrl-C is for the gateway, which drains first
-            preexec_fn=die_with_parent,  # before any thread is started
+            preexec_fn=die_with_parent,
         )
 
 
 def die_with_parent() -> None:
     """Have the kernel send this process SIGTERM when its parent dies."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _environment() -> dict[str, str]:
@@ -173,7 +195,11 @@ def _stop(process: subprocess.Popen[bytes], grace_seconds: float) -> None:
     except subprocess.TimeoutExpired:
         logger.warning("Triton did not end within %g s; killing it", grace_seconds + 5)
     finally:
-        # its session holds the stubs too, which a killed server would leave
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        _kill(process)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    # its session holds the stubs too, which a killed server would leave
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

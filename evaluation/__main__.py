@@ -13,7 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from evaluation.client import EvaluationError, Predictions, predict, served_model
-from qa.squad import Example, SquadError, evaluate, read_examples
+from qa.calibration import expected_calibration_error
+from qa.squad import Example, SquadError, evaluate, exact_match, read_examples
 
 
 def main(
@@ -66,8 +67,21 @@ def _report(model: str, examples: list[Example], predictions: Predictions, secon
         f"{len(examples) / seconds:.1f}",
     )
     Console().print(table)
+    if predictions.scores:
+        print(f"calibration error of the scores: {_calibration_error(examples, predictions):.2f} %")
     for identifier, reason in list(predictions.failures.items())[:5]:
         print(f"failed: {identifier}: {reason}", file=sys.stderr)
+
+
+def _calibration_error(examples: list[Example], predictions: Predictions) -> float:
+    """Return how far scores are from the share of exact matches, in percent."""
+    answered = [each for each in examples if each.id in predictions.scores]
+    right = [
+        any(exact_match(predictions.answers[each.id], gold) for gold in each.answers)
+        for each in answered
+    ]
+    scores = [predictions.scores[each.id] for each in answered]
+    return 100 * expected_calibration_error(scores, right)
 
 
 if __name__ == "__main__":

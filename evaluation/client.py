@@ -18,9 +18,10 @@ class EvaluationError(Exception):
 
 @dataclass(frozen=True)
 class Predictions:
-    """The answers by question id, and the questions that got none, with the reason."""
+    """Answers and their scores by question id, and the questions that got none, with the reason."""
 
     answers: dict[str, str]
+    scores: dict[str, float]
     failures: dict[str, str]
 
 
@@ -52,12 +53,13 @@ async def predict(
     """
     pending = iter(examples)
     answers: dict[str, str] = {}
+    scores: dict[str, float] = {}
     failures: dict[str, str] = {}
 
     async def work(client: httpx.AsyncClient) -> None:
         for example in pending:  # one iterator, shared by all workers
             try:
-                answers[example.id] = await _ask(client, example)
+                answers[example.id], scores[example.id] = await _ask(client, example)
             except (EvaluationError, httpx.HTTPError) as error:
                 failures[example.id] = f"{type(error).__name__}: {error}"
             advance()
@@ -65,10 +67,10 @@ async def predict(
     limits = httpx.Limits(max_connections=concurrency)
     async with httpx.AsyncClient(base_url=url, limits=limits, timeout=PATIENCE_SECONDS) as client:
         await asyncio.gather(*(work(client) for _ in range(concurrency)))
-    return Predictions(answers, failures)
+    return Predictions(answers, scores, failures)
 
 
-async def _ask(client: httpx.AsyncClient, example: Example) -> str:
+async def _ask(client: httpx.AsyncClient, example: Example) -> tuple[str, float]:
     body = {"question": example.question, "context": example.context}
     response = await client.post("/answer", json=body)
     while response.status_code == 429:  # asked to come again
@@ -76,4 +78,5 @@ async def _ask(client: httpx.AsyncClient, example: Example) -> str:
         response = await client.post("/answer", json=body)
     if response.status_code != 200:
         raise EvaluationError(f"status {response.status_code}: {response.text[:200]}")
-    return str(response.json()["answer"])
+    reply = response.json()
+    return str(reply["answer"]), float(reply["score"])

@@ -5,6 +5,10 @@ maximum context, and ends at the last token of a word that the same window holds
 most ``max_answer_len`` tokens; a single word is a candidate whatever its length, so that
 every context has one. Its logit is start logit + end logit, its score the softmax over the
 candidates of *all* windows, so that scores compare across windows and add up to 1.
+
+Where a question may have no answer, the empty one is a candidate too, by the rules of SQuAD 2.0
+in Google's ``run_squad.py`` (BERT, 2018): its logit, the null score, is start logit + end logit
+at [CLS], the minimum over windows; it wins when it beats the best span by more than a threshold.
 """
 
 import unicodedata
@@ -47,24 +51,46 @@ def best_answers(
     *,
     top_k: int = 1,
     max_answer_len: int = 30,
+    align_to_words: bool = True,
+    null_threshold: float | None = None,
+    temperature: float = 1.0,
 ) -> list[Answer]:
     """Return the ``top_k`` best distinct answers, best first; fewer when there are fewer.
 
     ``start_logits`` and ``end_logits`` are ``[n, sequence]``, as the model gave them for
-    ``windows``; they are read at context tokens only. Raises LogitsError when their shape is
+    ``windows``; they are read at context tokens and [CLS] only. Without ``align_to_words`` a
+    span may start and end at any token. With a ``null_threshold`` the empty answer (0 to 0) is a
+    candidate, of the logit null score - ``null_threshold``. Logits are divided by
+    ``temperature``, which changes scores and no order. Raises LogitsError when their shape is
     not that of the windows or when one that is read is not finite.
     """
     _check_logits(windows, start_logits, end_logits)
+    words = windows.words if align_to_words else _characters(windows)
     best: list[tuple[float, int, int]] = []  # (-logit, start token, end token)
     log_total = -np.inf
-    for found in _candidates(windows, start_logits, end_logits, max_answer_len):
+    if null_threshold is not None:
+        null = (_null_score(start_logits, end_logits) - null_threshold) / temperature
+        best, log_total = [(-null, len(words), len(words))], null  # a span wins a tie
+    for found in _candidates(
+        windows, words, start_logits / temperature, end_logits / temperature, max_answer_len
+    ):
         log_total = np.logaddexp(log_total, _logsumexp(found.logits))
         best = sorted(best + _top(found, top_k))[:top_k]
-    answers = (
-        _answer(windows, context, start, end, float(np.exp(-negative - log_total)))
-        for negative, start, end in best
-    )
-    return list({(each.start, each.end): each for each in answers}.values())
+    distinct: dict[tuple[int, int], Answer] = {}
+    for negative, first, last in best:
+        score = float(np.exp(-negative - log_total))
+        answer = _answer(windows, words, context, first, last, score)
+        distinct.setdefault((answer.start, answer.end), answer)
+    return list(distinct.values())
+
+
+def _characters(windows: Windows) -> NDArray[np.int64]:
+    """Return words that are single tokens, or more where these are parts of one character."""
+    return np.cumsum(np.append(0, np.diff(windows.offsets[:, 0]) != 0))
+
+
+def _null_score(start_logits: NDArray[np.float32], end_logits: NDArray[np.float32]) -> float:
+    return float((start_logits[:, 0].astype(np.float64) + end_logits[:, 0]).min())
 
 
 def _check_logits(windows: Windows, *logits: NDArray[np.float32]) -> None:
@@ -77,11 +103,11 @@ def _check_logits(windows: Windows, *logits: NDArray[np.float32]) -> None:
 
 def _candidates(
     windows: Windows,
+    words: NDArray[np.int64],
     start_logits: NDArray[np.float32],
     end_logits: NDArray[np.float32],
     max_answer_len: int,
 ) -> Iterator[_Candidates]:
-    words = windows.words
     opens = np.append(True, words[1:] != words[:-1])  # [tokens], first token of a word
     closes = np.append(opens[1:], True)  # [tokens], last token of a word
     longest_word = int(np.diff(np.append(np.flatnonzero(opens), len(words))).max())
@@ -130,9 +156,18 @@ def _top(found: _Candidates, top_k: int) -> list[tuple[float, int, int]]:
     ]
 
 
-def _answer(windows: Windows, context: str, first: int, last: int, score: float) -> Answer:
+def _answer(
+    windows: Windows,
+    words: NDArray[np.int64],
+    context: str,
+    first: int,
+    last: int,
+    score: float,
+) -> Answer:
     """Make the answer of a span of tokens: the characters of its whole words."""
-    while last + 1 < len(windows.words) and windows.words[last + 1] == windows.words[last]:
+    if first == len(words):
+        return Answer(answer="", score=score, start=0, end=0)
+    while last + 1 < len(words) and words[last + 1] == words[last]:
         last += 1  # a word cut by the window's edge
     start, end = int(windows.offsets[first, 0]), int(windows.offsets[last, 1])
     while end < len(context) and unicodedata.category(context[end]) in ("Mn", "Me"):

@@ -14,6 +14,7 @@ from tokenizers import Encoding, Tokenizer
 
 CLS, SEP = "[CLS]", "[SEP]"
 DOC_STRIDE = 128
+MAX_QUESTION_LEN = 64
 SPECIAL_TOKENS_PER_WINDOW = 3  # [CLS], [SEP], [SEP]
 
 
@@ -71,49 +72,72 @@ def make_windows(
     *,
     sequence_length: int,
     doc_stride: int | None = None,
-    max_question_len: int = 64,
+    overlap: int | None = None,
+    max_question_len: int = MAX_QUESTION_LEN,
+    max_seq_len: int | None = None,
     max_windows: int | None = None,
 ) -> Windows:
     """Cut ``context`` into windows behind ``question``.
 
-    ``doc_stride`` is the step between windows in tokens (Google's and NVIDIA's reading, not
-    Hugging Face's overlap); by default 128, or the room for context where that is less.
+    ``doc_stride`` is the step between windows in tokens (Google's and NVIDIA's reading); by
+    default 128, or the room for context where that is less. ``overlap`` says the same in Hugging
+    Face's reading: the tokens that a window shares with the one before it. ``max_seq_len`` holds
+    windows to fewer tokens than ``sequence_length``, to which they are padded all the same.
     ``max_windows`` is checked before any window is built. Raises WindowError when the question
-    or the context holds no token, when ``doc_stride`` is not in 1..room (a larger step would
-    skip context), or when there would be too many windows.
+    or the context holds no token, when the step is not in 1..room (a larger one would skip
+    context), or when there would be too many windows.
     """
-    question_ids = tokenizer.encode(question, add_special_tokens=False).ids[:max_question_len]
-    encoded = tokenizer.encode(context, add_special_tokens=False)
+    # encode() would hold Python's lock all the while, and so whatever else the process does
+    asked, encoded = tokenizer.encode_batch([question, context], add_special_tokens=False)
+    question_ids = asked.ids[:max_question_len]
     if not question_ids:
         raise WindowError("question holds no text that the tokenizer keeps")
     if not encoded.ids:
         raise WindowError("context holds no text that the tokenizer keeps")
-    room = sequence_length - SPECIAL_TOKENS_PER_WINDOW - len(question_ids)
+    length = min(sequence_length, max_seq_len or sequence_length)
+    room = length - SPECIAL_TOKENS_PER_WINDOW - len(question_ids)
     if room < 1:
         raise WindowError(
             f"question of {len(question_ids)} tokens leaves no room for context in a sequence "
-            f"of {sequence_length}; lower max_question_len"
+            f"of {length}; lower max_question_len"
         )
-    if doc_stride is None:
-        doc_stride = min(DOC_STRIDE, room)
-    if not 1 <= doc_stride <= room:
-        raise WindowError(
-            f"doc_stride is {doc_stride}; it must be 1 to {room}, the room for context tokens "
-            f"in a window beside this question"
-        )
+    step = _step(room, doc_stride, overlap)
     tokens = len(encoded.ids)
-    count = 1 + max(0, -(-(tokens - room) // doc_stride))
+    count = count_windows(tokens, room, step)
     if max_windows is not None and count > max_windows:
         raise WindowError(
             f"context of {tokens} tokens makes {count} windows, more than the {max_windows} "
-            f"allowed; shorten it or raise doc_stride ({doc_stride})"
+            f"allowed; shorten it or take larger steps than {step} tokens"
         )
-    firsts = np.arange(count, dtype=np.int64) * doc_stride
+    firsts = np.arange(count, dtype=np.int64) * step
     lengths = np.minimum(tokens - firsts, room)
     question_part = np.asarray(
         [tokenizer.token_to_id(CLS), *question_ids, tokenizer.token_to_id(SEP)], dtype=np.int32
     )
     return _fill(question_part, encoded, firsts, lengths, sequence_length)
+
+
+def _step(room: int, doc_stride: int | None, overlap: int | None) -> int:
+    if overlap is not None:
+        if not 0 <= overlap < room:
+            raise WindowError(
+                f"doc_stride is an overlap of {overlap} tokens; it must be less than {room}, the "
+                f"room for context tokens in a window beside this question"
+            )
+        return room - overlap
+    if doc_stride is None:
+        return min(DOC_STRIDE, room)
+    if not 1 <= doc_stride <= room:
+        raise WindowError(
+            f"doc_stride is {doc_stride}; it must be 1 to {room}, the room for context tokens "
+            f"in a window beside this question"
+        )
+    return doc_stride
+
+
+def count_windows(tokens: int, room: int, step: int) -> int:
+    """Return how many windows of ``room`` tokens, one every ``step``, hold ``tokens``."""
+    return 1 + max(0, -(-(tokens - room) // step))
 
 
 def _fill(

@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import ssl
 import sys
 from contextlib import ExitStack
 
@@ -14,8 +15,9 @@ from embedded.errors import EmbeddedError
 from embedded.manifest import check_files
 from embedded.ports import Ports, listen
 from embedded.selection import Choice, choose
-from embedded.server import run_triton
+from embedded.server import EmbeddedTriton, run_triton
 from serving.app import create_app
+from serving.logs import configure
 from serving.settings import Settings
 
 logger = logging.getLogger("serving")
@@ -26,13 +28,18 @@ KEEP_ALIVE_SECONDS = 75
 
 def main() -> int:
     """Run until SIGINT or SIGTERM; return the exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)-8s %(message)s")
     try:
-        serve(CliApp.run(Settings))
+        settings = CliApp.run(Settings)
+        configure(settings.log_format, settings.log_level)
+        serve(settings)
     except ValidationError as error:
         for problem in error.errors():
             name = ".".join(str(part) for part in problem["loc"]).upper()
-            print(f"error: {name}={problem['input']!r}: {problem['msg']}", file=sys.stderr)
+            what = f"{name}={problem['input']!r}: " if name else ""  # or of several together
+            print(f"error: {what}{problem['msg']}", file=sys.stderr)
+        return 1
+    except ssl.SSLError as error:
+        print(f"error: TLS_CERT or TLS_KEY cannot be used: {error}", file=sys.stderr)
         return 1
     except (EmbeddedError, SettingsError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -51,18 +58,24 @@ def serve(settings: Settings) -> None:
         bound = listen(settings.host, settings.port, "the gateway's port", "PORT")
         stack.callback(bound.close)
         choice = _choice(settings)
-        url = settings.triton_url or _embedded(stack, settings, choice.model)
+        urls = settings.triton_url_list
+        embedded = None if urls else _embedded(stack, settings, choice.model)
+        if embedded:
+            urls = [embedded.url]
         server = uvicorn.Server(
             uvicorn.Config(
-                create_app(settings, url, choice),
+                create_app(settings, urls, choice, embedded),
                 log_config=None,
                 access_log=False,
                 server_header=False,
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=round(settings.grace_seconds),
+                ssl_certfile=settings.tls_cert,
+                ssl_keyfile=settings.tls_key,
             )
         )
-        address = f"http://{settings.host}:{settings.port}"
+        scheme = "https" if settings.tls_cert else "http"
+        address = f"{scheme}://{settings.host}:{settings.port}"
         logger.info("answering on %s with %s, %s", address, choice.model, choice.reason)
         server.run(sockets=[bound])
 
@@ -73,22 +86,24 @@ def _choice(settings: Settings) -> Choice:
     return choose(settings.model_repository, read_cpu())
 
 
-def _embedded(stack: ExitStack, settings: Settings, model: str) -> str:
-    check_files(settings.model_repository, model)
+def _embedded(stack: ExitStack, settings: Settings, model: str) -> EmbeddedTriton:
+    models = list(dict.fromkeys([model, *settings.model_list]))
+    for each in models:
+        check_files(settings.model_repository, each)
     ports = Ports(
         settings.triton_http_port, settings.triton_grpc_port, settings.triton_metrics_port
     )
     triton = stack.enter_context(
         run_triton(
             settings.model_repository,
-            [model],
+            models,
             ports,
             start_seconds=settings.triton_start_seconds,
             grace_seconds=settings.grace_seconds,
         )
     )
     logger.info("Triton is up on %s; its log: %s", triton.url, triton.log)
-    return triton.url
+    return triton
 
 
 if __name__ == "__main__":

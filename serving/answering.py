@@ -1,16 +1,35 @@
 """From a question to its answers: windows, one inference, spans."""
 
 import asyncio
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tokenizers import Tokenizer
 
+from embedded.selection import Choice
 from qa.spans import Answer, LogitsError, best_answers
-from qa.windows import WindowError, make_windows
-from serving.errors import InvalidRequest, ModelFault, TooLarge
+from qa.windows import WindowError, Windows, make_windows
+from serving.admission import Admission, Ticket
+from serving.asked import Asked
+from serving.deadline import Deadline
+from serving.errors import (
+    InvalidRequest,
+    ModelFault,
+    Overloaded,
+    ServingError,
+    TooLarge,
+    UnknownModel,
+)
+from serving.metrics import Metrics
+from serving.pool import Pool
 from serving.schema import EXAMPLE, Question
 from serving.settings import Settings
-from serving.triton import ModelInfo, Triton
+from serving.threads import in_thread
+from serving.trace import Trace
+from serving.triton import Logits, ModelInfo, Triton
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -18,52 +37,158 @@ class Answerer:
     """All that answering takes; safe to use from many requests at once."""
 
     settings: Settings
+    choice: Choice  # of the model that answers unless a question names another
     tokenizer: Tokenizer
-    triton: Triton
+    triton: Pool
+    admission: Admission
+    metrics: Metrics
 
     async def info(self) -> ModelInfo:
-        """Return what Triton says of the model."""
-        return await self.triton.info(self.settings.ready_seconds)
+        """Return what Triton says of the default model."""
+        return await self.triton.info(self.choice.model, self.settings.ready_seconds)
 
-    async def answer(self, question: Question) -> list[Answer]:
-        """Return the best ``question.top_k`` answers, best first."""
-        self._check_length("question", question.question, self.settings.max_question_chars)
-        self._check_length("context", question.context, self.settings.max_context_chars)
-        return await self._answer(question, self.settings.request_seconds)
+    async def mean_batch(self) -> float | None:
+        """Return the mean windows of the default model's executions; None before the first."""
+        return await self.triton.mean_batch(self.choice.model, self.settings.ready_seconds)
 
-    async def probe(self) -> None:
-        """Answer a short question, within the readiness timeout; raises as ``answer`` does."""
-        await self._answer(Question.model_validate(EXAMPLE), self.settings.ready_seconds)
+    async def answer(self, asked: Asked, trace: Trace, deadline: Deadline) -> list[Answer]:
+        """Return the best ``asked.top_k`` answers, best first."""
+        self._check_lengths(asked)
+        info = await self._model(asked.model, deadline)
+        with self.admission.admit(asked.estimate(info.sequence_length)) as ticket:
+            return await self._answer(asked, info, ticket, trace, deadline)
 
-    async def _answer(self, question: Question, seconds: float) -> list[Answer]:
-        info = await self.info()
-        # tokenizing and decoding run in threads, so that the event loop goes on meanwhile
+    async def answer_each(
+        self, many: Sequence[Asked | ServingError], trace: Trace, deadline: Deadline
+    ) -> list[list[Answer] | ServingError]:
+        """Answer every question as ``answer`` does; one that cannot be gets its error in place.
+
+        They are admitted together or not at all. When none is answered and one met a fault of
+        the server, that fault is raised instead.
+        """
+        checked = [await self._check(each, deadline) for each in many]
+        estimates = [
+            0 if isinstance(each, ServingError) else each[0].estimate(each[1].sequence_length)
+            for each in checked
+        ]
+        parts = [Trace(trace.id) for _ in many]
+        with self.admission.admit(sum(estimates)) as ticket:
+            results = await asyncio.gather(
+                *(
+                    self._answer_or_error(each, ticket, part, deadline)
+                    for each, part in zip(checked, parts, strict=True)
+                )
+            )
+        trace.gather(parts)
+        faults = [each for each in results if isinstance(each, ServingError) and each.is_fault]
+        if faults and not any(isinstance(each, list) for each in results):
+            raise faults[0]
+        return results
+
+    async def probe(self, triton: Pool | Triton) -> None:
+        """Have ``triton`` answer a short question in the readiness timeout; raises as ``answer``.
+
+        It is neither admitted, so that a gateway under load is ready, nor counted; and it is
+        short enough for the event loop.
+        """
+        info = await triton.info(self.choice.model, self.settings.ready_seconds)
+        asked = Question.model_validate(EXAMPLE).asked()
+        windows = self._windows(asked, info)
+        logits = await triton.infer(info.name, windows, self.settings.ready_seconds)
+        self._decode(asked, windows, logits)
+
+    async def _check(
+        self, asked: Asked | ServingError, deadline: Deadline
+    ) -> tuple[Asked, ModelInfo] | ServingError:
+        if isinstance(asked, ServingError):
+            return asked
         try:
-            windows = await asyncio.to_thread(
-                make_windows,
+            self._check_lengths(asked)
+            return asked, await self._model(asked.model, deadline)
+        except ServingError as error:
+            return error
+
+    async def _answer_or_error(
+        self,
+        checked: tuple[Asked, ModelInfo] | ServingError,
+        ticket: Ticket,
+        trace: Trace,
+        deadline: Deadline,
+    ) -> list[Answer] | ServingError:
+        if isinstance(checked, ServingError):
+            return checked
+        try:
+            return await self._answer(*checked, ticket, trace, deadline)
+        except ServingError as error:
+            if isinstance(error, ModelFault):
+                logger.error("%s", error, exc_info=error)
+            return error
+
+    async def _answer(
+        self, asked: Asked, info: ModelInfo, ticket: Ticket, trace: Trace, deadline: Deadline
+    ) -> list[Answer]:
+        windows = await in_thread(trace, "tokenize", self._windows, asked, info)
+        trace.windows += len(windows)
+        ticket.correct(len(windows) - asked.estimate(info.sequence_length))
+        self.metrics.observe_windows(windows)
+        with trace.stage("infer"):
+            try:
+                logits = await self.triton.infer(info.name, windows, deadline.left())
+            except Overloaded as error:
+                seconds = self.admission.retry_after(len(windows))
+                raise Overloaded(str(error), retry_after=seconds) from error
+        answers = await in_thread(trace, "decode", self._decode, asked, windows, logits)
+        if self.settings.log_texts:
+            texts = {"question": asked.question, "context": asked.context}
+            logger.info("answered", extra={"fields": {**texts, "answer": answers[0].answer}})
+        return answers
+
+    async def _model(self, name: str | None, deadline: Deadline) -> ModelInfo:
+        """Return the model that a question names; raises UnknownModel when it is not served."""
+        if name not in (None, self.choice.model) and not self.triton.knows(name):
+            served = await self.triton.models(deadline.left())
+            if name not in served:
+                raise UnknownModel(
+                    f"model {name!r} is not served; served are {', '.join(sorted(served))}"
+                )
+        return await self.triton.info(name or self.choice.model, deadline.left())
+
+    def _windows(self, asked: Asked, info: ModelInfo) -> Windows:
+        try:
+            return make_windows(
                 self.tokenizer,
-                question.question,
-                question.context,
+                asked.question,
+                asked.context,
                 sequence_length=info.sequence_length,
-                doc_stride=question.doc_stride,
+                doc_stride=asked.doc_stride,
+                overlap=asked.overlap,
+                max_question_len=asked.max_question_len,
+                max_seq_len=asked.max_seq_len,
                 max_windows=min(self.settings.max_windows, info.max_batch_size),
             )
         except WindowError as error:
             raise InvalidRequest(str(error)) from error
-        logits = await self.triton.infer(windows, seconds)
+
+    def _decode(self, asked: Asked, windows: Windows, logits: Logits) -> list[Answer]:
         try:
-            return await asyncio.to_thread(
-                best_answers,
+            return best_answers(
                 windows,
-                question.context,
+                asked.context,
                 logits.start,
                 logits.end,
-                top_k=question.top_k,
-                max_answer_len=question.max_answer_len,
+                top_k=asked.top_k,
+                max_answer_len=asked.max_answer_len,
+                align_to_words=asked.align_to_words,
+                null_threshold=asked.null_threshold,
+                temperature=self.settings.temperature,
             )
         except LogitsError as error:
             raise ModelFault(str(error)) from error
 
-    def _check_length(self, field: str, text: str, limit: int) -> None:
-        if len(text) > limit:
-            raise TooLarge(f"{field} has {len(text)} characters; at most {limit} are allowed")
+    def _check_lengths(self, asked: Asked) -> None:
+        for field, text, limit in (
+            ("question", asked.question, self.settings.max_question_chars),
+            ("context", asked.context, self.settings.max_context_chars),
+        ):
+            if len(text) > limit:
+                raise TooLarge(f"{field} has {len(text)} characters; at most {limit} are allowed")

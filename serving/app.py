@@ -1,46 +1,56 @@
-"""The gateway's HTTP application: its routes."""
+"""The gateway's HTTP application: its parts, put together."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 
 from embedded.selection import Choice
+from embedded.server import EmbeddedTriton
 from qa.windows import load_tokenizer
+from serving.admission import Admission
 from serving.answering import Answerer
-from serving.errors import (
-    DeadlineExceeded,
-    InvalidJson,
-    InvalidRequest,
-    ModelFault,
-    Overloaded,
-    ServingError,
-    TooLarge,
-    Unavailable,
-    UnsupportedMediaType,
-    install_handlers,
-)
+from serving.disconnect import Disconnect
+from serving.errors import install_handlers
+from serving.keys import Keys
 from serving.limits import BodyLimit
-from serving.schema import Answered, ErrorBody, Health, Info, Question, Span
+from serving.metrics import Metrics
+from serving.observation import Observation
+from serving.pool import Pool
+from serving.routes import answers, health, huggingface, page
 from serving.settings import Settings
-from serving.triton import Triton
+from serving.supervision import supervise
+
+HEADERS = ("x-request-id", "x-request-timeout-ms")
 
 
-def _documented(*errors: type[ServingError]) -> dict[int | str, dict[str, Any]]:
-    return {error.status: {"model": ErrorBody, "description": error.__doc__} for error in errors}
+def create_app(
+    settings: Settings,
+    triton_urls: Sequence[str],
+    choice: Choice,
+    embedded: EmbeddedTriton | None = None,
+) -> FastAPI:
+    """Make the gateway that answers with the chosen model of the Tritons at ``triton_urls``.
 
-
-def create_app(settings: Settings, triton_url: str, choice: Choice) -> FastAPI:
-    """Make the gateway that answers with the chosen model of the Triton at ``triton_url``."""
+    ``embedded`` is the only one of them where it is ours to start again when it dies.
+    """
+    admission = Admission(settings.max_windows_in_flight)
+    metrics = Metrics(windows_in_flight=lambda: admission.in_flight)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        triton = Triton(triton_url, choice.model)
+        triton = Pool(triton_urls)
         tokenizer = load_tokenizer(settings.tokenizer_path)
-        app.state.answerer = Answerer(settings, tokenizer, triton)
+        answerer = Answerer(settings, choice, tokenizer, triton, admission, metrics)
+        app.state.answerer = answerer
+        watching = supervise(embedded, answerer) if embedded else triton.watch(answerer.probe)
+        watch = asyncio.create_task(watching)
         yield
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
         await triton.close()
 
     app = FastAPI(
@@ -49,59 +59,21 @@ def create_app(settings: Settings, triton_url: str, choice: Choice) -> FastAPI:
         version=version("electra-qa-triton"),
         lifespan=lifespan,
     )
-    app.state.choice = choice
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    # the innermost first
+    app.add_middleware(Disconnect)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.body_seconds)
+    if keys := settings.api_key_list:
+        app.add_middleware(Keys, keys=keys, metrics_open=settings.metrics_open)
+    if origins := settings.cors_origin_list:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["authorization", "content-type", *HEADERS],
+            expose_headers=["retry-after", "server-timing", *HEADERS],
+        )
+    app.add_middleware(Observation, metrics=metrics)
     install_handlers(app)
-    _add_routes(app)
+    for routes in (answers, huggingface, health, page):
+        app.include_router(routes.router)
     return app
-
-
-def _answerer(request: Request) -> Answerer:
-    answerer = request.app.state.answerer
-    assert isinstance(answerer, Answerer)  # noqa: S101 - set by the lifespan, and only there
-    return answerer
-
-
-Answering = Annotated[Answerer, Depends(_answerer)]
-
-
-def _add_routes(app: FastAPI) -> None:
-    @app.post(
-        "/answer",
-        response_model_exclude_none=True,
-        responses=_documented(
-            InvalidJson,
-            TooLarge,
-            UnsupportedMediaType,
-            InvalidRequest,
-            Overloaded,
-            ModelFault,
-            Unavailable,
-            DeadlineExceeded,
-        ),
-    )
-    async def answer(question: Question, answerer: Answering) -> Answered:
-        """Answer one question from its context."""
-        spans = [Span(**vars(found)) for found in await answerer.answer(question)]
-        return Answered(**dict(spans[0]), answers=spans if question.top_k > 1 else None)
-
-    @app.get("/health/live")
-    async def live() -> Health:
-        """Say that the gateway's process runs."""
-        return Health(status="live")
-
-    @app.get("/health/ready", responses=_documented(Unavailable, DeadlineExceeded))
-    async def ready(answerer: Answering) -> Health:
-        """Say whether a question can be answered now: one is, through Triton."""
-        try:
-            await answerer.probe()
-        except ServingError as error:
-            raise Unavailable(f"not ready: {error}") from error
-        return Health(status="ready")
-
-    @app.get("/info", responses=_documented(Unavailable, DeadlineExceeded))
-    async def info(request: Request, answerer: Answering) -> Info:
-        """Say what is served."""
-        served = await answerer.info()
-        reason = request.app.state.choice.reason
-        return Info(**vars(served), reason=reason, version=request.app.version)

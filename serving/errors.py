@@ -2,22 +2,29 @@
 
 ServingError
 ├── InvalidJson           400  the body is not JSON
+├── Unauthorized          401  the API key is missing or wrong
+├── UnknownModel          404  the model that the request names is not served
 ├── InvalidRequest        422  a field is missing, unknown, of the wrong type or out of range
+├── SlowBody              408  the body did not come in time
 ├── UnsupportedMediaType  415  the body is not declared as JSON
 ├── TooLarge              413  the body, question or context is over a limit
-├── Overloaded            429  Triton's queue is full
+├── Overloaded            429  too many windows are in flight, or Triton's queue is full
 ├── ModelFault            500  the model failed on this request
 ├── Unavailable           503  Triton is down or not ready
 └── DeadlineExceeded      504  the answer did not come in time
 """
 
 import logging
-from typing import ClassVar
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
+
+from serving.trace import trace_of
 
 logger = logging.getLogger(__name__)
 
@@ -29,12 +36,36 @@ class ServingError(Exception):
 
     status: ClassVar[int] = 500
     type: ClassVar[str] = "internal"
+    retry_after: int | None = None  # seconds
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether the server failed, or had no room: the same request may yet be answered."""
+        return self.status == 429 or self.status >= 500
 
 
 class InvalidJson(ServingError):
     """The body is not JSON."""
 
     status, type = 400, "invalid_json"
+
+
+class Unauthorized(ServingError):
+    """The API key is missing or wrong."""
+
+    status, type = 401, "unauthorized"
+
+
+class UnknownModel(ServingError):
+    """The model that the request names is not served."""
+
+    status, type = 404, "unknown_model"
+
+
+class SlowBody(ServingError):
+    """The body did not come in time."""
+
+    status, type = 408, "slow_body"
 
 
 class TooLarge(ServingError):
@@ -56,9 +87,13 @@ class InvalidRequest(ServingError):
 
 
 class Overloaded(ServingError):
-    """Triton's queue is full."""
+    """Too many windows are in flight, or Triton's queue is full."""
 
     status, type = 429, "overloaded"
+
+    def __init__(self, message: str, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class ModelFault(ServingError):
@@ -71,6 +106,7 @@ class Unavailable(ServingError):
     """Triton is down or not ready."""
 
     status, type = 503, "unavailable"
+    retry_after = 1
 
 
 class DeadlineExceeded(ServingError):
@@ -79,12 +115,27 @@ class DeadlineExceeded(ServingError):
     status, type = 504, "deadline_exceeded"
 
 
-def error_response(status: int, error_type: str, message: str) -> JSONResponse:
+def refuse(scope: Scope, error: ServingError) -> JSONResponse:
+    """Make the reply that says ``error``, and note it in the request's trace."""
+    return _reply(scope, error.status, error.type, str(error), error.retry_after)
+
+
+def _reply(
+    scope: Scope, status: int, error_type: str, message: str, retry_after: int | None = None
+) -> JSONResponse:
     """Make the one body that every error has: ``{"error": {"type", "message"}}``."""
+    trace_of(scope).refused = error_type
+    headers = {} if retry_after is None else {"retry-after": str(retry_after)}
+    if status == Unauthorized.status:
+        headers["www-authenticate"] = "Bearer"
+    return JSONResponse(error_body(error_type, message), status, headers)
+
+
+def error_body(error_type: str, message: str) -> dict[str, dict[str, str]]:
+    """Make that body; the message is cut, as it may quote the request."""
     # a lone surrogate quoted from the request has no UTF-8 form
     text = message[:MESSAGE_CHARS].encode("utf-8", "backslashreplace").decode()
-    headers = {"retry-after": "1"} if status in (429, 503) else None
-    return JSONResponse({"error": {"type": error_type, "message": text}}, status, headers)
+    return {"error": {"type": error_type, "message": text}}
 
 
 def install_handlers(app: FastAPI) -> None:
@@ -92,14 +143,13 @@ def install_handlers(app: FastAPI) -> None:
     app.add_exception_handler(ServingError, _on_serving_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
-    app.add_exception_handler(Exception, _on_defect)
 
 
-def _on_serving_error(_: Request, error: Exception) -> JSONResponse:
+def _on_serving_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ServingError)  # noqa: S101 - registered for this class alone
     if isinstance(error, ModelFault):
         logger.error("%s", error, exc_info=error)
-    return error_response(error.status, error.type, str(error))
+    return refuse(request.scope, error)
 
 
 def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
@@ -117,27 +167,27 @@ def _classify(request: Request, error: RequestValidationError) -> ServingError:
     if any(problem["type"] == "json_invalid" for problem in problems):
         reason = problems[0].get("ctx", {}).get("error", "malformed")
         return InvalidJson(f"the body is not JSON: {reason}")
+    # where a problem is begins with "body", "header" or the like
+    return describe([{**problem, "loc": problem["loc"][1:]} for problem in problems])
+
+
+def describe(problems: Iterable[Mapping[str, Any]]) -> InvalidRequest:
+    """Make one error of what pydantic found wrong."""
     return InvalidRequest("; ".join(_describe(problem) for problem in problems))
 
 
-def _describe(problem: dict[str, object]) -> str:
-    location = problem["loc"]
-    path = location[1:] if isinstance(location, tuple) else ()  # without "body"
+def _describe(problem: Mapping[str, Any]) -> str:
+    path = problem["loc"]
     name = ".".join(str(part)[:80] for part in path) or "the body"
     if problem["type"] == "extra_forbidden":
         return f"{name}: unknown field"
     return f"{name}: {problem['msg']}"
 
 
-def _on_http_exception(_: Request, error: Exception) -> JSONResponse:
+def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - as above
     if error.status_code == 400:  # FastAPI's, for a body that json.loads refuses otherwise
-        return error_response(400, InvalidJson.type, "the body is not JSON that can be read")
+        return refuse(request.scope, InvalidJson("the body is not JSON that can be read"))
     kinds = {404: "not_found", 405: "method_not_allowed"}
     kind = kinds.get(error.status_code, "http_error")
-    return error_response(error.status_code, kind, str(error.detail))
-
-
-def _on_defect(_: Request, __: Exception) -> JSONResponse:
-    # Starlette logs the traceback; the client learns nothing of the inside
-    return error_response(500, ServingError.type, "internal error; the server's log says more")
+    return _reply(request.scope, error.status_code, kind, str(error.detail))

@@ -1,8 +1,10 @@
-"""ASGI middleware that holds every request's body to a number of bytes."""
+"""ASGI middleware that holds every request's body to a number of bytes, and to a time."""
+
+import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.errors import TooLarge, error_response
+from serving.errors import SlowBody, TooLarge, refuse
 
 DISCARDED = 16  # times max_bytes
 
@@ -10,19 +12,26 @@ DISCARDED = 16  # times max_bytes
 class BodyLimit:
     """Read the whole body before the application sees the request; refuse a larger one."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, seconds: float) -> None:
         self.app = app
         self.max_bytes = max_bytes
+        self.seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with its body, or answer 413."""
+        """Pass the request on with its body, or answer 408 or 413."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        body = await self._read(receive)
+        try:
+            async with asyncio.timeout(self.seconds):
+                body = await self._read(receive)
+        except TimeoutError:
+            slow = SlowBody(f"the body did not come within {self.seconds:g} s")
+            await refuse(scope, slow)(scope, receive, send)
+            return
         if body is None:
-            message = f"the body has more than {self.max_bytes} bytes, the most allowed"
-            await error_response(TooLarge.status, TooLarge.type, message)(scope, receive, send)
+            error = TooLarge(f"the body has more than {self.max_bytes} bytes, the most allowed")
+            await refuse(scope, error)(scope, receive, send)
             return
         replay: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 

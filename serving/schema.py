@@ -1,14 +1,20 @@
 """The bodies of requests and replies, as HTTP sees them."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 from pydantic_core import PydanticCustomError
+
+from qa.spans import Answer
+from qa.windows import MAX_QUESTION_LEN
+from serving.asked import Asked
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 MAX_TOP_K = 100
 MAX_ANSWER_LEN = 384
+MAX_RETURNED_CONTEXT = 10_000
+MAX_PAIRS = 128
 
 
 def _meaningful(text: str) -> str:
@@ -28,6 +34,14 @@ EXAMPLE: dict[str, JsonValue] = {
     "context": "The Norman conquest of England was led by William the Conqueror in 1066.",
 }
 
+#: Its reply, of the bundled checkpoint's electra_qa_onnx_int8; the score to four digits.
+EXAMPLE_SPAN: dict[str, JsonValue] = {
+    "answer": "William the Conqueror",
+    "score": 0.7486,
+    "start": 42,
+    "end": 63,
+}
+
 
 class Question(BaseModel):
     """A question, and the context that holds its answer."""
@@ -36,31 +50,92 @@ class Question(BaseModel):
         extra="forbid", strict=True, json_schema_extra={"examples": [EXAMPLE]}
     )
 
-    question: Text = Field(description="cut after its first 64 tokens")
+    question: Text
     context: Text
+    model: str | None = Field(None, description="variant that answers; by default the server's")
     top_k: int = Field(1, ge=1, le=MAX_TOP_K, description="how many answers, best first")
     max_answer_len: int = Field(30, ge=1, le=MAX_ANSWER_LEN, description="tokens of an answer")
+    max_question_len: int = Field(
+        MAX_QUESTION_LEN, ge=1, le=MAX_ANSWER_LEN, description="tokens after which it is cut"
+    )
     doc_stride: int | None = Field(
         None,
         ge=1,
         description="tokens from one window to the next: 128 unless given, or the room that the "
         "question leaves for context in a window where that is less",
     )
+    handle_impossible_answer: bool = Field(
+        False, description="let the answer be empty where the model sees none"
+    )
+    null_threshold: float = Field(
+        0.0,
+        allow_inf_nan=False,
+        description="the empty answer wins when its logit beats the best span's by more than this",
+    )
+    align_to_words: bool = Field(
+        True, description="answer in whole words; else in tokens, for scripts without spaces"
+    )
+    return_context: int = Field(
+        0, ge=0, le=MAX_RETURNED_CONTEXT, description="characters to return around each answer"
+    )
+
+    def asked(self) -> Asked:
+        """Return what is asked."""
+        return Asked(
+            question=self.question,
+            context=self.context,
+            model=self.model,
+            top_k=self.top_k,
+            max_answer_len=self.max_answer_len,
+            max_question_len=self.max_question_len,
+            doc_stride=self.doc_stride,
+            align_to_words=self.align_to_words,
+            null_threshold=self.null_threshold if self.handle_impossible_answer else None,
+        )
+
+
+class Surroundings(BaseModel):
+    """The context just before and just after an answer."""
+
+    before: str
+    after: str
 
 
 class Span(BaseModel):
-    """A span of the context: ``context[start:end] == answer``, in Unicode code points."""
+    """A span of the context: ``context[start:end] == answer``, in Unicode code points.
+
+    Where there may be no answer, an empty one from 0 to 0 says that there is none.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE_SPAN]})
 
     answer: str
     score: float = Field(description="softmax over all candidate spans of all windows")
     start: int
     end: int
+    surroundings: Surroundings | None = Field(None, description="with return_context")
 
 
 class Answered(Span):
     """The best answer, and with ``top_k`` > 1 all of them."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE_SPAN]})
+
     answers: list[Span] | None = Field(None, description="with top_k > 1: distinct, best first")
+
+    @classmethod
+    def of(cls, question: Question, answers: list[Answer]) -> "Answered":
+        """Make the reply to ``question`` of its answers, best first."""
+        spans = [_span(each, question.context, question.return_context) for each in answers]
+        return cls(**dict(spans[0]), answers=spans if question.top_k > 1 else None)
+
+
+def _span(found: Answer, context: str, reach: int) -> Span:
+    if not reach or not found.answer:
+        return Span(**vars(found))
+    before = context[max(0, found.start - reach) : found.start]
+    after = context[found.end : found.end + reach]
+    return Span(**vars(found), surroundings=Surroundings(before=before, after=after))
 
 
 class ErrorDetail(BaseModel):
@@ -74,6 +149,28 @@ class ErrorBody(BaseModel):
     """The body of every error."""
 
     error: ErrorDetail
+
+
+#: A pair that is not a Question gets an error of its own, so none is parsed with the body.
+Pair = Annotated[Any, WithJsonSchema({"$ref": "#/components/schemas/Question"})]
+
+
+class Pairs(BaseModel):
+    """Questions, each with its context and options."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, json_schema_extra={"examples": [{"pairs": [EXAMPLE]}]}
+    )
+
+    pairs: list[Pair] = Field(min_length=1, max_length=MAX_PAIRS)
+
+
+class Replies(BaseModel):
+    """The reply to each pair, in their order: an answer or an error."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"answers": [EXAMPLE_SPAN]}]})
+
+    answers: list[Answered | ErrorBody]
 
 
 class Health(BaseModel):
@@ -90,4 +187,7 @@ class Info(BaseModel):
     backend: str
     sequence_length: int
     max_batch_size: int
+    mean_batch_size: float | None = Field(
+        description="windows of an execution, the mean since Triton started"
+    )
     version: str

@@ -1,9 +1,19 @@
-"""Every setting of the gateway and the embedded Triton: flag over environment over default."""
+"""Every setting of the gateway and the embedded Triton: flag, environment, file, default."""
 
+import os
 from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, FilePath, SecretStr, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from serving.logs import LogFormat
 
 
 class Settings(BaseSettings):
@@ -17,6 +27,9 @@ class Settings(BaseSettings):
     model: str | None = Field(
         None, description="variant that answers; chosen by what the CPU can do unless given"
     )
+    models: str = Field(
+        "", description="further variants that the embedded Triton serves, by comma"
+    )
     model_repository: Path = Field(
         Path("model_repository"), description="folder that `make export` writes"
     )
@@ -24,24 +37,98 @@ class Settings(BaseSettings):
         None, description="tokenizer.json of the model; by default the model repository's"
     )
 
+    api_keys: SecretStr = Field(
+        SecretStr(""), description="keys, any of which is asked for as a bearer token; by comma"
+    )
+    metrics_open: bool = Field(False, description="whether /metrics needs none of them")
+    cors_origins: str = Field("", description="origins whose pages may ask, by comma; * for all")
+    tls_cert: FilePath | None = Field(None, description="certificate chain in PEM, for HTTPS")
+    tls_key: FilePath | None = Field(None, description="its private key in PEM")
+
     triton_url: str | None = Field(
         None, description="host:port of a running Triton's gRPC; without it one is started"
+    )
+    triton_urls: str = Field(
+        "", description="of several that serve the same models, by comma; in place of TRITON_URL"
     )
     triton_http_port: int = Field(8000, ge=1, le=65535, description="HTTP, of the one started")
     triton_grpc_port: int = Field(8001, ge=1, le=65535, description="gRPC, of the one started")
     triton_metrics_port: int = Field(8002, ge=1, le=65535, description="metrics, likewise")
     triton_start_seconds: float = Field(60, gt=0, description="time it has to come up")
 
-    request_seconds: float = Field(30, gt=0, description="time that a request has in Triton")
+    temperature: float = Field(
+        1, ge=0.01, description="divides the logits before scores are computed of them"
+    )
+
+    request_seconds: float = Field(
+        30, gt=0, description="time that a request has; its x-request-timeout-ms may shorten it"
+    )
     ready_seconds: float = Field(2, gt=0, description="time that a readiness inference has")
     grace_seconds: float = Field(20, gt=0, description="time to finish what is in flight at exit")
 
+    body_seconds: float = Field(10, gt=0, description="time that a request's body has to come")
     max_body_bytes: int = Field(1_000_000, ge=1, description="size of a request's body")
     max_question_chars: int = Field(2_000, ge=1, description="length of a question")
     max_context_chars: int = Field(250_000, ge=1, description="length of a context")
-    max_windows: int = Field(512, ge=1, description="windows of one request")
+    max_windows: int = Field(512, ge=1, description="windows of one question")
+    max_windows_in_flight: int = Field(
+        2048, ge=1, description="windows of all requests; beyond it they get 429"
+    )
+
+    log_format: LogFormat = Field("text", description="text, for people, or json")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="of these or worse are the lines that are logged"
+    )
+    log_texts: bool = Field(
+        False, description="log questions, contexts and answers, which are never logged otherwise"
+    )
+
+    @property
+    def model_list(self) -> list[str]:
+        """The variants that are served beside the one that answers."""
+        return _split(self.models)
+
+    @property
+    def triton_url_list(self) -> list[str]:
+        """The Tritons that run already; none: one is started."""
+        return _split(self.triton_urls) or ([self.triton_url] if self.triton_url else [])
+
+    @property
+    def api_key_list(self) -> list[str]:
+        """The API keys, none of which is empty."""
+        return _split(self.api_keys.get_secret_value())
+
+    @property
+    def cors_origin_list(self) -> list[str]:
+        """The origins that browsers may let ask."""
+        return _split(self.cors_origins)
 
     @property
     def tokenizer_path(self) -> Path:
         """The tokenizer.json to load."""
         return self.tokenizer or self.model_repository / "tokenizer.json"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - that of a fixed path
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the file of NAME=value lines that SETTINGS_FILE names, after the environment."""
+        path = os.environ.get("SETTINGS_FILE")
+        if path and not Path(path).is_file():
+            raise SettingsError(f"SETTINGS_FILE={path!r}: there is no such file")
+        return init_settings, env_settings, DotEnvSettingsSource(settings_cls, env_file=path)
+
+    @model_validator(mode="after")
+    def _check_tls(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("TLS_CERT and TLS_KEY are needed both, or neither")
+        return self
+
+
+def _split(values: str) -> list[str]:
+    return [value.strip() for value in values.split(",") if value.strip()]

@@ -1,5 +1,7 @@
 """The gateway's client of Triton: one asynchronous gRPC call per request."""
 
+import math
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +12,14 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from qa import tensors
 from qa.windows import Windows
-from serving.errors import DeadlineExceeded, ModelFault, Overloaded, ServingError, Unavailable
+from serving.errors import (
+    DeadlineExceeded,
+    ModelFault,
+    Overloaded,
+    ServingError,
+    Unavailable,
+    UnknownModel,
+)
 
 CHANNEL_OPTIONS = [
     ("grpc.max_send_message_length", -1),
@@ -43,44 +52,68 @@ class Logits:
 
 
 class Triton:
-    """A connection to the Triton at ``url`` (host:port), for one model."""
+    """A connection to the Triton at ``url`` (host:port)."""
 
-    def __init__(self, url: str, model: str) -> None:
+    def __init__(self, url: str) -> None:
         self.url = url
-        self.model = model
         self._channel = grpc.aio.insecure_channel(url, options=CHANNEL_OPTIONS)
         self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
-        self._info: ModelInfo | None = None
+        self._infos: dict[str, ModelInfo] = {}
+        self.answered_at = -math.inf  # time.monotonic() of the last inference that succeeded
 
     async def close(self) -> None:
         """Close the connection."""
         await self._channel.close()
 
-    async def info(self, timeout: float) -> ModelInfo:
-        """Return what Triton says of the model, asked once; raises as ``infer`` does."""
-        if self._info is None:
-            request = service_pb2.ModelConfigRequest(name=self.model)
-            config = (await self._call(self._stub.ModelConfig, request, timeout)).config
+    async def models(self, timeout: float) -> set[str]:
+        """Return the names of the models that are ready; raises as ``infer`` does."""
+        request = service_pb2.RepositoryIndexRequest(ready=True)
+        index = await self._call(self._stub.RepositoryIndex, request, timeout)
+        return {model.name for model in index.models}
+
+    def knows(self, model: str) -> bool:
+        """Whether ``info`` has been told of ``model``."""
+        return model in self._infos
+
+    async def info(self, model: str, timeout: float) -> ModelInfo:
+        """Return what Triton says of ``model``, asked once; raises as ``infer`` does.
+
+        Raises UnknownModel for one that does not take the tensors of the contract.
+        """
+        if model not in self._infos:
+            request = service_pb2.ModelConfigRequest(name=model)
+            config = (await self._call(self._stub.ModelConfig, request, timeout, model)).config
+            if {tensor.name for tensor in config.input} != set(tensors.INPUTS):
+                raise UnknownModel(f"model {model!r} does not answer questions")
             (length,) = {tensor.dims[-1] for tensor in config.input}
-            self._info = ModelInfo(
+            self._infos[model] = ModelInfo(
                 config.name, config.backend or config.platform, length, config.max_batch_size
             )
-        return self._info
+        return self._infos[model]
 
-    async def infer(self, windows: Windows, timeout: float) -> Logits:
-        """Run the model on all windows in one call of at most ``timeout`` seconds.
+    async def mean_batch(self, model: str, timeout: float) -> float | None:
+        """Return the mean windows of its executions since it started; None before the first."""
+        request = service_pb2.ModelStatisticsRequest(name=model)
+        reply = await self._call(self._stub.ModelStatistics, request, timeout, model)
+        windows = sum(each.inference_count for each in reply.model_stats)
+        executions = sum(each.execution_count for each in reply.model_stats)
+        return windows / executions if executions else None
+
+    async def infer(self, model: str, windows: Windows, timeout: float) -> Logits:
+        """Run ``model`` on all windows in one call of at most ``timeout`` seconds.
 
         Raises Unavailable, Overloaded, DeadlineExceeded or ModelFault.
         """
-        request = inference_request(self.model, windows, timeout)
-        response = await self._call(self._stub.ModelInfer, request, timeout)
+        request = inference_request(model, windows, timeout)
+        response = await self._call(self._stub.ModelInfer, request, timeout, model)
+        self.answered_at = time.monotonic()
         return read_logits(response)
 
-    async def _call(self, method: Any, request: Any, timeout: float) -> Any:
+    async def _call(self, method: Any, request: Any, timeout: float, model: str = "") -> Any:
         try:
             return await method(request, timeout=timeout)
         except grpc.aio.AioRpcError as error:
-            raise explain(error, self.url, self.model) from error
+            raise explain(error, self.url, model) from error
         except grpc.aio.UsageError as error:  # the channel was closed under a late request
             raise Unavailable("the gateway is shutting down") from error
 

@@ -1,6 +1,5 @@
 import asyncio
 import re
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -103,7 +102,7 @@ def test_every_question_gets_its_own_answer_under_load(exact_stack: Stack) -> No
         assert one.pop("score") == pytest.approx(other.pop("score"), abs=1e-4)
         assert one == other
     requests, executions = (now - then for now, then in zip(after, before, strict=True))
-    assert requests == 60
+    assert 60 <= requests < 70  # the gateway's probes are among them
     assert executions < requests / 2
 
 
@@ -111,8 +110,8 @@ def statistics(stack: Stack) -> tuple[int, int]:
     """Triton's own counts of the model's successful requests and executions."""
 
     async def ask() -> tuple[int, int]:
-        triton = Triton(f"127.0.0.1:{stack.triton_grpc_port}", "electra_qa_onnx_fp32")
-        request = service_pb2.ModelStatisticsRequest(name=triton.model)
+        triton = Triton(f"127.0.0.1:{stack.triton_grpc_port}")
+        request = service_pb2.ModelStatisticsRequest(name="electra_qa_onnx_fp32")
         (model,) = (await triton._stub.ModelStatistics(request)).model_stats
         await triton.close()
         return model.inference_stats.success.count, model.execution_count
@@ -126,6 +125,7 @@ def test_health_and_info(client: httpx.Client, choice: Choice) -> None:
     info = client.get("/info").json()
     assert (info["name"], info["reason"]) == (choice.model, choice.reason)
     assert (info["sequence_length"], info["max_batch_size"]) == (384, 512)
+    assert info["mean_batch_size"] >= 1
 
 
 def test_info_of_a_model_that_was_named(exact_stack: Stack) -> None:
@@ -136,6 +136,5 @@ def test_info_of_a_model_that_was_named(exact_stack: Stack) -> None:
 def test_the_openapi_document_names_the_errors(client: httpx.Client) -> None:
     answer = client.get("/openapi.json").json()["paths"]["/answer"]["post"]
     assert set(answer["responses"]) == {
-        *("200", "400", "413", "415", "422", "429", "500", "503", "504")
+        *("200", "400", "401", "404", "408", "413", "415", "422", "429", "500", "503", "504")
     }
-    assert Path(client.get("/docs").url.path) == Path("/docs")

@@ -106,8 +106,14 @@ def test_the_readme(copy: Path, environment: dict[str, str], tmp_path: Path) -> 
         assert reply == shown
         chosen = choose(copy / "model_repository", read_cpu()).model
         assert chosen in run(evaluate, copy, environment)
-        for command in blocks(ROOT / "docs" / "answering.md", "sh"):
-            assert "answer" in json.loads(run(command, copy, environment))
+        one, many = blocks(ROOT / "docs" / "answering.md", "sh")
+        assert len(json.loads(run(one, copy, environment))["answers"]) == 2
+        answered, refused = json.loads(run(many, copy, environment))["answers"]
+        assert answered["answer"] == "William"
+        assert refused["error"]["type"] == "invalid_request"
+        (client,) = blocks(ROOT / "docs" / "answering.md", "python")
+        client = client.replace("client.q", "print(client.q")[:-1] + ".answer)"
+        assert run(f".venv/bin/python -c '{client}'", copy, environment) == "William\n"
 
 
 def test_the_page_on_exporting(copy: Path, environment: dict[str, str]) -> None:

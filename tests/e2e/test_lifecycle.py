@@ -1,6 +1,5 @@
 """Start, stop, and what happens when a part of the stack is missing or dies."""
 
-import os
 import shutil
 import signal
 import socket
@@ -161,20 +160,6 @@ def test_triton_down_is_503_at_once_and_back_when_it_is(repository: Path, tmp_pa
                 wait_until_ready(gateway, 10)
                 up = httpx.post(f"{gateway.url}/answer", json=NORMAN)
                 assert up.json()["answer"] == "William the Conqueror"
-
-
-def test_a_dead_stub_is_reported_by_readiness(repository: Path, tmp_path: Path) -> None:
-    """Triton itself goes on saying that the model is ready."""
-    # a Triton without its stub takes all the time that it is given to end
-    with running(repository, tmp_path, GRACE_SECONDS="3") as stack:
-        (stub,) = [
-            pid for pid, line in processes(stack).items() if "triton_python_backend_stub" in line
-        ]
-        os.kill(stub, signal.SIGKILL)
-        ready = httpx.get(f"{stack.url}/health/ready", timeout=10)
-        assert (ready.status_code, ready.json()["error"]["type"]) == (503, "unavailable")
-        answer = httpx.post(f"{stack.url}/answer", json=NORMAN, timeout=10)
-        assert (answer.status_code, answer.json()["error"]["type"]) == (503, "unavailable")
 
 
 def test_an_answer_that_takes_too_long_is_504(repository: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 import math
 import unicodedata
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,16 +26,15 @@ def logits_like(windows: Windows, seed: int) -> tuple[NDArray[np.float32], NDArr
     return start, end
 
 
-def slow_answers(
+def slow_candidates(
     windows: Windows,
-    context: str,
+    words: list[int],
     start_logits: NDArray[np.float32],
     end_logits: NDArray[np.float32],
-    max_answer_len: int,
-) -> list[Answer]:
+    max_answer_len: int = 30,
+) -> dict[tuple[int, int], float]:
     """Every candidate, one at a time, straight from the definition in qa.spans."""
     best = best_window(windows)
-    words = windows.words.tolist()
     found: dict[tuple[int, int], float] = {}
     for window in range(len(windows)):
         first, length = int(windows.firsts[window]), int(windows.lengths[window])
@@ -55,14 +55,50 @@ def slow_answers(
                 last = max(token for token in range(len(words)) if words[token] == words[end])
                 assert (start, last) not in found
                 found[start, last] = logit
-    total = sum(math.exp(logit) for logit in found.values())
+    return found
+
+
+def slow_null_score(
+    windows: Windows, start_logits: NDArray[np.float32], end_logits: NDArray[np.float32]
+) -> float:
+    """The loop of Google's run_squad.py."""
+    score_null = 1000000.0
+    for window in range(len(windows)):
+        feature_null_score = float(start_logits[window, 0]) + float(end_logits[window, 0])
+        if feature_null_score < score_null:
+            score_null = feature_null_score
+    return score_null
+
+
+def slow_answers(
+    windows: Windows,
+    context: str,
+    start_logits: NDArray[np.float32],
+    end_logits: NDArray[np.float32],
+    *,
+    max_answer_len: int,
+    align_to_words: bool,
+    null_threshold: float | None,
+    temperature: float,
+) -> list[Answer]:
+    # tokens of one character have one start, and are never parted
+    words = (windows.words if align_to_words else windows.offsets[:, 0]).tolist()
+    found = slow_candidates(windows, words, start_logits, end_logits, max_answer_len)
+    if null_threshold is not None:
+        null = slow_null_score(windows, start_logits, end_logits)
+        found[len(words), len(words)] = null - null_threshold
+    total = sum(math.exp(logit / temperature) for logit in found.values())
     ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))
     answers = []
     for (first, last), logit in ranked:
+        score = math.exp(logit / temperature) / total
+        if first == len(words):
+            answers.append(Answer("", score, 0, 0))
+            continue
         start, end = int(windows.offsets[first, 0]), int(windows.offsets[last, 1])
         while end < len(context) and unicodedata.category(context[end]) in ("Mn", "Me"):
             end += 1
-        answers.append(Answer(context[start:end], math.exp(logit) / total, start, end))
+        answers.append(Answer(context[start:end], score, start, end))
     return answers
 
 
@@ -76,6 +112,9 @@ def contexts() -> st.SearchStrategy[str]:
     sequence_length=st.integers(12, 40),
     max_answer_len=st.integers(1, 12),
     top_k=st.integers(1, 8),
+    align_to_words=st.booleans(),
+    null_threshold=st.none() | st.floats(-20, 20),
+    temperature=st.floats(0.5, 4),
     data=st.data(),
 )
 @settings(deadline=None, max_examples=400)
@@ -86,31 +125,63 @@ def test_the_best_spans_are_exact(
     sequence_length: int,
     max_answer_len: int,
     top_k: int,
+    align_to_words: bool,
+    null_threshold: float | None,
+    temperature: float,
     data: st.DataObject,
 ) -> None:
+    options: dict[str, Any] = {
+        "max_answer_len": max_answer_len,
+        "align_to_words": align_to_words,
+        "null_threshold": null_threshold,
+        "temperature": temperature,
+    }
     doc_stride = data.draw(st.integers(1, sequence_length - 8))
     windows = make_windows(
         tokenizer, QUESTION, context, sequence_length=sequence_length, doc_stride=doc_stride
     )
     start, end = logits_like(windows, seed)
-    fast = best_answers(windows, context, start, end, top_k=top_k, max_answer_len=max_answer_len)
-    slow = slow_answers(windows, context, start, end, max_answer_len)
+    fast = best_answers(windows, context, start, end, top_k=top_k, **options)
+    slow = slow_answers(windows, context, start, end, **options)
     assert [(each.start, each.end) for each in fast] == [
         (each.start, each.end) for each in slow[:top_k]
     ]
     assert np.allclose([each.score for each in fast], [each.score for each in slow[:top_k]])
     for answer in fast:
         assert context[answer.start : answer.end] == answer.answer
-        assert answer.answer.strip()
+        assert answer.answer.strip() or null_threshold is not None
 
 
+@pytest.mark.parametrize("null_threshold", [None, 0.0])
 @given(context=contexts(), seed=st.integers(0, 2**32 - 1))
 @settings(deadline=None)
-def test_scores_add_up_to_one(tokenizer: Tokenizer, context: str, seed: int) -> None:
+def test_scores_add_up_to_one(
+    tokenizer: Tokenizer, null_threshold: float | None, context: str, seed: int
+) -> None:
+    windows = make_windows(tokenizer, QUESTION, context, sequence_length=24, doc_stride=5)
+    logits = logits_like(windows, seed)
+    answers = best_answers(
+        *(windows, context, *logits),
+        top_k=10**6,
+        max_answer_len=100,
+        null_threshold=null_threshold,
+        temperature=2,
+    )
+    assert sum(each.score for each in answers) == pytest.approx(1)
+
+
+@given(context=contexts(), seed=st.integers(0, 2**32 - 1), threshold=st.floats(-20, 20))
+@settings(deadline=None)
+def test_no_answer_by_the_rule_of_squad_2(
+    tokenizer: Tokenizer, context: str, seed: int, threshold: float
+) -> None:
+    """run_squad.py: null when score_null - best non-null score > null_score_diff_threshold."""
     windows = make_windows(tokenizer, QUESTION, context, sequence_length=24, doc_stride=5)
     start, end = logits_like(windows, seed)
-    answers = best_answers(windows, context, start, end, top_k=10**6, max_answer_len=100)
-    assert sum(each.score for each in answers) == pytest.approx(1)
+    (found,) = best_answers(windows, context, start, end, null_threshold=threshold)
+    score_null = slow_null_score(windows, start, end)
+    best = max(slow_candidates(windows, windows.words.tolist(), start, end).values())
+    assert (found.answer == "") == (score_null - best > threshold)
 
 
 def peaked(windows: Windows, start: int, end: int) -> tuple[NDArray[np.float32], ...]:

@@ -92,6 +92,24 @@ def test_doc_stride_that_skips_context_is_refused(tokenizer: Tokenizer, doc_stri
         make_windows(tokenizer, QUESTION, "x", sequence_length=384, doc_stride=doc_stride)
 
 
+@given(overlap=st.integers(0, 40), max_seq_len=st.integers(8, 40), tokens=st.integers(1, 100))
+def test_an_overlap_is_what_two_windows_share(
+    tokenizer: Tokenizer, overlap: int, max_seq_len: int, tokens: int
+) -> None:
+    arguments: dict[str, Any] = {"sequence_length": 32, "max_seq_len": max_seq_len}
+    room = min(32, max_seq_len) - 4  # a question of one token
+    if overlap >= room:
+        with pytest.raises(WindowError, match=rf"an overlap of {overlap} .* less than {room},"):
+            make_windows(tokenizer, "a", "b " * tokens, overlap=overlap, **arguments)
+        return
+    windows = make_windows(tokenizer, "a", "b " * tokens, overlap=overlap, **arguments)
+    ends = windows.firsts + windows.lengths
+    assert (ends[:-1] - windows.firsts[1:] == overlap).all()
+    assert ends[-1] == tokens
+    assert windows.input_ids.shape == (len(windows), 32)
+    assert windows.attention_mask.sum(axis=1).max() <= max_seq_len
+
+
 def test_the_default_doc_stride_fits_a_short_sequence(tokenizer: Tokenizer) -> None:
     assert make_windows(tokenizer, "a", "b " * 400, sequence_length=384).firsts.tolist() == [0, 128]
     assert make_windows(tokenizer, "a", "b " * 30, sequence_length=24).firsts.tolist() == [0, 20]

@@ -1,0 +1,82 @@
+"""What routes are given, and the errors that they document."""
+
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Request, Security
+from fastapi.security import HTTPBearer
+
+from serving.answering import Answerer
+from serving.deadline import Deadline
+from serving.errors import (
+    DeadlineExceeded,
+    InvalidJson,
+    InvalidRequest,
+    ModelFault,
+    Overloaded,
+    ServingError,
+    SlowBody,
+    TooLarge,
+    Unauthorized,
+    Unavailable,
+    UnknownModel,
+    UnsupportedMediaType,
+)
+from serving.schema import ErrorBody
+from serving.trace import Trace, trace_of
+
+
+# these are coroutines: FastAPI would run functions in threads, one after the other
+async def _answerer(request: Request) -> Answerer:
+    answerer = request.app.state.answerer
+    assert isinstance(answerer, Answerer)  # noqa: S101 - set by the lifespan, and only there
+    return answerer
+
+
+async def _trace(request: Request) -> Trace:
+    return trace_of(request.scope)
+
+
+async def _deadline(
+    answerer: Annotated[Answerer, Depends(_answerer)],
+    trace: Annotated[Trace, Depends(_trace)],
+    x_request_timeout_ms: Annotated[
+        int | None, Header(ge=1, description="shortens the server's own REQUEST_SECONDS")
+    ] = None,
+) -> Deadline:
+    seconds = answerer.settings.request_seconds
+    if x_request_timeout_ms is not None:
+        seconds = min(seconds, x_request_timeout_ms / 1000)
+    return Deadline.after(seconds, spent=trace.total)
+
+
+Answering = Annotated[Answerer, Depends(_answerer)]
+Tracing = Annotated[Trace, Depends(_trace)]
+Limited = Annotated[Deadline, Depends(_deadline)]
+
+Responses = dict[int | str, dict[str, Any]]
+
+
+def documented(*errors: type[ServingError]) -> Responses:
+    """Describe the replies of these errors for the OpenAPI document."""
+    return {error.status: {"model": ErrorBody, "description": error.__doc__} for error in errors}
+
+
+#: What every route that answers questions may say instead.
+ANSWERING_ERRORS = documented(
+    InvalidJson,
+    Unauthorized,
+    UnknownModel,
+    SlowBody,
+    TooLarge,
+    UnsupportedMediaType,
+    InvalidRequest,
+    Overloaded,
+    ModelFault,
+    Unavailable,
+    DeadlineExceeded,
+)
+
+#: Says in the OpenAPI document that a key may be needed; serving.keys is what asks for it.
+KEYED = Security(
+    HTTPBearer(auto_error=False, description="one of API_KEYS, where the server has any")
+)

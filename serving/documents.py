@@ -1,0 +1,58 @@
+"""``python -m serving.documents``: write the pages of docs/ that are made from the code."""
+
+import json
+from pathlib import Path
+
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from embedded.selection import Choice
+from serving.app import create_app
+from serving.settings import Settings
+
+DOCS = Path("docs")
+
+
+def settings_page() -> str:
+    """Return docs/settings.md: every setting, its flag, its default and what it is."""
+    rows = [_row(name, field) for name, field in Settings.model_fields.items()]
+    return "\n".join(
+        [
+            "# Settings",
+            "",
+            "A flag of `python -m serving` (`--request-seconds 5`) goes over an environment",
+            "variable (`REQUEST_SECONDS=5 make serve`), this over a line of the file that",
+            "`SETTINGS_FILE` names (`REQUEST_SECONDS=5`), and this over the default.",
+            "",
+            "| setting | default | |",
+            "|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    default = field.default
+    if isinstance(default, SecretStr):
+        default = default.get_secret_value()
+    if isinstance(default, bool):
+        default = str(default).lower()
+    shown = "" if default in (None, "") else f"`{default}`"
+    return f"| `{name.upper()}` | {shown} | {field.description} |"
+
+
+def openapi_document() -> str:
+    """Return docs/openapi.json: the gateway's OpenAPI document."""
+    app = create_app(Settings.model_construct(), [], Choice("", ""))
+    return json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"
+
+
+def pages() -> dict[str, str]:
+    """Return what is made, by the names of the files in docs/."""
+    return {"settings.md": settings_page(), "openapi.json": openapi_document()}
+
+
+if __name__ == "__main__":
+    for name, content in pages().items():
+        (DOCS / name).write_text(content)

@@ -1,0 +1,68 @@
+"""Hugging Face's question-answering task schema, with the defaults of its pipeline.
+
+As ``huggingface_hub`` sends it and transformers 4's pipeline reads it: ``doc_stride`` is the
+overlap of two windows there, and an answer has at most 15 tokens.
+"""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from qa.windows import MAX_QUESTION_LEN
+from serving.asked import Asked
+from serving.schema import EXAMPLE, MAX_ANSWER_LEN, MAX_TOP_K, Text
+
+OVERLAP = 128
+
+
+class Inputs(BaseModel):
+    """A question, and the context that holds its answer."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    question: Text
+    context: Text
+
+
+class Parameters(BaseModel):
+    """Options; one that is null has its default."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    top_k: int | None = Field(None, ge=1, le=MAX_TOP_K, description="by default 1")
+    doc_stride: int | None = Field(
+        None, ge=0, description="tokens that two windows share: 128, or half of max_seq_len if less"
+    )
+    max_answer_len: int | None = Field(None, ge=1, le=MAX_ANSWER_LEN, description="by default 15")
+    max_seq_len: int | None = Field(
+        None, ge=1, description="tokens of a window: the model's, and never more"
+    )
+    max_question_len: int | None = Field(None, ge=1, le=MAX_ANSWER_LEN, description="by default 64")
+    handle_impossible_answer: bool | None = Field(None, description="by default false")
+    align_to_words: bool | None = Field(None, description="by default true")
+
+
+class Task(BaseModel):
+    """The body of a request."""
+
+    model_config = ConfigDict(strict=True, json_schema_extra={"examples": [{"inputs": EXAMPLE}]})
+
+    inputs: Inputs
+    parameters: Parameters | None = None
+
+    def asked(self, model: str | None) -> Asked:
+        """Return what is asked of ``model``."""
+        given = self.parameters or Parameters.model_validate({})
+        overlap = given.doc_stride
+        if overlap is None:
+            overlap = min(OVERLAP, given.max_seq_len // 2) if given.max_seq_len else OVERLAP
+        return Asked(
+            question=self.inputs.question,
+            context=self.inputs.context,
+            model=model,
+            top_k=given.top_k or 1,
+            max_answer_len=given.max_answer_len or 15,
+            overlap=overlap,
+            max_question_len=given.max_question_len or MAX_QUESTION_LEN,
+            max_seq_len=given.max_seq_len,
+            align_to_words=given.align_to_words is not False,
+            null_threshold=0.0 if given.handle_impossible_answer else None,
+        )

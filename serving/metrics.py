@@ -1,0 +1,96 @@
+"""What Prometheus is told; the names follow its conventions (base units, _total, one prefix)."""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+
+from qa.windows import Windows
+from serving.trace import Trace
+
+# to 10 ms by single milliseconds: an answer to a short question takes a few of them
+SECONDS = (
+    *(0.001, 0.002, 0.003, 0.004, 0.005, 0.006, 0.007, 0.008, 0.009, 0.01, 0.012, 0.015),
+    *(0.02, 0.025, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10, 30),
+)
+WINDOWS = (1, 2, 3, 4, 6, 8, 12, 16, 32, 64, 128, 256, 512)
+SHARES = tuple(tenth / 10 for tenth in range(1, 11))
+
+
+class Metrics:
+    """The metrics of one gateway, in a registry of their own."""
+
+    def __init__(self, windows_in_flight: Callable[[], float]) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._requests = Counter(
+            "electra_qa_requests",
+            "Requests by route and status; 499: the client left before the reply",
+            ["route", "method", "code"],
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "electra_qa_request_duration_seconds",
+            "From a request's first byte to its reply",
+            ["route"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self._stages = Histogram(
+            "electra_qa_stage_duration_seconds",
+            "Stages of answering: tokenize, queue (for a thread), infer (all of the call to "
+            "Triton), decode",
+            ["stage"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self._windows = Histogram(
+            "electra_qa_question_windows",
+            "Windows of a question",
+            buckets=WINDOWS,
+            registry=self.registry,
+        )
+        self._padding = Histogram(
+            "electra_qa_question_padding_ratio",
+            "Padding in a question's windows, as a share of all their positions",
+            buckets=SHARES,
+            registry=self.registry,
+        )
+        self._tokens = Counter(
+            "electra_qa_tokens", "Tokens in windows, without padding", registry=self.registry
+        )
+        self._rejections = Counter(
+            "electra_qa_rejections",
+            "Requests that got an error, by its type",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.triton_restarts = Counter(
+            "electra_qa_triton_restarts",
+            "Times that the embedded Triton had died and was started again",
+            registry=self.registry,
+        )
+        self.requests_in_flight = Gauge(
+            "electra_qa_requests_in_flight", "Requests being answered", registry=self.registry
+        )
+        in_flight = Gauge(
+            "electra_qa_windows_in_flight",
+            "Windows admitted and not yet answered, in part estimated",
+            registry=self.registry,
+        )
+        in_flight.set_function(windows_in_flight)
+
+    def observe_request(self, route: str, method: str, code: int, trace: Trace) -> None:
+        """Count a request that has had its reply."""
+        self._requests.labels(route, method, code).inc()
+        self._seconds.labels(route).observe(trace.total)
+        for stage, seconds in trace.stages.items():
+            self._stages.labels(stage).observe(seconds)
+        if trace.refused:
+            self._rejections.labels(trace.refused).inc()
+
+    def observe_windows(self, windows: Windows) -> None:
+        """Count what is about to be sent to Triton."""
+        tokens = int(windows.attention_mask.sum())
+        self._windows.observe(len(windows))
+        self._tokens.inc(tokens)
+        self._padding.observe(1 - tokens / windows.attention_mask.size)

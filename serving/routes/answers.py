@@ -1,0 +1,46 @@
+"""The gateway's own schema: one question, or many in one request."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import ValidationError
+
+from serving.asked import Asked
+from serving.dependencies import ANSWERING_ERRORS, KEYED, Answering, Limited, Tracing
+from serving.errors import ServingError, describe, error_body
+from serving.schema import Answered, ErrorBody, Pairs, Question, Replies
+
+router = APIRouter(tags=["answering"], responses=ANSWERING_ERRORS, dependencies=[KEYED])
+
+
+@router.post("/answer", response_model_exclude_none=True)
+async def answer(
+    question: Question, answerer: Answering, trace: Tracing, deadline: Limited
+) -> Answered:
+    """Answer one question from its context."""
+    return Answered.of(question, await answerer.answer(question.asked(), trace, deadline))
+
+
+@router.post("/answers", response_model_exclude_none=True)
+async def answers(body: Pairs, answerer: Answering, trace: Tracing, deadline: Limited) -> Replies:
+    """Answer up to 128 questions, each from its context; a bad one gets its error in place."""
+    questions = [_question(pair) for pair in body.pairs]
+    results = await answerer.answer_each([_asked(each) for each in questions], trace, deadline)
+    replies: list[Answered | ErrorBody] = []
+    for question, result in zip(questions, results, strict=True):
+        if isinstance(question, Question) and isinstance(result, list):
+            replies.append(Answered.of(question, result))
+        elif isinstance(result, ServingError):
+            replies.append(ErrorBody.model_validate(error_body(result.type, str(result))))
+    return Replies(answers=replies)
+
+
+def _question(pair: Any) -> Question | ServingError:
+    try:
+        return Question.model_validate(pair)
+    except ValidationError as error:
+        return describe(error.errors())
+
+
+def _asked(question: Question | ServingError) -> Asked | ServingError:
+    return question.asked() if isinstance(question, Question) else question

@@ -1,0 +1,53 @@
+"""Whether the gateway lives, whether it can answer, what is served, and how it goes."""
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from serving.dependencies import KEYED, Answering, documented
+from serving.errors import DeadlineExceeded, ServingError, Unauthorized, Unavailable
+from serving.schema import Health, Info
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/health/live")
+async def live() -> Health:
+    """Say that the gateway's process runs."""
+    return Health(status="live")
+
+
+@router.get("/health/ready", responses=documented(Unavailable, DeadlineExceeded))
+async def ready(answerer: Answering) -> Health:
+    """Say whether a question can be answered now: one is, through Triton."""
+    try:
+        await answerer.probe(answerer.triton)
+    except ServingError as error:
+        raise Unavailable(f"not ready: {error}") from error
+    return Health(status="ready")
+
+
+@router.get(
+    "/info",
+    responses=documented(Unauthorized, Unavailable, DeadlineExceeded),
+    dependencies=[KEYED],
+)
+async def info(request: Request, answerer: Answering) -> Info:
+    """Say what is served."""
+    return Info(
+        **vars(await answerer.info()),
+        reason=answerer.choice.reason,
+        mean_batch_size=await answerer.mean_batch(),
+        version=request.app.version,
+    )
+
+
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    responses=documented(Unauthorized),
+    dependencies=[KEYED],
+)
+async def metrics(answerer: Answering) -> Response:
+    """Say how it goes, for Prometheus."""
+    return Response(generate_latest(answerer.metrics.registry), media_type=CONTENT_TYPE_LATEST)

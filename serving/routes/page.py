@@ -1,0 +1,31 @@
+"""The page to try it on, in plain HTML, CSS and JavaScript."""
+
+from pathlib import Path
+
+from fastapi import APIRouter
+from fastapi.responses import FileResponse
+
+WEB = Path(__file__).parents[1] / "web"
+
+# all that it loads and asks is its own
+SECURITY = {"content-security-policy": "default-src 'self'; img-src data:; frame-ancestors 'none'"}
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+async def page() -> FileResponse:
+    """Return the page."""
+    return FileResponse(WEB / "index.html", headers=SECURITY)
+
+
+@router.get("/web/page.css")
+async def style() -> FileResponse:
+    """Return how it looks."""
+    return FileResponse(WEB / "page.css")
+
+
+@router.get("/web/page.js")
+async def script() -> FileResponse:
+    """Return what it does."""
+    return FileResponse(WEB / "page.js")

@@ -1,0 +1,84 @@
+"""Watches the embedded Triton by real inferences, and starts it again when it has died.
+
+Triton does not start a Python stub again, and goes on saying that it is ready without one; so
+only an inference tells. One that a user asked for does as well as one that is made to see.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator
+from itertools import chain, repeat
+
+from embedded.errors import EmbeddedError
+from embedded.server import EmbeddedTriton
+from serving.answering import Answerer
+from serving.errors import ServingError, Unavailable
+
+logger = logging.getLogger(__name__)
+
+CHECK_SECONDS = 0.5
+BACK_OFF_SECONDS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)  # before each start, and then the last
+CONNECT_SECONDS = 5.0
+STEADY_SECONDS = 60.0  # up for so long, it is no longer counted as failing
+
+
+async def supervise(triton: EmbeddedTriton, answerer: Answerer) -> None:
+    """Check and restart ``triton`` until cancelled."""
+    pauses, up_since = _pauses(), time.monotonic()
+    while True:
+        await asyncio.sleep(CHECK_SECONDS)
+        if await _answers(triton, answerer):
+            continue
+        if time.monotonic() - up_since > STEADY_SECONDS:
+            pauses = _pauses()
+        await _restart(triton, answerer, pauses)
+        up_since = time.monotonic()
+
+
+def _pauses() -> Iterator[float]:
+    return chain(BACK_OFF_SECONDS, repeat(BACK_OFF_SECONDS[-1]))
+
+
+async def _answers(triton: EmbeddedTriton, answerer: Answerer) -> bool:
+    if triton.has_ended:
+        return False
+    if time.monotonic() - answerer.triton.answered_at < CHECK_SECONDS:
+        return True
+    try:
+        await answerer.probe(answerer.triton)
+    except Unavailable:
+        return False
+    except ServingError as error:
+        logger.debug("Triton is busy: %s", error)  # too late, or no room in its queue
+    return True
+
+
+async def _restart(triton: EmbeddedTriton, answerer: Answerer, pauses: Iterator[float]) -> None:
+    for pause in pauses:
+        logger.error("Triton has died; starting it again in %g s", pause)
+        await asyncio.to_thread(triton.kill)
+        await asyncio.sleep(pause)
+        answerer.metrics.triton_restarts.inc()
+        triton.start_again()
+        try:
+            await asyncio.to_thread(triton.wait_until_ready, answerer.settings.triton_start_seconds)
+        except EmbeddedError as error:
+            logger.error("%s", error)
+            continue
+        except asyncio.CancelledError:
+            triton.kill()  # or the thread would wait for it, and the gateway for the thread
+            raise
+        if await _comes_to_answer(triton, answerer):
+            logger.info("Triton answers again")
+            return
+
+
+async def _comes_to_answer(triton: EmbeddedTriton, answerer: Answerer) -> bool:
+    """Whether it answers within a few seconds: the connection to it has to come back first."""
+    deadline = time.monotonic() + CONNECT_SECONDS
+    while time.monotonic() < deadline:
+        if await _answers(triton, answerer):
+            return True
+        await asyncio.sleep(0.1)
+    return False

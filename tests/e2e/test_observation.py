@@ -1,0 +1,128 @@
+"""What a request leaves behind: its id, its timings, its log line, its metrics."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.e2e.stack import Stack, running
+from tests.e2e.test_answer import NORMAN
+
+STAGES = ["tokenize", "queue", "infer", "decode", "total"]
+
+
+def timings(response: httpx.Response) -> dict[str, float]:
+    """The Server-Timing header, in ms."""
+    found = re.findall(r"(\w+);dur=([\d.]+)(?:, |$)", response.headers["server-timing"])
+    return {name: float(value) for name, value in found}
+
+
+def test_the_stages_of_an_answer(client: httpx.Client) -> None:
+    took = timings(client.post("/answer", json=NORMAN))
+    assert sorted(took) == sorted(STAGES)
+    parts = sum(took[stage] for stage in STAGES[:-1])
+    assert 0 < parts <= took["total"] + 0.05
+    assert took["infer"] == max(took[stage] for stage in STAGES[:-1])
+    many = timings(client.post("/answers", json={"pairs": [NORMAN] * 20}))
+    assert all(many[stage] <= many["total"] for stage in STAGES)
+
+
+def test_ids_are_taken_or_made(client: httpx.Client) -> None:
+    taken = client.post("/answer", json=NORMAN, headers={"x-request-id": "mine-1"})
+    assert taken.headers["x-request-id"] == "mine-1"
+    made = {client.get("/health/live").headers["x-request-id"] for _ in range(5)}
+    assert len(made) == 5
+    for refused in (
+        client.get("/nothing"),
+        client.post("/answer", content=b"x" * 1_100_000),
+        client.post("/answer", json={}),
+    ):
+        assert refused.status_code >= 400
+        assert re.fullmatch("[0-9a-f]{32}", refused.headers["x-request-id"])
+        assert set(timings(refused)) == {"total"}
+
+
+@pytest.fixture(scope="module")
+def entries(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """The log of a stack of its own that was asked some questions."""
+    folder = tmp_path_factory.mktemp("json")
+    with running(repository, folder, LOG_FORMAT="json") as stack:
+        for number, body in enumerate((NORMAN, {**NORMAN, "context": ""}, {"secret": 1})):
+            headers = {"x-request-id": f"id-{number}"}
+            httpx.post(f"{stack.url}/answer", json=body, headers=headers, timeout=60)
+    return [json.loads(line) for line in stack.log.read_text().splitlines()]
+
+
+def test_every_line_is_json_and_names_its_request(entries: list[dict[str, Any]]) -> None:
+    by_request = {each["request_id"]: each for each in entries if "request_id" in each}
+    assert set(by_request) == {"id-0", "id-1", "id-2"}
+    answered = by_request["id-0"]
+    assert (answered["status"], answered["route"], answered["windows"]) == (200, "/answer", 1)
+    assert answered["infer_ms"] > 0
+    assert by_request["id-1"]["error"] == "invalid_request"
+    assert all({"time", "level", "logger", "message"} <= set(each) for each in entries)
+
+
+def test_no_text_is_logged_unless_asked_for(
+    entries: list[dict[str, Any]], repository: Path, tmp_path: Path
+) -> None:
+    assert not re.search("Norman|William|secret", json.dumps(entries))
+    with running(repository, tmp_path, LOG_TEXTS="true") as stack:
+        httpx.post(f"{stack.url}/answer", json=NORMAN, timeout=60)
+        logged = stack.log.read_text()
+    assert NORMAN["question"] in logged
+    assert "answer=William the Conqueror" in logged
+
+
+def samples(stack: Stack) -> dict[tuple[str, ...], float]:
+    """What /metrics says: values by name and labels."""
+    response = httpx.get(f"{stack.url}/metrics")
+    assert response.headers["content-type"].startswith("text/plain; version=")
+    return {
+        (sample.name, *(f"{key}={value}" for key, value in sorted(sample.labels.items()))): (
+            sample.value
+        )
+        for family in text_string_to_metric_families(response.text)
+        for sample in family.samples
+    }
+
+
+def test_metrics_count_what_happened(stack: Stack) -> None:
+    before = samples(stack)
+    bodies: list[Any] = [NORMAN, NORMAN, {**NORMAN, "context": "word " * 500}, {}]
+    for body in bodies:
+        httpx.post(f"{stack.url}/answer", json=body, timeout=60)
+    after = samples(stack)
+
+    def change(name: str, *labels: str) -> float:
+        key = (f"electra_qa_{name}", *labels)
+        return after[key] - before.get(key, 0)
+
+    posted = ("method=POST", "route=/answer")
+    assert change("requests_total", "code=200", *posted) == 3
+    assert change("requests_total", "code=422", *posted) == 1
+    assert change("request_duration_seconds_count", "route=/answer") == 4
+    assert change("rejections_total", "reason=invalid_request") == 1
+    for stage in STAGES[:-1]:
+        assert change("stage_duration_seconds_count", f"stage={stage}") == 3
+    assert change("question_windows_sum") == 1 + 1 + 2
+    assert 500 < change("tokens_total") < 384 * 4
+    assert change("question_padding_ratio_count") == 3
+    assert 0.9 < change("question_padding_ratio_sum") / 2 < 1.2
+    assert after["electra_qa_requests_in_flight",] == 1  # the one that reads the metrics
+    assert after["electra_qa_windows_in_flight",] == 0
+
+
+def test_buckets_resolve_a_millisecond(stack: Stack) -> None:
+    bounds = {
+        float(label.removeprefix("le="))
+        for name, *labels in samples(stack)
+        if name == "electra_qa_stage_duration_seconds_bucket"
+        for label in labels
+        if label.startswith("le=")
+    }
+    assert {number / 1000 for number in range(1, 11)} <= bounds

@@ -1,0 +1,108 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
+
+from qa.windows import make_windows
+from serving.admission import Admission
+from serving.asked import Asked
+from serving.errors import Overloaded
+
+
+class Clock:
+    """A time that passes when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_the_bound_is_kept_and_room_comes_back() -> None:
+    admission = Admission(10)
+    with admission.admit(6), admission.admit(4):
+        assert admission.in_flight == 10
+        with pytest.raises(Overloaded, match="10 windows are in flight, and with the 1 or so"):
+            admission.admit(1).__enter__()
+    assert admission.in_flight == 0
+    with admission.admit(10):
+        pass
+
+
+def test_a_failure_gives_its_room_back() -> None:
+    admission = Admission(10)
+    with pytest.raises(ZeroDivisionError), admission.admit(10):
+        raise ZeroDivisionError
+    assert admission.in_flight == 0
+
+
+def test_one_alone_is_let_in_whatever_its_size() -> None:
+    admission = Admission(10)
+    with admission.admit(500), pytest.raises(Overloaded):
+        admission.admit(1).__enter__()
+
+
+def test_the_truth_replaces_the_estimate() -> None:
+    admission = Admission(10)
+    with admission.admit(2) as ticket:
+        ticket.correct(7)
+        assert admission.in_flight == 9
+        with pytest.raises(Overloaded):
+            admission.admit(2).__enter__()
+        ticket.correct(-8)
+        with admission.admit(9):
+            assert admission.in_flight == 10
+
+
+def test_retry_after_is_of_the_measured_rate() -> None:
+    """20 windows drained in 4 s: 5 a second."""
+    clock = Clock()
+    admission = Admission(100, clock)
+    assert admission.retry_after(50) == 1  # nothing is known yet
+    with admission.admit(100) as ticket:
+        for _ in range(4):
+            ticket.correct(-5)
+            clock.now += 1
+            with admission.admit(5):
+                pass
+        ticket.correct(20)
+        with pytest.raises(Overloaded) as refused:
+            admission.admit(32).__enter__()
+        assert refused.value.retry_after == 7  # 32 / 5, rounded up
+        assert admission.retry_after(1) == 1
+        assert admission.retry_after(10_000) == 60  # no longer than a minute
+        clock.now += 20  # all of it is too long ago to tell anything
+        assert admission.retry_after(32) == 1
+
+
+def test_idle_times_do_not_count() -> None:
+    clock = Clock()
+    admission = Admission(100, clock)
+    for _ in range(3):
+        with admission.admit(50):
+            clock.now += 5  # 10 a second
+        clock.now += 3600
+    with admission.admit(90), admission.admit(10):
+        clock.now += 1
+        assert admission.retry_after(40) == 1
+    with admission.admit(90):
+        with admission.admit(10):
+            clock.now += 1
+        assert admission.retry_after(40) == 4
+
+
+@given(
+    chars=st.integers(100, 50_000),
+    doc_stride=st.none() | st.integers(100, 300),
+    overlap=st.none() | st.integers(0, 200),
+)
+@settings(deadline=None)
+def test_the_estimate_is_about_right_for_english(
+    tokenizer: Tokenizer, chars: int, doc_stride: int | None, overlap: int | None
+) -> None:
+    text = "The Norman conquest of England was led by William the Conqueror in 1066. " * 700
+    how = {"doc_stride": doc_stride} if doc_stride else {"overlap": overlap}
+    asked = Asked("Who led the conquest?", text[:chars], **how)
+    windows = make_windows(tokenizer, asked.question, asked.context, sequence_length=384, **how)
+    assert len(windows) / 1.5 - 1 <= asked.estimate(384) <= 1.5 * len(windows) + 1
