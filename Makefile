@@ -1,7 +1,9 @@
 # Every verb of the project; `make help` lists them.
 #   PYTHON      the Python 3.11 or 3.12 that the environment is made of (found by itself)
-#   CHECKPOINT  the folder that `make export` reads; VARIANTS the variants that it makes
-#   DATASET     the SQuAD file that `make eval` sends
+#   CHECKPOINT  what `make export` reads: a folder, a repository of the Hugging Face hub (at
+#               REVISION), or the prefix of a TensorFlow checkpoint; VARIANTS the variants that it
+#               makes, CALIBRATION the SQuAD file of which static int8 takes its scales
+#   DATASET     the SQuAD file that `make eval` sends, and on which `make export` measures EM and F1
 #   ONLY        the format, onnx or savedmodel, that `make test-compat` loads; REPOSITORY from where
 #   PORT, MODEL and every other setting of serving/settings.py go to `make serve` as they are
 
@@ -11,7 +13,11 @@ PYTHON ?= $(shell for python in python3 python3.12 python3.11; do \
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 SETUP := .venv/.set-up
-LOCKED := gateway embedded export evaluation dev  # the extras of requirements.lock: not parity
+# the extras of requirements.lock: not parity
+LOCKED := gateway embedded export evaluation dev
+comma := ,
+# the variants that MODEL and MODELS name
+SERVED = $(strip $(patsubst electra_qa_%,%,$(MODEL) $(subst $(comma), ,$(MODELS))))
 COMPAT = $(or $(ONLY),onnx savedmodel)
 
 .DEFAULT_GOAL := help
@@ -34,11 +40,13 @@ $(SETUP): requirements.lock pyproject.toml
 	@touch $@
 
 serve: $(SETUP) ## answer questions on port 8080 (PORT=, MODEL=)
-	@$(BIN)/python -m export --if-needed
+	@$(BIN)/python -m export --if-needed $(if $(SERVED),--variants "$(SERVED)")
 	@exec $(BIN)/python -m serving
 
-export: $(SETUP) ## write the model repository (CHECKPOINT=, VARIANTS=)
-	@$(BIN)/python -m export $(CHECKPOINT) $(if $(VARIANTS),--variants "$(VARIANTS)")
+export: $(SETUP) ## write the model repository (CHECKPOINT=, VARIANTS=, DATASET=)
+	@$(BIN)/python -m export $(CHECKPOINT) $(if $(REVISION),--revision $(REVISION)) \
+		$(if $(VARIANTS),--variants "$(VARIANTS)") $(if $(DATASET),--dataset "$(DATASET)") \
+		$(if $(CALIBRATION),--calibration "$(CALIBRATION)")
 
 eval: $(SETUP) ## send a SQuAD file through the running gateway (DATASET=)
 	@$(BIN)/python -m evaluation $(DATASET) --url http://127.0.0.1:$(or $(PORT),8080)
@@ -92,5 +100,5 @@ lock: $(SETUP) ## pin the newest versions that pyproject.toml allows
 
 clean: ## remove the environment and all that was made
 	@rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	@rm -rf model_repository/*/1 model_repository/*/warmup model_repository/report.json model_repository/tokenizer.json
+	@rm -rf model_repository/*/1 model_repository/*/warmup model_repository/report.* model_repository/tokenizer.json
 	@find . -name __pycache__ -prune -exec rm -rf {} +

@@ -165,8 +165,10 @@ def fuse(plain: onnx.ModelProto, config: ElectraConfig) -> onnx.ModelProto:
     fused.opset_import.append(onnx.helper.make_opsetid("com.microsoft", 1))
     if (found := count_attention(fused)) != config.num_hidden_layers:
         raise ExportError(
-            f"ONNX Runtime fused {found} attention layers of {config.num_hidden_layers}; the graph "
-            f"of export/electra.py and the installed onnxruntime do not fit"
+            f"ONNX Runtime fused {found} attention layers of {config.num_hidden_layers}: it asks "
+            f"for 2 heads or more (here {config.num_attention_heads}) and a layer_norm_eps below "
+            f"1e-4 (here {config.layer_norm_eps:g}), or else the installed onnxruntime does not "
+            f"fit the graph of export/electra.py; what is not ONNX does without fusions"
         )
     return fused
 

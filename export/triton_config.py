@@ -60,6 +60,10 @@ _WHY_OPENVINO = (
     "one batch at a time, with all cores; without HINT_BF16 OpenVINO computes in bf16 where the "
     "CPU has instructions for it, and only there"
 )
+_WHY_BACKEND = (
+    "NVIDIA's own backend of this name takes only batches of exactly max_batch_size rows: in its "
+    "container, put embedded/backends/openvino in the place of that one (docs/exporting.md)"
+)
 #: As NVIDIA's OpenVINO backend calls them, and embedded/backends/openvino_ir.py reads them.
 OPENVINO_PARAMETERS = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1"}
 
@@ -129,6 +133,7 @@ def _comments(variant: Variant) -> dict[str, str]:
         comments["optimization"] = _WHY_STRICT
     if variant.format == "openvino":
         comments["parameters"] = _WHY_OPENVINO
+        comments["backend"] = _WHY_BACKEND
     return comments
 
 

@@ -9,7 +9,7 @@ from tritonclient.grpc import model_config_pb2 as triton
 from export.__main__ import SEQUENCE_LENGTH
 from export.errors import ExportError
 from export.triton_config import config_text, model_config
-from export.variants import VARIANTS, Variant, select_variants
+from export.variants import VARIANTS, Variant, select_variants, variant_named
 from qa.tensors import INPUTS, OUTPUTS
 
 REPOSITORY = Path(__file__).parents[2] / "model_repository"
@@ -39,6 +39,27 @@ def test_numbers_say_why(variant: Variant) -> None:
     for field in [*fields, "kind"] if variant.device == "cpu" else fields:
         (number,) = (i for i, line in enumerate(lines) if line.startswith(f"{field}:"))
         assert lines[number - 1].startswith("# ")
+
+
+def test_tf32_is_what_tells_twins_apart() -> None:
+    """The same files; in the configs, the name and one setting differ."""
+    for variant in VARIANTS:
+        if variant.twin != variant.name:
+            config, twin = (
+                config_text(each, 96).splitlines()
+                for each in (variant, variant_named(variant.twin))
+            )
+            pairs = [pair for pair in zip(config, twin, strict=True) if pair[0] != pair[1]]
+            values = [[line.split(": ")[1] for line in pair] for pair in pairs]
+            assert values[0] == [f'"{variant.model_name}"', f'"electra_qa_{variant.twin}"']
+            assert values[1:] == [['"1"', '"0"']]
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
+def test_where_it_runs(variant: Variant) -> None:
+    (group,) = model_config(variant, 96).instance_group
+    kinds = {"any": group.KIND_AUTO, "cpu": group.KIND_CPU, "gpu": group.KIND_GPU}
+    assert (group.count, group.kind) == (1, kinds[variant.device])
 
 
 def test_selection() -> None:
