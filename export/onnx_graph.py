@@ -41,7 +41,7 @@ def plain_graph(config: ElectraConfig) -> onnx.ModelProto:
     )
     model.ir_version = min(model.ir_version, MAX_IR_VERSION)
     _rename_tensors(model.graph)
-    _rename_constants(model.graph)
+    _rename_inner(model.graph)
     inputs = [each for each in model.graph.input if each.name not in shapes]
     del model.graph.input[:]
     model.graph.input.extend(inputs)
@@ -85,21 +85,29 @@ def _rename_tensors(graph: onnx.GraphProto) -> None:
         tensor.name = tensor.name.removesuffix(":0")
 
 
-def _rename_constants(graph: onnx.GraphProto) -> None:
-    """Give the constants numbers, in the order of their use.
+def _rename_inner(graph: onnx.GraphProto) -> None:
+    """Give nodes, and the tensors between them, names by their order; likewise constants.
 
-    The converter calls one that it found several times by any of its names, so that the same
-    graph would be another file each time.
+    The converter calls what it found several times by any of its names, so that the same graph
+    would be another file each time.
     """
+    outputs = {output.name for output in graph.output}
+    names = {
+        name: f"{node.op_type}_{number}_{place}"
+        for number, node in enumerate(graph.node)
+        for place, name in enumerate(node.output)
+        if name not in outputs
+    }
     used = dict.fromkeys(name for node in graph.node for name in node.input)
     constants = {each.name: each for each in graph.initializer}
-    names = {name: f"constant_{number}" for number, name in enumerate(filter(constants.get, used))}
-    del graph.initializer[:]
-    for name, renamed in names.items():
-        graph.initializer.append(constants[name])
-        graph.initializer[-1].name = renamed
-    for node in graph.node:
+    for number, name in enumerate(filter(constants.get, used)):
+        names[name] = constants[name].name = f"constant_{number}"
+    for number, node in enumerate(graph.node):
+        node.name = f"{node.op_type}_{number}"
         node.input[:] = [names.get(name, name) for name in node.input]
+        node.output[:] = [names.get(name, name) for name in node.output]
+    del graph.value_info[:]
+    graph.initializer.sort(key=lambda each: int(each.name.removeprefix("constant_")))
 
 
 def _name_axes(tensor: onnx.ValueInfoProto) -> None:

@@ -159,7 +159,10 @@ def _source(report: Report) -> str:
 def _order(report: Report) -> str:
     """Return which variants the gateway prefers where there is no GPU."""
     names = [short_name(name) for name in report.cpu_order]
-    return f"the first of these that the CPU has the instructions for: {', '.join(names)}"
+    return (
+        f"the fastest, if two or more were measured on a CPU like it; else the first of these that "
+        f"it has the instructions for: {', '.join(names)}"
+    )
 
 
 def _details(report: Report) -> str:

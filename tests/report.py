@@ -6,7 +6,7 @@ from pathlib import Path
 
 from embedded.digest import sha256
 from export.parity import Parity
-from export.report import FILE_NAME, Accuracy, Report, Speed, VariantReport
+from export.report import FILE_NAME, TOKENIZER, Accuracy, Report, Speed, VariantReport
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,18 @@ class Row:
 def write_report(
     repository: Path, rows: Mapping[str, Row], *, cpu: str = "", cpu_order: tuple[str, ...] = ()
 ) -> None:
-    """Write the report of the models that ``rows`` names, whose files are taken as exported."""
+    """Write the report of the models that ``rows`` names, whose files are taken as exported.
+
+    A repository without a tokenizer gets one, which no test reads.
+    """
+    tokenizer = repository / TOKENIZER
+    if not tokenizer.exists():
+        tokenizer.write_text("{}")
     report = Report(
         checkpoint="a test's",
         revision=None,
         checkpoint_sha256={},
-        tokenizer_sha256="",
+        tokenizer_sha256=sha256(tokenizer),
         sequence_length=384,
         config={},
         libraries={},

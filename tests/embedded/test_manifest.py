@@ -135,3 +135,8 @@ def test_a_broken_report(repository: Path, text: str) -> None:
 def test_a_report_that_is_a_folder(tmp_path: Path) -> None:
     (tmp_path / "report.json").mkdir()
     assert "cannot be read" in refusal(tmp_path)
+
+
+def test_a_changed_tokenizer_is_named(repository: Path) -> None:
+    (repository / "tokenizer.json").write_text("{} ")
+    assert refusal(repository).startswith(f"{repository / 'tokenizer.json'} was changed since ")
