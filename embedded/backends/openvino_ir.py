@@ -11,7 +11,7 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 import openvino  # noqa: E402
 
-__all__ = ["LENGTH_STEP", "compile_ir", "openvino"]
+__all__ = ["LENGTH_STEP", "compile_ir", "openvino", "table_sizes"]
 
 DEVICE = "CPU"
 
@@ -39,6 +39,23 @@ def compile_ir(path: Path, parameters: Mapping[str, str], threads: int) -> Any:
         **properties_of(parameters),
     }
     return openvino.Core().compile_model(path, DEVICE, properties)
+
+
+def table_sizes(path: Path) -> dict[str, int]:
+    """Return how many rows the tables have in which the IR looks up its inputs, by input.
+
+    OpenVINO takes a row that is not there for zeros, where other runtimes refuse it.
+    """
+    gathers = (
+        node
+        for node in openvino.Core().read_model(path).get_ordered_ops()
+        if node.get_type_name() == "Gather"
+        and node.input_value(1).get_node().get_type_name() == "Parameter"
+    )
+    return {
+        node.input_value(1).get_node().get_friendly_name(): node.get_input_shape(0)[0]
+        for node in gathers
+    }
 
 
 def properties_of(parameters: Mapping[str, str]) -> dict[str, str]:

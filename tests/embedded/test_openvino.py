@@ -7,6 +7,7 @@ import pytest
 from google.protobuf import text_format  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from tritonclient.grpc import InferenceServerClient, InferInput
+from tritonclient.utils import InferenceServerException
 
 from embedded.ports import free_ports
 from embedded.server import run_triton
@@ -57,6 +58,10 @@ def test_triton_answers_with_the_logits_of_the_ir(golden: Golden, repository: Pa
     ) as running:
         found = ask(running.url, golden.inputs)
         lone = ask(running.url, {name: golden.inputs[name][1:2] for name in INPUTS})
+        beyond = {name: values.copy() for name, values in golden.inputs.items()}
+        beyond["input_ids"][0, 1] = golden.checkpoint.config.vocab_size
+        with pytest.raises(InferenceServerException, match=r"input_ids holds 109; .* 109 rows"):
+            ask(running.url, beyond)
     model = load_openvino(repository / VARIANT.file)
     for name in OUTPUTS:
         assert found[name].dtype == np.float32

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from embedded.backends.execution import check_numpy, respond
 from embedded.backends.model_file import model_path, parameters, thread_count
-from embedded.backends.openvino_ir import LENGTH_STEP, compile_ir
+from embedded.backends.openvino_ir import LENGTH_STEP, compile_ir, table_sizes
+from embedded.backends.rows import RowError
 from qa import tensors
 
 
@@ -20,6 +21,7 @@ class TritonPythonModel:
         check_numpy()
         compiled = compile_ir(model_path(args), parameters(args), thread_count(args))
         self._request = compiled.create_infer_request()
+        self._table_sizes = table_sizes(model_path(args))
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """Answer the requests of one execution."""
@@ -28,6 +30,9 @@ class TritonPythonModel:
     def _model(
         self, inputs: Mapping[str, NDArray[np.int32]]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        for name, rows in self._table_sizes.items():
+            if (largest := inputs[name].max()) >= rows:
+                raise RowError(f"{name} holds {largest}; the model's table has {rows} rows")
         # inputs are read where they are, and outputs copied: the next inference overwrites them
         results = self._request.infer(dict(inputs), share_inputs=True)
         return results[tensors.START_LOGITS], results[tensors.END_LOGITS]
