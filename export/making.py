@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from qa.tensors import INPUTS
 from qa.windows import load_tokenizer
 
 CALIBRATION_QUESTIONS = 200
+CALIBRATION_WINDOWS = 256  # at most: with short windows a question makes many
 
 #: The source of each variant that is not made by TensorFlow itself.
 SOURCES: Mapping[str, str] = {
@@ -107,12 +109,11 @@ def source_file(name: str, materials: Materials) -> Path:
 def _calibration(materials: Materials) -> list[dict[str, NDArray[np.int32]]]:
     """Return windows without padding, ``[1, length]``, one question after the other."""
     tokenizer = load_tokenizer(materials.tokenizer)
-    windows = [
-        sample_windows(tokenizer, example, materials.sequence_length)
-        for example in read_examples(materials.calibration)[:CALIBRATION_QUESTIONS]
-    ]
-    return [
+    examples = read_examples(materials.calibration)[:CALIBRATION_QUESTIONS]
+    windows = (sample_windows(tokenizer, each, materials.sequence_length) for each in examples)
+    rows = (
         {name: getattr(each, name)[row : row + 1, :length] for name in INPUTS}
         for each in windows
         for row, length in enumerate(each.attention_mask.sum(axis=1))
-    ]
+    )
+    return list(islice(rows, CALIBRATION_WINDOWS))
