@@ -1,6 +1,5 @@
 """The gateway's HTTP application: its parts, put together."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -10,19 +9,15 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from embedded.selection import Choice
 from embedded.server import EmbeddedTriton
-from qa.windows import load_tokenizer
-from serving.admission import Admission
-from serving.answering import Answerer
 from serving.disconnect import Disconnect
 from serving.errors import install_handlers
 from serving.keys import Keys
+from serving.lifespan import answerer_of
 from serving.limits import BodyLimit
 from serving.metrics import Metrics
 from serving.observation import Observation
-from serving.pool import Pool
 from serving.routes import answers, health, huggingface, page
 from serving.settings import Settings
-from serving.supervision import supervise
 
 HEADERS = ("x-request-id", "x-request-timeout-ms")
 
@@ -37,21 +32,13 @@ def create_app(
 
     ``embedded`` is the only one of them where it is ours to start again when it dies.
     """
-    admission = Admission(settings.max_windows_in_flight)
-    metrics = Metrics(windows_in_flight=lambda: admission.in_flight)
+    metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        triton = Pool(triton_urls)
-        tokenizer = load_tokenizer(settings.tokenizer_path)
-        answerer = Answerer(settings, choice, tokenizer, triton, admission, metrics)
-        app.state.answerer = answerer
-        watching = supervise(embedded, answerer) if embedded else triton.watch(answerer.probe)
-        watch = asyncio.create_task(watching)
-        yield
-        watch.cancel()
-        await asyncio.gather(watch, return_exceptions=True)
-        await triton.close()
+        async with answerer_of(settings, triton_urls, choice, metrics, embedded) as answerer:
+            app.state.answerer = answerer
+            yield
 
     app = FastAPI(
         title="ELECTRA question answering",

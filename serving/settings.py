@@ -23,6 +23,7 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="address that the gateway listens on")
     port: int = Field(8080, ge=1, le=65535, description="port that the gateway listens on")
+    workers: int = Field(1, ge=1, le=64, description="processes that answer on that port")
 
     model: str | None = Field(
         None, description="variant that answers; chosen by what the CPU can do unless given"
@@ -66,6 +67,7 @@ class Settings(BaseSettings):
     ready_seconds: float = Field(2, gt=0, description="time that a readiness inference has")
     grace_seconds: float = Field(20, gt=0, description="time to finish what is in flight at exit")
 
+    head_seconds: float = Field(10, gt=0, description="time that a request's head has to come")
     body_seconds: float = Field(10, gt=0, description="time that a request's body has to come")
     max_body_bytes: int = Field(1_000_000, ge=1, description="size of a request's body")
     max_question_chars: int = Field(2_000, ge=1, description="length of a question")
@@ -73,6 +75,9 @@ class Settings(BaseSettings):
     max_windows: int = Field(512, ge=1, description="windows of one question")
     max_windows_in_flight: int = Field(
         2048, ge=1, description="windows of all requests; beyond it they get 429"
+    )
+    max_queue_seconds: float = Field(
+        0.5, gt=0, description="wait for the windows ahead of a request; beyond it, 429"
     )
 
     log_format: LogFormat = Field("text", description="text, for people, or json")
