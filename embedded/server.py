@@ -115,7 +115,19 @@ def _command(folder: Path, ports: Ports, grace_seconds: float, load_on_request: 
     for name, port in vars(ports).items():
         address = "metrics-address" if name == "metrics" else f"{name}-address"
         command += [f"--{address}=127.0.0.1", f"--{name}-port={port}"]
-    return command
+    return [*command, *_tracing()]
+
+
+def _tracing() -> list[str]:
+    """Have requests traced that are part of a trace, where OpenTelemetry's variables ask for it."""
+    endpoint = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    if not endpoint and (base := os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")):
+        endpoint = f"{base.removesuffix('/')}/v1/traces"
+    disabled = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
+    if not endpoint or disabled or os.environ.get("OTEL_TRACES_EXPORTER", "otlp") != "otlp":
+        return []
+    settings = ("mode=opentelemetry", "rate=0", "level=TIMESTAMPS", f"opentelemetry,url={endpoint}")
+    return [f"--trace-config={setting}" for setting in settings]
 
 
 def _spawn(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:

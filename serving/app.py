@@ -15,7 +15,7 @@ from serving.keys import Keys
 from serving.lifespan import answerer_of
 from serving.limits import BodyLimit
 from serving.metrics import Metrics
-from serving.observation import Observation
+from serving.observation import QUIET, Observation
 from serving.routes import answers, health, huggingface, page
 from serving.settings import Settings
 
@@ -45,6 +45,14 @@ def create_app(
         summary="Extractive question answering, served through Triton.",
         version=version("electra-qa-triton"),
         lifespan=lifespan,
+        # traces, by OpenTelemetry's own variables; metrics and logs have their own ways
+        telemetry={
+            "auto_configure": True,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "exclude": lambda scope: scope["path"] in QUIET,
+        },
     )
     # the innermost first
     app.add_middleware(Disconnect)
