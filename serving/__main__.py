@@ -26,6 +26,7 @@ from embedded.server import EmbeddedTriton, run_triton
 from serving.app import create_app
 from serving.logs import configure
 from serving.metrics import Metrics, share
+from serving.protocol import TimedProtocol
 from serving.settings import Settings
 from serving.workers import create_worker, run_workers, supervised
 
@@ -92,6 +93,8 @@ def _config(settings: Settings, create: Callable[[], FastAPI]) -> uvicorn.Config
     return uvicorn.Config(
         create,
         factory=True,
+        # a type, says uvicorn, but it calls whatever it is given
+        http=partial(TimedProtocol, head_seconds=settings.head_seconds),  # type: ignore[arg-type]
         workers=settings.workers,
         log_config=None,
         access_log=False,

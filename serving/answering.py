@@ -83,6 +83,9 @@ class Answerer:
         faults = [each for each in results if isinstance(each, ServingError) and each.is_fault]
         if faults and not any(isinstance(each, list) for each in results):
             raise faults[0]
+        for each in results:
+            if isinstance(each, ServingError):
+                self.metrics.observe_error(each.type)
         return results
 
     async def probe(self, triton: Pool | Triton) -> None:

@@ -19,6 +19,7 @@ from serving.observation import QUIET, Observation
 from serving.routes import answers, health, huggingface, page
 from serving.settings import Settings
 
+ROUTERS = (answers.router, huggingface.router, health.router, page.router)
 HEADERS = ("x-request-id", "x-request-timeout-ms")
 
 
@@ -67,8 +68,9 @@ def create_app(
             allow_headers=["authorization", "content-type", *HEADERS],
             expose_headers=["retry-after", "server-timing", *HEADERS],
         )
-    app.add_middleware(Observation, metrics=metrics)
+    known = [route for router in ROUTERS for route in router.routes]
+    app.add_middleware(Observation, metrics=metrics, routes=known)
     install_handlers(app)
-    for routes in (answers, huggingface, health, page):
-        app.include_router(routes.router)
+    for router in ROUTERS:
+        app.include_router(router)
     return app

@@ -80,7 +80,7 @@ class Metrics:
         )
         self._rejections = Counter(
             "electra_qa_rejections",
-            "Requests that got an error, by its type",
+            "Requests, and pairs of a request, that got an error, by its type",
             ["reason"],
             registry=self.registry,
         )
