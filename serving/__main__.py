@@ -124,6 +124,7 @@ def _embedded(stack: ExitStack, settings: Settings, model: str) -> EmbeddedTrito
             settings.model_repository,
             models,
             ports,
+            host=settings.triton_host,
             start_seconds=settings.triton_start_seconds,
             grace_seconds=settings.grace_seconds,
         )

@@ -14,6 +14,7 @@ from pydantic_settings import (
 )
 
 from serving.logs import LogFormat
+from serving.schema import MAX_PAIRS
 
 
 class Settings(BaseSettings):
@@ -52,6 +53,7 @@ class Settings(BaseSettings):
     triton_urls: str = Field(
         "", description="of several that serve the same models, by comma; in place of TRITON_URL"
     )
+    triton_host: str = Field("127.0.0.1", description="address that the one started listens on")
     triton_http_port: int = Field(8000, ge=1, le=65535, description="HTTP, of the one started")
     triton_grpc_port: int = Field(8001, ge=1, le=65535, description="gRPC, of the one started")
     triton_metrics_port: int = Field(8002, ge=1, le=65535, description="metrics, likewise")
@@ -72,6 +74,9 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(1_000_000, ge=1, description="size of a request's body")
     max_question_chars: int = Field(2_000, ge=1, description="length of a question")
     max_context_chars: int = Field(250_000, ge=1, description="length of a context")
+    max_pairs: int = Field(
+        MAX_PAIRS, ge=1, le=MAX_PAIRS, description="questions of one request to /answers"
+    )
     max_windows: int = Field(512, ge=1, description="windows of one question")
     max_windows_in_flight: int = Field(
         2048, ge=1, description="windows of all requests; beyond it they get 429"

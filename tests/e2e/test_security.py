@@ -20,6 +20,7 @@ API_KEYS=first-key, second-key
 CORS_ORIGINS=https://page.example
 BODY_SECONDS=0.5
 HEAD_SECONDS=1
+MAX_PAIRS=3
 """
 
 
@@ -70,6 +71,30 @@ def test_only_the_origins_that_were_named_may_ask(guarded: Stack, client: httpx.
         httpx.options(f"{guarded.url}/answer", headers=other).headers
     )
     assert "access-control-allow-origin" not in client.options("/answer", headers=preflight).headers
+
+
+def test_fewer_pairs_may_be_allowed(guarded: Stack) -> None:
+    headers = {"authorization": "Bearer first-key"}
+    url, pairs = f"{guarded.url}/answers", [NORMAN] * 4
+    allowed = httpx.post(url, json={"pairs": pairs[:3]}, headers=headers, timeout=60)
+    refused = httpx.post(url, json={"pairs": pairs}, headers=headers)
+    assert (allowed.status_code, refused.status_code) == (200, 422)
+    assert refused.json()["error"]["message"] == "pairs: 4 of them; at most 3 are allowed"
+
+
+def test_triton_listens_where_it_is_told(guarded: Stack, repository: Path, tmp_path: Path) -> None:
+    def reached(stack: Stack, host: str) -> list[bool]:
+        found = []
+        for port in stack.ports[1:]:
+            with socket.socket() as probe:
+                found.append(probe.connect_ex((host, port)) == 0)
+        return found
+
+    assert reached(guarded, "127.0.0.1") == [True] * 3
+    assert reached(guarded, "127.0.0.2") == [False] * 3
+    with running(repository, tmp_path, TRITON_HOST="127.0.0.2") as stack:
+        assert reached(stack, "127.0.0.2") == [True] * 3
+        assert reached(stack, "127.0.0.1") == [False] * 3
 
 
 def test_a_body_that_does_not_come_is_408(guarded: Stack) -> None:

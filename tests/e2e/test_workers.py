@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -27,19 +28,25 @@ def several(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 def workers(stack: Stack) -> set[int]:
     """The gateway's processes but for their parent, which all run."""
-    threads = Path(f"/proc/{stack.process.pid}/task").glob("*/children")
-    pids = {int(pid) for each in threads for pid in each.read_text().split()}
-    return {pid for pid in pids if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+    found = set()
+    for thread in Path(f"/proc/{stack.process.pid}/task").iterdir():
+        for pid in (thread / "children").read_text().split():
+            with suppress(FileNotFoundError):  # it has ended meanwhile
+                if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    found.add(int(pid))
+    return found
 
 
 def listening(pid: int) -> bool:
     """Whether that worker has come as far as to accept connections: it has an event loop."""
-    links = [link.readlink() for link in Path(f"/proc/{pid}/fd").iterdir()]
-    return any("eventpoll" in str(link) for link in links)
+    with suppress(FileNotFoundError):  # a file is closed meanwhile
+        links = [link.readlink() for link in Path(f"/proc/{pid}/fd").iterdir()]
+        return any("eventpoll" in str(link) for link in links)
+    return False
 
 
 def wait_for_workers(stack: Stack, dead: int | None = None) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while len(alive := workers(stack) - {dead}) < 2 or not all(map(listening, alive)):
         assert time.monotonic() < deadline, stack.log.read_text()
         time.sleep(0.1)
