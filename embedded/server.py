@@ -55,7 +55,7 @@ class EmbeddedTriton:
         remove_leftovers(os.getpid())
 
     def start_again(self) -> None:
-        """Start the server anew; from the main thread, whose end is to be the server's too."""
+        """Start the server anew; from a thread whose end is to be the server's too."""
         self.process = _spawn(self.command, self.log)
 
     def wait_until_ready(self, seconds: float) -> None:
