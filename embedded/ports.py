@@ -9,7 +9,7 @@ from embedded.errors import EmbeddedError
 
 @dataclass(frozen=True)
 class Ports:
-    """Where Triton listens, on the loopback interface only."""
+    """Where Triton listens."""
 
     http: int
     grpc: int

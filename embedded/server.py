@@ -29,6 +29,7 @@ from embedded.preflight import find_libpython
 
 logger = logging.getLogger(__name__)
 
+LOOPBACK, EVERYWHERE = "127.0.0.1", "0.0.0.0"  # noqa: S104 - only when told so
 LOG_LINES_SHOWN = 15
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)  # loaded here: after a fork beside other threads it might block
@@ -54,7 +55,7 @@ class EmbeddedTriton:
         remove_leftovers(os.getpid())
 
     def start_again(self) -> None:
-        """Start the server anew; from the main thread, whose end is to be the server's too."""
+        """Start the server anew; from a thread whose end is to be the server's too."""
         self.process = _spawn(self.command, self.log)
 
     def wait_until_ready(self, seconds: float) -> None:
@@ -68,11 +69,14 @@ def run_triton(
     models: Sequence[str],
     ports: Ports,
     *,
+    host: str = LOOPBACK,
     start_seconds: float,
     grace_seconds: float,
     load_on_request: bool = False,
 ) -> Iterator[EmbeddedTriton]:
     """Run a tritonserver that serves ``models`` of ``repository``, until the block is left.
+
+    It listens on ``host``, by default on the loopback interface only.
 
     On the way out it finishes what is in flight, within ``grace_seconds``, and leaves no
     process, port or shared memory. Raises EmbeddedError when it cannot start or is not ready
@@ -81,14 +85,15 @@ def run_triton(
     ``load_on_request`` no model is loaded until a client asks for it.
     """
     for name, port in vars(ports).items():
-        check_port("127.0.0.1", port, f"Triton's {name} port", f"TRITON_{name.upper()}_PORT")
+        check_port(host, port, f"Triton's {name} port", f"TRITON_{name.upper()}_PORT")
     remove_leftovers()
     with tempfile.TemporaryDirectory(prefix=prefix(os.getpid())) as scratch:
         folder = Path(scratch)
         lay_out(folder, repository, models)
         log = folder / "triton.log"
-        command = _command(folder, ports, grace_seconds, load_on_request)
-        triton = EmbeddedTriton(command, f"127.0.0.1:{ports.grpc}", log, _spawn(command, log))
+        command = _command(folder, host, ports, grace_seconds, load_on_request)
+        reached = LOOPBACK if host == EVERYWHERE else host
+        triton = EmbeddedTriton(command, f"{reached}:{ports.grpc}", log, _spawn(command, log))
         try:
             _wait_until_ready(triton, start_seconds)
             yield triton
@@ -99,7 +104,9 @@ def run_triton(
                 remove_leftovers(os.getpid())
 
 
-def _command(folder: Path, ports: Ports, grace_seconds: float, load_on_request: bool) -> list[str]:
+def _command(
+    folder: Path, host: str, ports: Ports, grace_seconds: float, load_on_request: bool
+) -> list[str]:
     server = pytriton() / "tritonserver" / "bin" / "tritonserver"
     command = [
         str(server),
@@ -114,8 +121,20 @@ def _command(folder: Path, ports: Ports, grace_seconds: float, load_on_request: 
     ]
     for name, port in vars(ports).items():
         address = "metrics-address" if name == "metrics" else f"{name}-address"
-        command += [f"--{address}=127.0.0.1", f"--{name}-port={port}"]
-    return command
+        command += [f"--{address}={host}", f"--{name}-port={port}"]
+    return [*command, *_tracing()]
+
+
+def _tracing() -> list[str]:
+    """Have requests traced that are part of a trace, where OpenTelemetry's variables ask for it."""
+    endpoint = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    if not endpoint and (base := os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")):
+        endpoint = f"{base.removesuffix('/')}/v1/traces"
+    disabled = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
+    if not endpoint or disabled or os.environ.get("OTEL_TRACES_EXPORTER", "otlp") != "otlp":
+        return []
+    settings = ("mode=opentelemetry", "rate=0", "level=TIMESTAMPS", f"opentelemetry,url={endpoint}")
+    return [f"--trace-config={setting}" for setting in settings]
 
 
 def _spawn(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:

@@ -1,24 +1,34 @@
 """``python -m serving``: the gateway, with a Triton of its own unless TRITON_URL names one."""
 
 import logging
+import os
 import signal
 import ssl
 import sys
+import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 from pydantic import ValidationError
 from pydantic_settings import CliApp, SettingsError
 
 from embedded.cpu import read_cpu
 from embedded.errors import EmbeddedError
+from embedded.layout import prefix
 from embedded.manifest import check_files
 from embedded.ports import Ports, listen
 from embedded.selection import Choice, choose
 from embedded.server import EmbeddedTriton, run_triton
 from serving.app import create_app
 from serving.logs import configure
+from serving.metrics import Metrics, share
+from serving.protocol import TimedProtocol
 from serving.settings import Settings
+from serving.workers import create_worker, run_workers, supervised
 
 logger = logging.getLogger("serving")
 
@@ -51,6 +61,10 @@ def serve(settings: Settings) -> None:
     """Serve until a signal ends it; raises EmbeddedError when it cannot start."""
     if not settings.tokenizer_path.is_file():
         raise EmbeddedError(f"there is no tokenizer at {settings.tokenizer_path}; run make export")
+    if settings.tls_cert and settings.tls_key:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
+            settings.tls_cert, settings.tls_key
+        )
     # a signal during start-up must unwind as well, or Triton would be left behind
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, lambda *_: sys.exit(0))
@@ -62,22 +76,34 @@ def serve(settings: Settings) -> None:
         embedded = None if urls else _embedded(stack, settings, choice.model)
         if embedded:
             urls = [embedded.url]
-        server = uvicorn.Server(
-            uvicorn.Config(
-                create_app(settings, urls, choice, embedded),
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_keep_alive=KEEP_ALIVE_SECONDS,
-                timeout_graceful_shutdown=round(settings.grace_seconds),
-                ssl_certfile=settings.tls_cert,
-                ssl_keyfile=settings.tls_key,
-            )
-        )
         scheme = "https" if settings.tls_cert else "http"
         address = f"{scheme}://{settings.host}:{settings.port}"
         logger.info("answering on %s with %s, %s", address, choice.model, choice.reason)
-        server.run(sockets=[bound])
+        if settings.workers == 1:
+            app = partial(create_app, settings, urls, choice, embedded)
+            uvicorn.Server(_config(settings, app)).run(sockets=[bound])
+            return
+        share(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=prefix(os.getpid())))))
+        if embedded:
+            stack.enter_context(supervised(settings, choice, embedded, Metrics()))
+        run_workers(_config(settings, partial(create_worker, settings, urls, choice)), bound)
+
+
+def _config(settings: Settings, create: Callable[[], FastAPI]) -> uvicorn.Config:
+    return uvicorn.Config(
+        create,
+        factory=True,
+        # a type, says uvicorn, but it calls whatever it is given
+        http=partial(TimedProtocol, head_seconds=settings.head_seconds),  # type: ignore[arg-type]
+        workers=settings.workers,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=round(settings.grace_seconds),
+        ssl_certfile=settings.tls_cert,
+        ssl_keyfile=settings.tls_key,
+    )
 
 
 def _choice(settings: Settings) -> Choice:
@@ -98,6 +124,7 @@ def _embedded(stack: ExitStack, settings: Settings, model: str) -> EmbeddedTrito
             settings.model_repository,
             models,
             ports,
+            host=settings.triton_host,
             start_seconds=settings.triton_start_seconds,
             grace_seconds=settings.grace_seconds,
         )

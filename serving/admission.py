@@ -2,7 +2,8 @@
 
 Counted in windows, which are what takes time, and before tokenization, whose own time is spent
 in vain on a request that is refused after it. So what a request adds is an estimate first, and
-the truth once it is known.
+the truth once it is known. What bounds the latency is time: by Little's law a request waits for
+the windows ahead of it divided by the rate at which they are drained, and that is measured.
 """
 
 import math
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 
 from serving.errors import Overloaded
 
-MEASURED_SECONDS = 10.0  # how far back the drain rate looks
+MEASURED_SECONDS = 10.0  # how far back the drain rate looks, idle times left out
 MAX_RETRY_SECONDS = 60
 
 
@@ -23,21 +24,36 @@ class Ticket:
     """The windows that one request has in flight."""
 
     windows: int
+    changed: Callable[[], None]
 
     def correct(self, by: int) -> None:
         """Add ``by`` windows, less than 0 where the estimate was too high."""
         self.windows += by
+        self.changed()
 
 
 class Admission:
-    """A bound on the windows in flight; used on the event loop only."""
+    """A bound on the windows in flight and on the wait for them; used on the event loop only.
 
-    def __init__(self, max_windows: int, clock: Callable[[], float] = time.monotonic) -> None:
+    ``observe`` is told how many are in flight whenever that changes.
+    """
+
+    def __init__(
+        self,
+        max_windows: int,
+        max_seconds: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        observe: Callable[[float], None] = lambda _: None,
+    ) -> None:
         self.max_windows = max_windows
+        self.max_seconds = max_seconds
         self._clock = clock
+        self._observe = observe
         self._tickets: set[Ticket] = set()
-        self._busy_since = clock()
-        self._drained: deque[tuple[float, int]] = deque()  # when, how many windows
+        self._idle_since = clock()
+        self._idle_seconds = clock()  # all before now: busy time begins at 0
+        self._drained: deque[tuple[float, int]] = deque()  # when, in busy time; how many windows
 
     @property
     def in_flight(self) -> int:
@@ -50,41 +66,59 @@ class Admission:
 
         A request that is alone is let in whatever its size.
         """
-        if not self._tickets:
-            self._busy_since = self._clock()
-            self._drained.clear()
-        elif self.in_flight + windows > self.max_windows:
-            raise Overloaded(
-                f"{self.in_flight} windows are in flight, and with the {windows} or so of this "
-                f"request more than the {self.max_windows} allowed; try again shortly",
-                retry_after=self.retry_after(windows),
-            )
-        ticket = Ticket(windows)
+        if self._tickets:
+            self._check(windows)
+        else:
+            self._idle_seconds += self._clock() - self._idle_since
+        ticket = Ticket(windows, self._changed)
         self._tickets.add(ticket)
+        self._changed()
         try:
             yield ticket
+            self._drained.append((self._busy_time(), ticket.windows))
         finally:
             self._tickets.remove(ticket)
-            self._drained.append((self._clock(), ticket.windows))
-            self._forget()
+            self._changed()
+            if not self._tickets:
+                self._idle_since = self._clock()
 
     def retry_after(self, windows: int) -> int:
-        """Return the whole seconds after which ``windows`` may find room, 1 to 60.
-
-        At the rate at which windows were drained lately, idle times left out.
-        """
-        self._forget()
-        drained = sum(count for _, count in self._drained)
-        if not drained:
+        """Return the whole seconds after which ``windows`` may find room, 1 to 60."""
+        rate = self._rate()
+        if rate is None:
             return 1
         needed = max(windows, self.in_flight + windows - self.max_windows)
-        seconds = needed * (self._clock() - self._since) / drained
+        seconds = max(needed / rate, self.in_flight / rate - self.max_seconds)
         return min(max(1, math.ceil(seconds)), MAX_RETRY_SECONDS)
 
-    @property
-    def _since(self) -> float:
-        return max(self._busy_since, self._clock() - MEASURED_SECONDS)
+    def _check(self, windows: int) -> None:
+        ahead, rate = self.in_flight, self._rate()
+        if ahead + windows > self.max_windows:
+            raise Overloaded(
+                f"{ahead} windows are in flight, and with the {windows} or so of this request "
+                f"more than the {self.max_windows} allowed; try again shortly",
+                retry_after=self.retry_after(windows),
+            )
+        if rate is not None and ahead / rate > self.max_seconds:
+            raise Overloaded(
+                f"{ahead} windows are ahead of this request, which take about {ahead / rate:.2g} "
+                f"s, more than the {self.max_seconds:g} s allowed; try again shortly",
+                retry_after=self.retry_after(windows),
+            )
 
-    def _forget(self) -> None:
-        while self._drained and self._drained[0][0] < self._since:
+    def _rate(self) -> float | None:
+        """Return the windows drained per busy second lately; None before the first."""
+        now = self._busy_time()
+        while len(self._drained) > 1 and self._drained[0][0] < now - MEASURED_SECONDS:
             self._drained.popleft()
+        if not self._drained or not now:
+            return None
+        return sum(windows for _, windows in self._drained) / min(now, MEASURED_SECONDS)
+
+    def _busy_time(self) -> float:
+        """Return the seconds of the clock's in which something was in flight."""
+        idle = 0.0 if self._tickets else self._clock() - self._idle_since
+        return self._clock() - self._idle_seconds - idle
+
+    def _changed(self) -> None:
+        self._observe(self.in_flight)

@@ -55,7 +55,7 @@ class Answerer:
         """Return the best ``asked.top_k`` answers, best first."""
         self._check_lengths(asked)
         info = await self._model(asked.model, deadline)
-        with self.admission.admit(asked.estimate(info.sequence_length)) as ticket:
+        with self.admission.admit(self._estimate(asked, info)) as ticket:
             return await self._answer(asked, info, ticket, trace, deadline)
 
     async def answer_each(
@@ -68,8 +68,7 @@ class Answerer:
         """
         checked = [await self._check(each, deadline) for each in many]
         estimates = [
-            0 if isinstance(each, ServingError) else each[0].estimate(each[1].sequence_length)
-            for each in checked
+            0 if isinstance(each, ServingError) else self._estimate(*each) for each in checked
         ]
         parts = [Trace(trace.id) for _ in many]
         with self.admission.admit(sum(estimates)) as ticket:
@@ -83,6 +82,9 @@ class Answerer:
         faults = [each for each in results if isinstance(each, ServingError) and each.is_fault]
         if faults and not any(isinstance(each, list) for each in results):
             raise faults[0]
+        for each in results:
+            if isinstance(each, ServingError):
+                self.metrics.observe_error(each.type)
         return results
 
     async def probe(self, triton: Pool | Triton) -> None:
@@ -129,7 +131,7 @@ class Answerer:
     ) -> list[Answer]:
         windows = await in_thread(trace, "tokenize", self._windows, asked, info)
         trace.windows += len(windows)
-        ticket.correct(len(windows) - asked.estimate(info.sequence_length))
+        ticket.correct(len(windows) - self._estimate(asked, info))
         self.metrics.observe_windows(windows)
         with trace.stage("infer"):
             try:
@@ -152,6 +154,10 @@ class Answerer:
                     f"model {name!r} is not served; served are {', '.join(sorted(served))}"
                 )
         return await self.triton.info(name or self.choice.model, deadline.left())
+
+    def _estimate(self, asked: Asked, info: ModelInfo) -> int:
+        """Return about how many windows are to be computed: none of more than are allowed."""
+        return min(asked.estimate(info.sequence_length), self.settings.max_windows)
 
     def _windows(self, asked: Asked, info: ModelInfo) -> Windows:
         try:

@@ -1,6 +1,5 @@
 """The gateway's HTTP application: its parts, put together."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -10,20 +9,17 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from embedded.selection import Choice
 from embedded.server import EmbeddedTriton
-from qa.windows import load_tokenizer
-from serving.admission import Admission
-from serving.answering import Answerer
 from serving.disconnect import Disconnect
 from serving.errors import install_handlers
 from serving.keys import Keys
+from serving.lifespan import answerer_of
 from serving.limits import BodyLimit
 from serving.metrics import Metrics
-from serving.observation import Observation
-from serving.pool import Pool
+from serving.observation import QUIET, Observation
 from serving.routes import answers, health, huggingface, page
 from serving.settings import Settings
-from serving.supervision import supervise
 
+ROUTERS = (answers.router, huggingface.router, health.router, page.router)
 HEADERS = ("x-request-id", "x-request-timeout-ms")
 
 
@@ -37,27 +33,27 @@ def create_app(
 
     ``embedded`` is the only one of them where it is ours to start again when it dies.
     """
-    admission = Admission(settings.max_windows_in_flight)
-    metrics = Metrics(windows_in_flight=lambda: admission.in_flight)
+    metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        triton = Pool(triton_urls)
-        tokenizer = load_tokenizer(settings.tokenizer_path)
-        answerer = Answerer(settings, choice, tokenizer, triton, admission, metrics)
-        app.state.answerer = answerer
-        watching = supervise(embedded, answerer) if embedded else triton.watch(answerer.probe)
-        watch = asyncio.create_task(watching)
-        yield
-        watch.cancel()
-        await asyncio.gather(watch, return_exceptions=True)
-        await triton.close()
+        async with answerer_of(settings, triton_urls, choice, metrics, embedded) as answerer:
+            app.state.answerer = answerer
+            yield
 
     app = FastAPI(
         title="ELECTRA question answering",
         summary="Extractive question answering, served through Triton.",
         version=version("electra-qa-triton"),
         lifespan=lifespan,
+        # traces, by OpenTelemetry's own variables; metrics and logs have their own ways
+        telemetry={
+            "auto_configure": True,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "exclude": lambda scope: scope["path"] in QUIET,
+        },
     )
     # the innermost first
     app.add_middleware(Disconnect)
@@ -72,8 +68,9 @@ def create_app(
             allow_headers=["authorization", "content-type", *HEADERS],
             expose_headers=["retry-after", "server-timing", *HEADERS],
         )
-    app.add_middleware(Observation, metrics=metrics)
+    known = [route for router in ROUTERS for route in router.routes]
+    app.add_middleware(Observation, metrics=metrics, routes=known)
     install_handlers(app)
-    for routes in (answers, huggingface, health, page):
-        app.include_router(routes.router)
+    for router in ROUTERS:
+        app.include_router(router)
     return app

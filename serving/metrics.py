@@ -1,8 +1,18 @@
 """What Prometheus is told; the names follow its conventions (base units, _total, one prefix)."""
 
-from collections.abc import Callable
+import os
+from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+    multiprocess,
+    values,
+)
 
 from qa.windows import Windows
 from serving.trace import Trace
@@ -16,10 +26,20 @@ WINDOWS = (1, 2, 3, 4, 6, 8, 12, 16, 32, 64, 128, 256, 512)
 SHARES = tuple(tenth / 10 for tenth in range(1, 11))
 
 
-class Metrics:
-    """The metrics of one gateway, in a registry of their own."""
+SHARED = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client's own name for it
 
-    def __init__(self, windows_in_flight: Callable[[], float]) -> None:
+
+def share(folder: Path) -> None:
+    """Keep what this process and those that it starts count in ``folder``, to be summed."""
+    os.environ[SHARED] = str(folder)
+
+    values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]  # in this process, it was chosen at import
+
+
+class Metrics:
+    """The metrics of one process, in a registry of their own."""
+
+    def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._requests = Counter(
@@ -60,7 +80,7 @@ class Metrics:
         )
         self._rejections = Counter(
             "electra_qa_rejections",
-            "Requests that got an error, by its type",
+            "Requests, and pairs of a request, that got an error, by its type",
             ["reason"],
             registry=self.registry,
         )
@@ -70,14 +90,27 @@ class Metrics:
             registry=self.registry,
         )
         self.requests_in_flight = Gauge(
-            "electra_qa_requests_in_flight", "Requests being answered", registry=self.registry
+            "electra_qa_requests_in_flight",
+            "Requests being answered",
+            registry=self.registry,
+            multiprocess_mode="livesum",
         )
-        in_flight = Gauge(
+        self.windows_in_flight = Gauge(
             "electra_qa_windows_in_flight",
             "Windows admitted and not yet answered, in part estimated",
             registry=self.registry,
+            multiprocess_mode="livesum",
         )
-        in_flight.set_function(windows_in_flight)
+
+    def text(self) -> bytes:
+        """Return them in Prometheus's text format, summed over all processes that share them."""
+        folder = os.environ.get(SHARED)
+        if folder is None:
+            return generate_latest(self.registry)
+        _bury(Path(folder))
+        summed = CollectorRegistry()
+        multiprocess.MultiProcessCollector(summed, folder)  # type: ignore[no-untyped-call]
+        return generate_latest(summed)
 
     def observe_request(self, route: str, method: str, code: int, trace: Trace) -> None:
         """Count a request that has had its reply."""
@@ -88,9 +121,21 @@ class Metrics:
         if trace.refused:
             self._rejections.labels(trace.refused).inc()
 
+    def observe_error(self, reason: str) -> None:
+        """Count a pair of a request that got an error in place."""
+        self._rejections.labels(reason).inc()
+
     def observe_windows(self, windows: Windows) -> None:
         """Count what is about to be sent to Triton."""
         tokens = int(windows.attention_mask.sum())
         self._windows.observe(len(windows))
         self._tokens.inc(tokens)
         self._padding.observe(1 - tokens / windows.attention_mask.size)
+
+
+def _bury(folder: Path) -> None:
+    """Forget what dead workers had in flight; what they counted stays."""
+    for file in folder.glob("gauge_live*_*.db"):
+        pid = file.stem.rpartition("_")[2]
+        if not Path("/proc", pid).exists():
+            file.unlink(missing_ok=True)

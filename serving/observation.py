@@ -1,8 +1,10 @@
 """ASGI middleware around everything: the request's id, its timings, its log line, its metrics."""
 
 import logging
+from collections.abc import Sequence
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.errors import ServingError, refuse
@@ -19,9 +21,10 @@ QUIET = ("/health/live", "/health/ready", "/metrics")  # asked every few seconds
 class Observation:
     """Begin a trace for every request, and report it at the end."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, routes: Sequence[BaseRoute]) -> None:
         self.app = app
         self.metrics = metrics
+        self.routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on; a defect of what is inside becomes a 500, and is logged."""
@@ -54,8 +57,14 @@ class Observation:
             finally:
                 self._report(scope, trace, status)
 
+    def _route(self, scope: Scope) -> str:
+        """Return the route's path; where the request did not come as far, the one meant."""
+        meant = (each for each in self.routes if each.matches(scope)[0] is not Match.NONE)
+        route = scope.get("route") or next(meant, None)
+        return str(getattr(route, "path", "none"))
+
     def _report(self, scope: Scope, trace: Trace, status: int) -> None:
-        route = getattr(scope.get("route"), "path", "none")
+        route = self._route(scope)
         self.metrics.observe_request(route, scope["method"], status, trace)
         level = logging.DEBUG if route in QUIET else logging.INFO
         fields = {

@@ -14,6 +14,7 @@ from pydantic_settings import (
 )
 
 from serving.logs import LogFormat
+from serving.schema import MAX_PAIRS
 
 
 class Settings(BaseSettings):
@@ -23,6 +24,7 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="address that the gateway listens on")
     port: int = Field(8080, ge=1, le=65535, description="port that the gateway listens on")
+    workers: int = Field(1, ge=1, le=64, description="processes that answer on that port")
 
     model: str | None = Field(
         None, description="variant that answers; chosen by what the CPU can do unless given"
@@ -51,6 +53,7 @@ class Settings(BaseSettings):
     triton_urls: str = Field(
         "", description="of several that serve the same models, by comma; in place of TRITON_URL"
     )
+    triton_host: str = Field("127.0.0.1", description="address that the one started listens on")
     triton_http_port: int = Field(8000, ge=1, le=65535, description="HTTP, of the one started")
     triton_grpc_port: int = Field(8001, ge=1, le=65535, description="gRPC, of the one started")
     triton_metrics_port: int = Field(8002, ge=1, le=65535, description="metrics, likewise")
@@ -66,13 +69,20 @@ class Settings(BaseSettings):
     ready_seconds: float = Field(2, gt=0, description="time that a readiness inference has")
     grace_seconds: float = Field(20, gt=0, description="time to finish what is in flight at exit")
 
+    head_seconds: float = Field(10, gt=0, description="time that a request's head has to come")
     body_seconds: float = Field(10, gt=0, description="time that a request's body has to come")
     max_body_bytes: int = Field(1_000_000, ge=1, description="size of a request's body")
     max_question_chars: int = Field(2_000, ge=1, description="length of a question")
     max_context_chars: int = Field(250_000, ge=1, description="length of a context")
+    max_pairs: int = Field(
+        MAX_PAIRS, ge=1, le=MAX_PAIRS, description="questions of one request to /answers"
+    )
     max_windows: int = Field(512, ge=1, description="windows of one question")
     max_windows_in_flight: int = Field(
         2048, ge=1, description="windows of all requests; beyond it they get 429"
+    )
+    max_queue_seconds: float = Field(
+        0.5, gt=0, description="wait for the windows ahead of a request; beyond it, 429"
     )
 
     log_format: LogFormat = Field("text", description="text, for people, or json")

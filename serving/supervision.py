@@ -2,6 +2,7 @@
 
 Triton does not start a Python stub again, and goes on saying that it is ready without one; so
 only an inference tells. One that a user asked for does as well as one that is made to see.
+When none has come to an end for as long as a request has, Triton hangs, and counts as dead too.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from itertools import chain, repeat
 from embedded.errors import EmbeddedError
 from embedded.server import EmbeddedTriton
 from serving.answering import Answerer
-from serving.errors import ServingError, Unavailable
+from serving.errors import DeadlineExceeded, ServingError, Unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ async def supervise(triton: EmbeddedTriton, answerer: Answerer) -> None:
     pauses, up_since = _pauses(), time.monotonic()
     while True:
         await asyncio.sleep(CHECK_SECONDS)
-        if await _answers(triton, answerer):
+        if await _answers(triton, answerer, up_since):
             continue
         if time.monotonic() - up_since > STEADY_SECONDS:
             pauses = _pauses()
@@ -40,7 +41,7 @@ def _pauses() -> Iterator[float]:
     return chain(BACK_OFF_SECONDS, repeat(BACK_OFF_SECONDS[-1]))
 
 
-async def _answers(triton: EmbeddedTriton, answerer: Answerer) -> bool:
+async def _answers(triton: EmbeddedTriton, answerer: Answerer, up_since: float) -> bool:
     if triton.has_ended:
         return False
     if time.monotonic() - answerer.triton.answered_at < CHECK_SECONDS:
@@ -49,8 +50,11 @@ async def _answers(triton: EmbeddedTriton, answerer: Answerer) -> bool:
         await answerer.probe(answerer.triton)
     except Unavailable:
         return False
+    except DeadlineExceeded:  # busy with what may yet come in time, or hanging
+        silent_since = max(answerer.triton.answered_at, up_since)
+        return time.monotonic() - silent_since < answerer.settings.request_seconds
     except ServingError as error:
-        logger.debug("Triton is busy: %s", error)  # too late, or no room in its queue
+        logger.debug("Triton is busy: %s", error)  # no room in its queue
     return True
 
 
@@ -76,9 +80,9 @@ async def _restart(triton: EmbeddedTriton, answerer: Answerer, pauses: Iterator[
 
 async def _comes_to_answer(triton: EmbeddedTriton, answerer: Answerer) -> bool:
     """Whether it answers within a few seconds: the connection to it has to come back first."""
-    deadline = time.monotonic() + CONNECT_SECONDS
-    while time.monotonic() < deadline:
-        if await _answers(triton, answerer):
+    started = time.monotonic()
+    while time.monotonic() < started + CONNECT_SECONDS:
+        if await _answers(triton, answerer, started):
             return True
         await asyncio.sleep(0.1)
     return False

@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 import numpy as np
 from numpy.typing import NDArray
+from opentelemetry import propagate
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from qa import tensors
@@ -110,8 +111,10 @@ class Triton:
         return read_logits(response)
 
     async def _call(self, method: Any, request: Any, timeout: float, model: str = "") -> Any:
+        metadata: dict[str, str] = {}
+        propagate.inject(metadata)  # of the trace, if there is one, that Triton's span is part of
         try:
-            return await method(request, timeout=timeout)
+            return await method(request, timeout=timeout, metadata=tuple(metadata.items()))
         except grpc.aio.AioRpcError as error:
             raise explain(error, self.url, model) from error
         except grpc.aio.UsageError as error:  # the channel was closed under a late request

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from serving.asked import Asked
 from serving.dependencies import ANSWERING_ERRORS, KEYED, Answering, Limited, Tracing
-from serving.errors import ServingError, describe, error_body
+from serving.errors import InvalidRequest, ServingError, describe, error_body
 from serving.schema import Answered, ErrorBody, Pairs, Question, Replies
 
 router = APIRouter(tags=["answering"], responses=ANSWERING_ERRORS, dependencies=[KEYED])
@@ -24,6 +24,9 @@ async def answer(
 @router.post("/answers", response_model_exclude_none=True)
 async def answers(body: Pairs, answerer: Answering, trace: Tracing, deadline: Limited) -> Replies:
     """Answer up to 128 questions, each from its context; a bad one gets its error in place."""
+    allowed = answerer.settings.max_pairs
+    if len(body.pairs) > allowed:
+        raise InvalidRequest(f"pairs: {len(body.pairs)} of them; at most {allowed} are allowed")
     questions = [_question(pair) for pair in body.pairs]
     results = await answerer.answer_each([_asked(each) for each in questions], trace, deadline)
     replies: list[Answered | ErrorBody] = []

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from serving.dependencies import KEYED, Answering, documented
 from serving.errors import DeadlineExceeded, ServingError, Unauthorized, Unavailable
@@ -50,4 +50,4 @@ async def info(request: Request, answerer: Answering) -> Info:
 )
 async def metrics(answerer: Answering) -> Response:
     """Say how it goes, for Prometheus."""
-    return Response(generate_latest(answerer.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    return Response(answerer.metrics.text(), media_type=CONTENT_TYPE_LATEST)

@@ -1,5 +1,7 @@
 import asyncio
 import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,7 +14,7 @@ from embedded.selection import Choice
 from qa.squad import read_examples
 from serving.triton import Triton
 from tests.conftest import ROOT
-from tests.e2e.stack import Stack
+from tests.e2e.stack import Stack, running
 
 NORMAN = {
     "question": "Who led the Norman conquest of England?",
@@ -83,21 +85,29 @@ def test_whatever_the_text_holds(client: httpx.Client, question: str, context: s
         assert reply["error"]["type"] == "invalid_request"
 
 
-def test_every_question_gets_its_own_answer_under_load(exact_stack: Stack) -> None:
+@pytest.fixture(scope="module")
+def patient(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One that lets all wait, however long."""
+    settings = {"MODEL": "electra_qa_onnx_fp32", "MAX_QUEUE_SECONDS": "60"}
+    with running(repository, tmp_path_factory.mktemp("patient"), **settings) as stack:
+        yield stack
+
+
+def test_every_question_gets_its_own_answer_under_load(patient: Stack) -> None:
     """Concurrent replies equal the lone ones, and Triton ran fewer batches than requests."""
     examples = read_examples(SAMPLE)[:60]
     bodies = [{"question": each.question, "context": each.context} for each in examples]
-    with httpx.Client(base_url=exact_stack.url, timeout=60) as client:
+    with httpx.Client(base_url=patient.url, timeout=60) as client:
         alone = [client.post("/answer", json=body).json() for body in bodies]
 
     async def ask_all() -> list[dict[str, Any]]:
-        async with httpx.AsyncClient(base_url=exact_stack.url, timeout=60) as client:
+        async with httpx.AsyncClient(base_url=patient.url, timeout=60) as client:
             replies = await asyncio.gather(*(client.post("/answer", json=body) for body in bodies))
         return [reply.json() for reply in replies]
 
-    before = statistics(exact_stack)
+    before = statistics(patient)
     together = asyncio.run(ask_all())
-    after = statistics(exact_stack)
+    after = statistics(patient)
     for one, other in zip(alone, together, strict=True):
         assert one.pop("score") == pytest.approx(other.pop("score"), abs=1e-4)
         assert one == other

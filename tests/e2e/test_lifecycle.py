@@ -6,12 +6,21 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.e2e.stack import Stack, leftovers, processes, running, start, wait_until_ready
+from tests.e2e.stack import (
+    STOP_SECONDS,
+    Stack,
+    leftovers,
+    processes,
+    running,
+    start,
+    wait_until_ready,
+)
 from tests.e2e.test_answer import NORMAN
 
 LONG = {**NORMAN, "context": NORMAN["context"] + " It was a mild and dry year." * 900}  # 49 windows
@@ -26,6 +35,13 @@ def refused(stack: Stack) -> str:
     return said
 
 
+def wait_until_not_ready(stack: Stack) -> None:
+    """At the latest, when it no longer accepts connections."""
+    with suppress(httpx.TransportError):
+        while httpx.get(f"{stack.url}/health/ready", timeout=10).status_code == 200:
+            time.sleep(0.02)
+
+
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 def test_what_is_in_flight_is_answered_before_the_end(
     repository: Path, tmp_path: Path, sent: signal.Signals
@@ -37,8 +53,10 @@ def test_what_is_in_flight_is_answered_before_the_end(
         )
         asking.start()
         time.sleep(0.2)  # tokenized, and in Triton, which takes a second or more for it
+        stack.process.send_signal(sent)
+        wait_until_not_ready(stack)
         assert asking.is_alive(), "the question was too easy to be in flight"
-        assert stack.stop(sent) == 0
+        assert stack.process.wait(STOP_SECONDS) == 0
         asking.join()
         assert replies[0].json()["answer"] == "William the Conqueror"
         assert leftovers(stack) == []

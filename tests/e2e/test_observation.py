@@ -117,6 +117,26 @@ def test_metrics_count_what_happened(stack: Stack) -> None:
     assert after["electra_qa_windows_in_flight",] == 0
 
 
+def test_a_pair_that_is_wrong_is_counted(stack: Stack) -> None:
+    key = ("electra_qa_rejections_total", "reason=invalid_request")
+    before = samples(stack).get(key, 0)
+    pairs = [NORMAN, {**NORMAN, "context": ""}, {}, {**NORMAN, "doc_stride": 380}]
+    reply = httpx.post(f"{stack.url}/answers", json={"pairs": pairs}, timeout=60)
+    assert reply.status_code == 200
+    assert samples(stack)[key] - before == 3
+
+
+def test_what_is_refused_early_has_its_route(stack: Stack) -> None:
+    def refused(code: int, route: str) -> float:
+        key = (f"code={code}", "method=POST", f"route={route}")
+        return samples(stack).get(("electra_qa_requests_total", *key), 0)
+
+    before = refused(413, "/answer"), refused(404, "none")
+    httpx.post(f"{stack.url}/answer", content=b"x" * 1_100_000)
+    httpx.post(f"{stack.url}/nothing")
+    assert (refused(413, "/answer"), refused(404, "none")) == (before[0] + 1, before[1] + 1)
+
+
 def test_buckets_resolve_a_millisecond(stack: Stack) -> None:
     bounds = {
         float(label.removeprefix("le="))

@@ -1,5 +1,7 @@
 """More than there is room or time for is refused early, or dropped before it is computed."""
 
+import asyncio
+import os
 import re
 import statistics
 import sys
@@ -7,13 +9,14 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen
 
 import httpx
 import pytest
 
-from tests.e2e.stack import Stack, running, wait_until_ready
+from tests.e2e.stack import Stack, processes, running, wait_until_ready
 from tests.e2e.test_answer import NORMAN
 
 LONG = {**NORMAN, "context": NORMAN["context"] + " It was a mild and dry year." * 420}  # 24 windows
@@ -22,7 +25,14 @@ LONG = {**NORMAN, "context": NORMAN["context"] + " It was a mild and dry year." 
 @pytest.fixture(scope="module")
 def small(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("small")
-    with running(repository, folder, MAX_WINDOWS_IN_FLIGHT="30") as stack:
+    with running(repository, folder, MAX_WINDOWS_IN_FLIGHT="30", MAX_QUEUE_SECONDS="60") as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def patient(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One that lets all wait, however long."""
+    with running(repository, tmp_path_factory.mktemp("patient"), MAX_QUEUE_SECONDS="60") as stack:
         yield stack
 
 
@@ -112,26 +122,26 @@ with ThreadPoolExecutor(2) as pool:
     assert statistics.quantiles(took, n=20)[-1] < 0.05
 
 
-def test_what_a_client_left_behind_is_not_computed(stack: Stack) -> None:
-    failed, rows = triton(stack, "nv_inference_request_failure"), executed(stack)
-    with busy(stack):
+def test_what_a_client_left_behind_is_not_computed(patient: Stack) -> None:
+    failed, rows = triton(patient, "nv_inference_request_failure"), executed(patient)
+    with busy(patient):
         for _ in range(3):
             with pytest.raises(httpx.ReadTimeout):
-                httpx.post(f"{stack.url}/answer", json=LONG, timeout=0.1)
-    assert executed(stack) - rows < 2 * 24
-    assert triton(stack, "nv_inference_request_failure") - failed >= 3  # and late probes
-    assert windows_in_flight(stack) == 0
+                httpx.post(f"{patient.url}/answer", json=LONG, timeout=0.1)
+    assert executed(patient) - rows < 2 * 24
+    assert triton(patient, "nv_inference_request_failure") - failed >= 3  # and late probes
+    assert windows_in_flight(patient) == 0
 
 
-def test_what_is_late_is_504_and_not_computed(stack: Stack) -> None:
-    failed, rows = triton(stack, "nv_inference_request_failure"), executed(stack)
-    with busy(stack):
+def test_what_is_late_is_504_and_not_computed(patient: Stack) -> None:
+    failed, rows = triton(patient, "nv_inference_request_failure"), executed(patient)
+    with busy(patient):
         for _ in range(3):
             headers = {"x-request-timeout-ms": "100"}
-            late = httpx.post(f"{stack.url}/answer", json=LONG, headers=headers, timeout=60)
+            late = httpx.post(f"{patient.url}/answer", json=LONG, headers=headers, timeout=60)
             assert (late.status_code, late.json()["error"]["type"]) == (504, "deadline_exceeded")
-    assert executed(stack) - rows < 2 * 24
-    assert triton(stack, "nv_inference_request_failure") - failed >= 3  # and late probes
+    assert executed(patient) - rows < 2 * 24
+    assert triton(patient, "nv_inference_request_failure") - failed >= 3  # and late probes
 
 
 def test_a_deadline_can_only_be_shortened(repository: Path, tmp_path: Path) -> None:
@@ -147,3 +157,95 @@ def test_a_timeout_that_is_none_is_refused(client: httpx.Client, wrong: str) -> 
     refused = client.post("/answer", json=NORMAN, headers={"x-request-timeout-ms": wrong})
     assert refused.status_code == 422
     assert refused.json()["error"]["message"].startswith("x-request-timeout-ms: ")
+
+
+DOCUMENT = {**NORMAN, "context": NORMAN["context"] + " It was a mild and dry year." * 100}
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What one request was told, and how long it took."""
+
+    response: httpx.Response
+    seconds: float
+
+
+async def ask(client: httpx.AsyncClient) -> Reply:
+    started = time.perf_counter()
+    response = await client.post("/answer", json=DOCUMENT)
+    return Reply(response, time.perf_counter() - started)
+
+
+async def one_by_one(client: httpx.AsyncClient, seconds: float) -> list[Reply]:
+    end = time.perf_counter() + seconds
+    replies = []
+    while time.perf_counter() < end:
+        replies.append(await ask(client))
+    return replies
+
+
+async def at_rate(client: httpx.AsyncClient, rate: float, seconds: float) -> list[Reply]:
+    """Ask so many times a second, whatever comes back."""
+    async with asyncio.TaskGroup() as group:
+        asking: list[asyncio.Task[Reply]] = []
+        started = time.perf_counter()
+        while (due := len(asking) / rate) < seconds:
+            await asyncio.sleep(started + due - time.perf_counter())
+            asking.append(group.create_task(ask(client)))
+    return [each.result() for each in asking]
+
+
+def p99(replies: list[Reply]) -> float:
+    return sorted(reply.seconds for reply in replies)[int(0.99 * len(replies))]
+
+
+def memory(stack: Stack) -> int:
+    """Bytes of the gateway, Triton and its stub in RAM."""
+    pids = (stack.process.pid, *processes(stack))
+    pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in pids)
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+async def alone(url: str, seconds: float) -> list[Reply]:
+    async with httpx.AsyncClient(base_url=url, timeout=60) as client:
+        await ask(client)
+        return await one_by_one(client, seconds)
+
+
+async def three_times_too_much(url: str, seconds: float) -> list[Reply]:
+    """Find out how many a second are answered, and ask for three times as many."""
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(base_url=url, timeout=60, limits=limits) as client:
+        started = time.perf_counter()
+        several = await asyncio.gather(*(one_by_one(client, seconds / 4) for _ in range(3)))
+        answered = sum(reply.response.status_code == 200 for each in several for reply in each)
+        return await at_rate(client, 3 * answered / (time.perf_counter() - started), seconds)
+
+
+def overloaded(repository: Path, folder: Path, idle: Stack, seconds: float) -> None:
+    """The wait that is allowed is half of what a request takes when it is alone."""
+    before = asyncio.run(alone(idle.url, seconds / 3))
+    with running(repository, folder, MAX_QUEUE_SECONDS=str(p99(before) / 2)) as stack:
+        asyncio.run(three_times_too_much(stack.url, seconds / 4))
+        used = memory(stack)
+        replies = asyncio.run(three_times_too_much(stack.url, seconds))
+        assert memory(stack) < 1.05 * used
+    after = asyncio.run(alone(idle.url, seconds / 3))
+    accepted = [reply for reply in replies if reply.response.status_code == 200]
+    refused = [reply for reply in replies if reply.response.status_code == 429]
+    assert len(accepted) + len(refused) == len(replies)
+    assert {each.response.json()["answer"] for each in accepted} == {"William the Conqueror"}
+    assert all(int(each.response.headers["retry-after"]) >= 1 for each in refused)
+    assert len(refused) > len(replies) / 3
+    assert len(accepted) > len(replies) / 8
+    # the machine may have been slower after than before
+    assert p99(accepted) < 2 * max(p99(before), p99(after))
+
+
+def test_overload(repository: Path, tmp_path: Path, stack: Stack) -> None:
+    overloaded(repository, tmp_path, stack, seconds=8)
+
+
+@pytest.mark.slow
+def test_overload_for_two_minutes(repository: Path, tmp_path: Path, stack: Stack) -> None:
+    overloaded(repository, tmp_path, stack, seconds=120)

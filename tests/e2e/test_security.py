@@ -1,9 +1,11 @@
 """Keys, origins, certificates, and settings from a file."""
 
+import socket
 import ssl
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -17,6 +19,8 @@ SETTINGS = """
 API_KEYS=first-key, second-key
 CORS_ORIGINS=https://page.example
 BODY_SECONDS=0.5
+HEAD_SECONDS=1
+MAX_PAIRS=3
 """
 
 
@@ -69,6 +73,30 @@ def test_only_the_origins_that_were_named_may_ask(guarded: Stack, client: httpx.
     assert "access-control-allow-origin" not in client.options("/answer", headers=preflight).headers
 
 
+def test_fewer_pairs_may_be_allowed(guarded: Stack) -> None:
+    headers = {"authorization": "Bearer first-key"}
+    url, pairs = f"{guarded.url}/answers", [NORMAN] * 4
+    allowed = httpx.post(url, json={"pairs": pairs[:3]}, headers=headers, timeout=60)
+    refused = httpx.post(url, json={"pairs": pairs}, headers=headers)
+    assert (allowed.status_code, refused.status_code) == (200, 422)
+    assert refused.json()["error"]["message"] == "pairs: 4 of them; at most 3 are allowed"
+
+
+def test_triton_listens_where_it_is_told(guarded: Stack, repository: Path, tmp_path: Path) -> None:
+    def reached(stack: Stack, host: str) -> list[bool]:
+        found = []
+        for port in stack.ports[1:]:
+            with socket.socket() as probe:
+                found.append(probe.connect_ex((host, port)) == 0)
+        return found
+
+    assert reached(guarded, "127.0.0.1") == [True] * 3
+    assert reached(guarded, "127.0.0.2") == [False] * 3
+    with running(repository, tmp_path, TRITON_HOST="127.0.0.2") as stack:
+        assert reached(stack, "127.0.0.2") == [True] * 3
+        assert reached(stack, "127.0.0.1") == [False] * 3
+
+
 def test_a_body_that_does_not_come_is_408(guarded: Stack) -> None:
     def slowly() -> Iterator[bytes]:
         yield b'{"question":'
@@ -78,6 +106,21 @@ def test_a_body_that_does_not_come_is_408(guarded: Stack) -> None:
     headers = {"authorization": "Bearer first-key", "content-type": "application/json"}
     slow = httpx.post(f"{guarded.url}/answer", content=slowly(), headers=headers)
     assert (slow.status_code, slow.json()["error"]["type"]) == (408, "slow_body")
+
+
+@pytest.mark.parametrize("first", [b"", b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n"])
+def test_a_head_that_does_not_come_ends_the_connection(guarded: Stack, first: bytes) -> None:
+    """At once or after a request, and however steadily a little of it comes."""
+    with socket.create_connection(("127.0.0.1", guarded.port), timeout=10) as connection:
+        connection.sendall(first)
+        if first:
+            assert connection.recv(10_000).startswith(b"HTTP/1.1 200")
+        started = time.monotonic()
+        with suppress(BrokenPipeError, ConnectionResetError):
+            for letter in b"GET /health/live HTTP/1.1\r\nx: " + b"y" * 200:
+                connection.sendall(bytes([letter]))
+                time.sleep(0.05)
+        assert 0.5 < time.monotonic() - started < 5
 
 
 def test_metrics_may_be_open(repository: Path, tmp_path: Path) -> None:

@@ -18,10 +18,10 @@ NOTICED_SECONDS = 2
 ANSWERING_SECONDS = 10
 
 
-def kill(stack: Stack, part: str) -> float:
-    """Kill that part of Triton; return when."""
+def kill(stack: Stack, part: str, sent: signal.Signals = signal.SIGKILL) -> float:
+    """Send that part of Triton a signal; return when."""
     (pid,) = [pid for pid, line in processes(stack).items() if PARTS[part] in line.split()[0]]
-    os.kill(pid, signal.SIGKILL)
+    os.kill(pid, sent)
     return time.monotonic()
 
 
@@ -48,9 +48,23 @@ def test_what_was_killed_is_started_again(repository: Path, tmp_path: Path, part
         wait_for_status(stack, 200, ANSWERING_SECONDS - (time.monotonic() - killed))
         answer = httpx.post(f"{stack.url}/answer", json=NORMAN, timeout=10)
         assert answer.json()["answer"] == "William the Conqueror"
-        assert restarts(stack) == 1
+        assert restarts(stack) == 1, stack.log.read_text()
         assert not set(before) & set(processes(stack))  # not a stub is left of the old one
         assert "Triton has died" in stack.log.read_text()
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_what_hangs_is_started_again(repository: Path, tmp_path: Path, part: str) -> None:
+    """When nothing was answered for as long as a request has: until then it may be busy."""
+    with running(repository, tmp_path, REQUEST_SECONDS="4", READY_SECONDS="1") as stack:
+        before = processes(stack)
+        stopped = kill(stack, part, signal.SIGSTOP)
+        wait_for_status(stack, 503, NOTICED_SECONDS)
+        wait_for_status(stack, 200, 4 + ANSWERING_SECONDS - (time.monotonic() - stopped))
+        answer = httpx.post(f"{stack.url}/answer", json=NORMAN, timeout=10)
+        assert answer.json()["answer"] == "William the Conqueror"
+        assert restarts(stack) == 1, stack.log.read_text()
+        assert not set(before) & set(processes(stack))
 
 
 def test_ending_while_it_is_started_again(repository: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ class Clock:
 
 
 def test_the_bound_is_kept_and_room_comes_back() -> None:
-    admission = Admission(10)
+    admission = Admission(10, 60)
     with admission.admit(6), admission.admit(4):
         assert admission.in_flight == 10
         with pytest.raises(Overloaded, match="10 windows are in flight, and with the 1 or so"):
@@ -31,20 +31,20 @@ def test_the_bound_is_kept_and_room_comes_back() -> None:
 
 
 def test_a_failure_gives_its_room_back() -> None:
-    admission = Admission(10)
+    admission = Admission(10, 60)
     with pytest.raises(ZeroDivisionError), admission.admit(10):
         raise ZeroDivisionError
     assert admission.in_flight == 0
 
 
 def test_one_alone_is_let_in_whatever_its_size() -> None:
-    admission = Admission(10)
+    admission = Admission(10, 60)
     with admission.admit(500), pytest.raises(Overloaded):
         admission.admit(1).__enter__()
 
 
 def test_the_truth_replaces_the_estimate() -> None:
-    admission = Admission(10)
+    admission = Admission(10, 60)
     with admission.admit(2) as ticket:
         ticket.correct(7)
         assert admission.in_flight == 9
@@ -58,7 +58,7 @@ def test_the_truth_replaces_the_estimate() -> None:
 def test_retry_after_is_of_the_measured_rate() -> None:
     """20 windows drained in 4 s: 5 a second."""
     clock = Clock()
-    admission = Admission(100, clock)
+    admission = Admission(100, 1000, clock=clock)
     assert admission.retry_after(50) == 1  # nothing is known yet
     with admission.admit(100) as ticket:
         for _ in range(4):
@@ -72,24 +72,49 @@ def test_retry_after_is_of_the_measured_rate() -> None:
         assert refused.value.retry_after == 7  # 32 / 5, rounded up
         assert admission.retry_after(1) == 1
         assert admission.retry_after(10_000) == 60  # no longer than a minute
-        clock.now += 20  # all of it is too long ago to tell anything
-        assert admission.retry_after(32) == 1
+        clock.now += 20  # nothing was drained meanwhile: 5 windows at most in 10 s
+        assert admission.retry_after(10) == 20
 
 
 def test_idle_times_do_not_count() -> None:
     clock = Clock()
-    admission = Admission(100, clock)
+    admission = Admission(100, 60, clock=clock)
     for _ in range(3):
         with admission.admit(50):
             clock.now += 5  # 10 a second
         clock.now += 3600
-    with admission.admit(90), admission.admit(10):
-        clock.now += 1
-        assert admission.retry_after(40) == 1
     with admission.admit(90):
         with admission.admit(10):
             clock.now += 1
         assert admission.retry_after(40) == 4
+
+
+def test_the_wait_is_bounded_once_the_rate_is_known() -> None:
+    """At 10 windows a second, 5 may be ahead; failures drain nothing."""
+    clock = Clock()
+    admission = Admission(1000, 0.5, clock=clock)
+    with admission.admit(40), admission.admit(1):
+        pass  # nothing is known yet
+    clock = Clock()
+    admission = Admission(1000, 0.5, clock=clock)
+    with admission.admit(10):
+        clock.now += 1
+    with pytest.raises(ZeroDivisionError), admission.admit(900):
+        raise ZeroDivisionError
+    with admission.admit(5), admission.admit(20):
+        with pytest.raises(Overloaded, match="25 windows are ahead of this request") as refused:
+            admission.admit(1).__enter__()
+        assert refused.value.retry_after == 2
+    with admission.admit(100):  # alone
+        pass
+
+
+def test_what_is_in_flight_is_told() -> None:
+    told: list[float] = []
+    admission = Admission(10, 60, observe=told.append)
+    with admission.admit(2) as ticket:
+        ticket.correct(3)
+    assert told == [2, 5, 0]
 
 
 @given(
