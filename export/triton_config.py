@@ -13,7 +13,7 @@ from qa.tensors import INPUTS, OUTPUTS
 
 MAX_BATCH_SIZE = 512
 MAX_QUEUE_SIZE = 1024
-QUEUE_TIMEOUT_US = 10_000_000
+QUEUE_TIMEOUT_US = 3_600_000_000
 WARMUP = "warmup"  # the folder in which Triton looks for a warm-up request's data
 WARMUP_FILE = "ones"
 
@@ -32,9 +32,9 @@ _COMMENTS = {
     "instance_group": "one instance: it uses all cores, or the GPU where there is one; while it is "
     "busy the next batch forms",
     "dynamic_batching": "no queue delay: a lone request would wait the whole of it",
-    "dynamic_batching.default_queue_policy.default_timeout_microseconds": "10 s in the queue; "
-    "most callers have given up by then",
-    "dynamic_batching.default_queue_policy.allow_timeout_override": "a request may ask for less",
+    "dynamic_batching.default_queue_policy.default_timeout_microseconds": "an hour: each request "
+    "brings its own deadline, which may only be less than this; 0 would switch them off",
+    "dynamic_batching.default_queue_policy.allow_timeout_override": "for the request's deadline",
     "dynamic_batching.default_queue_policy.max_queue_size": "requests; beyond it, refusing at once "
     "is kinder than a wait that ends in a timeout",
     "model_warmup": "the first request pays for no allocation; a window without padding, as zeros "
