@@ -25,10 +25,12 @@ class Ticket:
 
     windows: int
     changed: Callable[[], None]
+    known: int = 0  # of them, that are no estimate
 
-    def correct(self, by: int) -> None:
-        """Add ``by`` windows, less than 0 where the estimate was too high."""
-        self.windows += by
+    def correct(self, estimate: int, windows: int) -> None:
+        """Put ``windows``, now that they are known, in the place of what was estimated."""
+        self.windows += windows - estimate
+        self.known += windows
         self.changed()
 
 
@@ -99,10 +101,13 @@ class Admission:
                 f"more than the {self.max_windows} allowed; try again shortly",
                 retry_after=self.retry_after(windows),
             )
-        if rate is not None and ahead / rate > self.max_seconds:
+        # what may be refused yet, for its size, must not have others refused for the wait
+        waiting = sum(max(1, ticket.known) for ticket in self._tickets)
+        if rate is not None and waiting / rate > self.max_seconds:
             raise Overloaded(
-                f"{ahead} windows are ahead of this request, which take about {ahead / rate:.2g} "
-                f"s, more than the {self.max_seconds:g} s allowed; try again shortly",
+                f"{waiting} windows are ahead of this request, which take about "
+                f"{waiting / rate:.2g} s, more than the {self.max_seconds:g} s allowed; "
+                "try again shortly",
                 retry_after=self.retry_after(windows),
             )
 

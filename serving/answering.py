@@ -131,7 +131,7 @@ class Answerer:
     ) -> list[Answer]:
         windows = await in_thread(trace, "tokenize", self._windows, asked, info)
         trace.windows += len(windows)
-        ticket.correct(len(windows) - self._estimate(asked, info))
+        ticket.correct(self._estimate(asked, info), len(windows))
         self.metrics.observe_windows(windows)
         with trace.stage("infer"):
             try:

@@ -118,7 +118,7 @@ def test_the_readme(copy: Path, environment: dict[str, str], tmp_path: Path) -> 
 
 def test_the_page_on_exporting(copy: Path, environment: dict[str, str]) -> None:
     (export,) = blocks(ROOT / "docs" / "exporting.md", "sh")
-    assert "electra_qa_onnx_int8" in run(export, copy, environment)
+    assert "onnx_int8" in run(export, copy, environment)
 
 
 def test_the_page_on_serving(copy: Path, environment: dict[str, str], tmp_path: Path) -> None:

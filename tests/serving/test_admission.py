@@ -46,11 +46,11 @@ def test_one_alone_is_let_in_whatever_its_size() -> None:
 def test_the_truth_replaces_the_estimate() -> None:
     admission = Admission(10, 60)
     with admission.admit(2) as ticket:
-        ticket.correct(7)
+        ticket.correct(2, 9)
         assert admission.in_flight == 9
         with pytest.raises(Overloaded):
             admission.admit(2).__enter__()
-        ticket.correct(-8)
+        ticket.correct(9, 1)
         with admission.admit(9):
             assert admission.in_flight == 10
 
@@ -62,11 +62,11 @@ def test_retry_after_is_of_the_measured_rate() -> None:
     assert admission.retry_after(50) == 1  # nothing is known yet
     with admission.admit(100) as ticket:
         for _ in range(4):
-            ticket.correct(-5)
+            ticket.correct(5, 0)
             clock.now += 1
             with admission.admit(5):
                 pass
-        ticket.correct(20)
+        ticket.correct(0, 20)
         with pytest.raises(Overloaded) as refused:
             admission.admit(32).__enter__()
         assert refused.value.retry_after == 7  # 32 / 5, rounded up
@@ -101,7 +101,11 @@ def test_the_wait_is_bounded_once_the_rate_is_known() -> None:
         clock.now += 1
     with pytest.raises(ZeroDivisionError), admission.admit(900):
         raise ZeroDivisionError
-    with admission.admit(5), admission.admit(20):
+    with admission.admit(5) as one, admission.admit(20) as other:
+        with admission.admit(1):
+            pass  # both may be refused yet, and count as one window each
+        one.correct(5, 5)
+        other.correct(20, 20)
         with pytest.raises(Overloaded, match="25 windows are ahead of this request") as refused:
             admission.admit(1).__enter__()
         assert refused.value.retry_after == 2
@@ -113,7 +117,7 @@ def test_what_is_in_flight_is_told() -> None:
     told: list[float] = []
     admission = Admission(10, 60, observe=told.append)
     with admission.admit(2) as ticket:
-        ticket.correct(3)
+        ticket.correct(0, 3)
     assert told == [2, 5, 0]
 
 
