@@ -53,6 +53,7 @@ class Admission:
         self._clock = clock
         self._observe = observe
         self._tickets: set[Ticket] = set()
+        self._busy = False
         self._idle_since = clock()
         self._idle_seconds = clock()  # all before now: busy time begins at 0
         self._drained: deque[tuple[float, int]] = deque()  # when, in busy time; how many windows
@@ -70,8 +71,6 @@ class Admission:
         """
         if self._tickets:
             self._check(windows)
-        else:
-            self._idle_seconds += self._clock() - self._idle_since
         ticket = Ticket(windows, self._changed)
         self._tickets.add(ticket)
         self._changed()
@@ -81,8 +80,6 @@ class Admission:
         finally:
             self._tickets.remove(ticket)
             self._changed()
-            if not self._tickets:
-                self._idle_since = self._clock()
 
     def retry_after(self, windows: int) -> int:
         """Return the whole seconds after which ``windows`` may find room, 1 to 60."""
@@ -102,7 +99,7 @@ class Admission:
                 retry_after=self.retry_after(windows),
             )
         # what may be refused yet, for its size, must not have others refused for the wait
-        waiting = sum(max(1, ticket.known) for ticket in self._tickets)
+        waiting = sum(ticket.known for ticket in self._tickets)
         if rate is not None and waiting / rate > self.max_seconds:
             raise Overloaded(
                 f"{waiting} windows are ahead of this request, which take about "
@@ -121,9 +118,15 @@ class Admission:
         return sum(windows for _, windows in self._drained) / min(now, MEASURED_SECONDS)
 
     def _busy_time(self) -> float:
-        """Return the seconds of the clock's in which something was in flight."""
-        idle = 0.0 if self._tickets else self._clock() - self._idle_since
+        """Return the seconds of the clock's in which known windows were in flight."""
+        idle = 0.0 if self._busy else self._clock() - self._idle_since
         return self._clock() - self._idle_seconds - idle
 
     def _changed(self) -> None:
+        busy = any(ticket.known for ticket in self._tickets)
+        if busy and not self._busy:
+            self._idle_seconds += self._clock() - self._idle_since
+        elif self._busy and not busy:
+            self._idle_since = self._clock()
+        self._busy = busy
         self._observe(self.in_flight)

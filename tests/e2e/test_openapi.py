@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from embedded.selection import Choice
 from tests.conftest import ROOT
 
 DOCUMENT = json.loads((ROOT / "docs" / "openapi.json").read_text())
@@ -31,9 +32,9 @@ def test_the_document_is_what_the_gateway_says(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["/answer", "/answers", "/", "/models/{model}"])
-def test_the_examples_are_real(client: httpx.Client, path: str) -> None:
+def test_the_examples_are_real(client: httpx.Client, choice: Choice, path: str) -> None:
     post = DOCUMENT["paths"][path]["post"]
-    url = path.format(model="electra_qa_onnx_int8")
+    url = path.format(model=choice.model)
     reply = client.post(url, json=example(json_of(post["requestBody"])))
     assert reply.status_code == 200
     expected, got = copy.deepcopy(example(json_of(post["responses"]["200"]))), reply.json()

@@ -1,10 +1,13 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from qa.windows import make_windows
-from serving.admission import Admission
+from serving.admission import Admission, Ticket
 from serving.asked import Asked
 from serving.errors import Overloaded
 
@@ -17,6 +20,14 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+@contextmanager
+def admitted(admission: Admission, windows: int) -> Iterator[Ticket]:
+    """A request that was tokenized, and has as many windows as was estimated."""
+    with admission.admit(windows) as ticket:
+        ticket.correct(windows, windows)
+        yield ticket
 
 
 def test_the_bound_is_kept_and_room_comes_back() -> None:
@@ -60,11 +71,11 @@ def test_retry_after_is_of_the_measured_rate() -> None:
     clock = Clock()
     admission = Admission(100, 1000, clock=clock)
     assert admission.retry_after(50) == 1  # nothing is known yet
-    with admission.admit(100) as ticket:
+    with admitted(admission, 100) as ticket:
         for _ in range(4):
             ticket.correct(5, 0)
             clock.now += 1
-            with admission.admit(5):
+            with admitted(admission, 5):
                 pass
         ticket.correct(0, 20)
         with pytest.raises(Overloaded) as refused:
@@ -80,11 +91,11 @@ def test_idle_times_do_not_count() -> None:
     clock = Clock()
     admission = Admission(100, 60, clock=clock)
     for _ in range(3):
-        with admission.admit(50):
+        with admitted(admission, 50):
             clock.now += 5  # 10 a second
         clock.now += 3600
-    with admission.admit(90):
-        with admission.admit(10):
+    with admitted(admission, 90):
+        with admitted(admission, 10):
             clock.now += 1
         assert admission.retry_after(40) == 4
 
@@ -97,13 +108,13 @@ def test_the_wait_is_bounded_once_the_rate_is_known() -> None:
         pass  # nothing is known yet
     clock = Clock()
     admission = Admission(1000, 0.5, clock=clock)
-    with admission.admit(10):
+    with admitted(admission, 10):
         clock.now += 1
     with pytest.raises(ZeroDivisionError), admission.admit(900):
         raise ZeroDivisionError
     with admission.admit(5) as one, admission.admit(20) as other:
         with admission.admit(1):
-            pass  # both may be refused yet, and count as one window each
+            pass  # both may be refused yet, and are nothing to wait for
         one.correct(5, 5)
         other.correct(20, 20)
         with pytest.raises(Overloaded, match="25 windows are ahead of this request") as refused:
