@@ -14,7 +14,7 @@ UV_VERSION := 0.13.9
 BIN := .venv/bin
 SETUP := .venv/.set-up
 # the extras of requirements.lock: not parity
-LOCKED := gateway otel embedded export evaluation dev
+LOCKED := gateway otel embedded export evaluation loadtest loadgen dev
 comma := ,
 # the variants that MODEL and MODELS name
 SERVED = $(strip $(patsubst electra_qa_%,%,$(MODEL) $(subst $(comma), ,$(MODELS))))

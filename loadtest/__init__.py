@@ -1,0 +1,1 @@
+"""The load test harness: batch latency tables, questions under load, baselines, reports."""
