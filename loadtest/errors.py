@@ -1,0 +1,5 @@
+"""What stops a measurement: one line that says what was wrong and what to do."""
+
+
+class LoadTestError(Exception):
+    """A measurement that cannot be made, or not be finished; the message says why."""

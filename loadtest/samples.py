@@ -1,0 +1,45 @@
+"""Latencies of single requests in ms, and what is said of them: mean and percentiles.
+
+Samples are kept whole: Locust's own statistics round them to 1, 10 or 100 ms.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+NVIDIA_DROPPED = 2
+
+
+@dataclass(frozen=True)
+class Latency:
+    """The distribution of a run's latencies, in ms."""
+
+    count: int
+    mean: float
+    p50: float
+    p90: float
+    p95: float
+    p99: float
+    max: float
+
+
+def summarize(samples: Sequence[float]) -> Latency:
+    """Return the mean and the true percentiles of ``samples`` (ms).
+
+    A percentile is the smallest sample that at least that share does not exceed (nearest rank):
+    one that was really measured, and never less than what was asked for. Raises ValueError when
+    there is no sample.
+    """
+    if not len(samples):
+        raise ValueError("there is no sample to summarize")
+    p50, p90, p95, p99 = np.percentile(samples, [50, 90, 95, 99], method="inverted_cdf")
+    return Latency(
+        count=len(samples),
+        mean=float(np.mean(samples)),
+        p50=float(p50),
+        p90=float(p90),
+        p95=float(p95),
+        p99=float(p99),
+        max=float(np.max(samples)),
+    )
