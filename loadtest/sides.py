@@ -1,6 +1,6 @@
 """The two sides of ``loadtest compare``: which rounds of which result files they are."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
@@ -43,18 +43,27 @@ def read_side(text: str) -> Side:
 
     Raises LoadTestError when a file cannot be read, or holds nothing of that name.
     """
-    read = [_read(part) for part in text.split(",")]
-    read.sort(key=lambda each: each[0].environment.started)
+    return side_of([_read(part) for part in text.split(",")])
+
+
+def side_of(parts: Iterable[tuple[Result, str | None]]) -> Side:
+    """Return the side that is made of these results, each with all of its names or with one.
+
+    Raises LoadTestError when a result holds nothing of that name.
+    """
+    parts = sorted(parts, key=lambda each: each[0].environment.started)
     rounds: dict[tuple[str, Condition], list[Round]] = {}
-    for result, name in read:
+    for result, name in parts:
         found = [each for each in _rounds(result) if name in (None, each[0])]
         if not found:
             known = ", ".join(sorted({each for each, _, _ in _rounds(result)}))
-            raise LoadTestError(f"{text} has no {name or 'rows'}; known are: {known or 'none'}")
+            raise LoadTestError(
+                f"the run {result.name} has no {name or 'rows'}; known are: {known or 'none'}"
+            )
         for found_name, condition, each in found:
             rounds.setdefault((found_name, condition), []).append(each)
     return Side(
-        tuple(result for result, _ in read),
+        tuple(result for result, _ in parts),
         {key: tuple(each) for key, each in rounds.items()},
     )
 

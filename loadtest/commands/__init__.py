@@ -2,4 +2,7 @@
 
 from collections.abc import Callable
 
-COMMANDS: tuple[Callable[..., None], ...] = ()
+from loadtest.commands.compare import compare
+from loadtest.commands.report import report
+
+COMMANDS: tuple[Callable[..., None], ...] = (report, compare)

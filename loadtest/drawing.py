@@ -1,0 +1,173 @@
+"""How every plot of a report looks: its colours, type and axes, as SVG and as PNG."""
+
+import io
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+#: Colours by the name of their CSS variable: on light ground and on dark. Plots are drawn in the
+#: first, which the SVG then replaces with the variable, so they follow the reader's mode.
+COLOURS = {
+    "ink": ("#1d2733", "#e4e9ee"),
+    "muted": ("#5d6b7a", "#9aa7b4"),
+    "line": ("#d8dee4", "#37424d"),
+    "limit": ("#b3261e", "#ff8a80"),
+    "series-1": ("#2f6fb3", "#74b0ee"),
+    "series-2": ("#b4601a", "#eba260"),
+    "series-3": ("#1e7d64", "#5cc2a3"),
+    "series-4": ("#7a4fb5", "#b99bf0"),
+    "series-5": ("#a8325f", "#f28bae"),
+    "series-6": ("#107f97", "#5ec3db"),
+    "series-7": ("#6b7714", "#bcc95f"),
+    "series-8": ("#7b5d4b", "#c9a68e"),
+    "part-1": ("#9fc3e8", "#4f7fae"),
+    "part-2": ("#e3b65b", "#b98a2c"),
+    "part-3": ("#4d7ea8", "#86b6de"),
+    "part-4": ("#86bfa8", "#4e8f76"),
+    "part-5": ("#b9c2cb", "#5f6b77"),
+    "part-6": ("#d9c7e6", "#83709a"),
+}
+LIGHT = {name: light for name, (light, _) in COLOURS.items()}
+INK, MUTED, LINE, LIMIT = (LIGHT[name] for name in ("ink", "muted", "line", "limit"))
+SERIES = [light for name, light in LIGHT.items() if name.startswith("series")]
+PARTS = [light for name, light in LIGHT.items() if name.startswith("part")]
+MARKERS = "osD^vPX*"
+
+WIDTH, HEIGHT = 5.4, 3.8  # inches
+STYLE: dict[Any, Any] = {
+    "font.size": 10.5,
+    "font.family": "sans-serif",
+    "text.parse_math": False,  # a dollar in a name is a dollar
+    "svg.fonttype": "none",  # text stays text: to select, to search, in the page's own font
+    "text.color": INK,
+    "axes.axisbelow": True,
+    "axes.edgecolor": LINE,
+    "axes.grid": True,
+    "axes.labelcolor": MUTED,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 9.5,
+    "axes.titlecolor": MUTED,
+    "grid.color": LINE,
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 5.5,
+    "xtick.color": LINE,
+    "xtick.labelcolor": MUTED,
+    "xtick.major.size": 0,
+    "ytick.color": LINE,
+    "ytick.labelcolor": MUTED,
+    "ytick.major.size": 0,
+    "legend.frameon": False,
+    "legend.fontsize": 9.5,
+    "legend.labelcolor": MUTED,
+    "legend.handletextpad": 0.5,
+    "legend.columnspacing": 1.4,
+}
+# no date and no addresses of vocabularies, which would only be noise in the page
+_NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+_SALT = {"svg.hashsalt": "loadtest"}
+_PNG_DPI = 160
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure with what stands around it; ``name`` is that of its PNG."""
+
+    name: str
+    title: str
+    caption: str
+    figure: Figure
+
+
+def new_figure(height: float = HEIGHT) -> Figure:
+    """Return a figure as wide as every other."""
+    return Figure(figsize=(WIDTH, height), layout="constrained")
+
+
+def log_axis(axes: Axes, values: Iterable[float], axis: str = "y") -> None:
+    """Make an axis logarithmic from below the least to above the greatest, in plain numbers."""
+    known = [value for value in values if value > 0] or [1.0]
+    low, high = min(known) / 1.25, max(known) * 1.25
+    one = getattr(axes, f"{axis}axis")
+    axes.set(**{f"{axis}scale": "log", f"{axis}lim": (low, high)})
+    # a decade or less would have one label or none
+    steps = (1.0, 2.0, 5.0) if high / low < 300 else (1.0,)
+    one.set_major_locator(LogLocator(subs=steps, numticks=20))
+    one.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    one.set_minor_formatter(NullFormatter())
+    one.set_minor_locator(NullLocator())
+
+
+def level_axis(axes: Axes, levels: Iterable[float]) -> None:
+    """Make x logarithmic with a tick at each level, but none where it would hide another."""
+    distinct = sorted(set(levels))
+    axes.set(xscale="log", xlim=(distinct[0] / 1.3, distinct[-1] * 1.3))
+    shown = [distinct[0]]
+    room = (distinct[-1] / distinct[0]) ** (1 / 14)
+    for each in distinct[1:]:
+        if each / shown[-1] > max(room, 1.01):
+            shown.append(each)
+    axes.xaxis.set_major_locator(FixedLocator(shown))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
+def stack_rows(
+    figure: Figure, rows: Sequence[tuple[str, Sequence[float]]], parts: Sequence[str], note: str
+) -> None:
+    """Draw each row's parts as shares of their sum, which stands to the right of it in ms.
+
+    ``rows`` are a label and the ms of its ``parts``; ``note`` heads the sums.
+    """
+    axes = figure.add_subplot()
+    for number, (_, values) in enumerate(rows):
+        total, left = sum(values), 0.0
+        for value, colour in zip(values, PARTS, strict=False):
+            axes.barh(number, value / total, 0.62, left, color=colour)
+            left += value / total
+        axes.text(1.15, number, f"{total:,.1f}", ha="right", va="center")
+    axes.text(1.15, -0.9, note, ha="right", va="center", color=MUTED, fontsize=9)
+    axes.set_yticks(range(len(rows)), [label for label, _ in rows])
+    axes.tick_params(axis="y", labelcolor=INK)
+    axes.set(ylim=(len(rows) - 0.4, -1.2), xlim=(0, 1))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:.0%}"))
+    axes.grid(visible=False)
+    axes.spines["left"].set_visible(False)
+    for part, colour in zip(parts, PARTS, strict=False):
+        axes.plot([], [], "s", color=colour, ms=7, label=part)
+    figure.legend(loc="outside upper center", ncols=3)
+
+
+def row_height(rows: int, legend_rows: int = 2) -> float:
+    """Return the inches that ``stack_rows`` needs."""
+    return 0.75 + 0.27 * rows + 0.22 * legend_rows
+
+
+def svg(plot: Plot) -> str:
+    """Return a plot as an SVG element in the colours of the page."""
+    buffer = io.StringIO()
+    with mpl.rc_context(STYLE | _SALT | {"svg.id": plot.name}):
+        plot.figure.savefig(buffer, format="svg", transparent=True, metadata=_NO_METADATA)
+    text = buffer.getvalue()
+    for name, light in LIGHT.items():
+        text = text.replace(light, f"var(--{name})")
+    # ids of groups are the same in every plot, and nothing refers to them; those of markers and
+    # clips are referred to, and get the plot's name, so that several stand in one page
+    element = re.sub(r'<g id="[^"]*"', "<g", text[text.index("<svg") :])
+    element = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{plot.name}-", element)
+    return element.replace("<svg", f'<svg role="img" aria-label="{plot.title}"', 1)
+
+
+def png(plot: Plot) -> bytes:
+    """Return a plot as a PNG on white."""
+    buffer = io.BytesIO()
+    with mpl.rc_context(STYLE):
+        plot.figure.savefig(buffer, format="png", dpi=_PNG_DPI, facecolor="white")
+    return buffer.getvalue()
