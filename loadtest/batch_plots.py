@@ -12,8 +12,8 @@ from loadtest.drawing import (
     level_axis,
     log_axis,
     new_figure,
-    row_height,
-    stack_rows,
+    stacked_shares,
+    write_legend,
 )
 from loadtest.percentiles import Curve, percentile_plot
 from loadtest.published import Published
@@ -22,7 +22,7 @@ from loadtest.samples import summarize
 from loadtest.series import Series
 
 _SPLIT = ("Triton's queue", "compute input", "compute infer", "compute output")
-_PUBLISHED_MARKERS = "x+1234"
+_PUBLISHED_MARKERS = "x+*234"
 
 
 def batch_plots(series: Sequence[Series[BatchRow]], published: Published) -> Iterator[Plot]:
@@ -62,7 +62,7 @@ def _latency(series: Sequence[Series[BatchRow]]) -> Plot:
     log_axis(axes, values)
     level_axis(axes, _batches(series))
     axes.set(xlabel="windows in a batch", ylabel="ms per batch, log scale")
-    figure.legend(loc="outside upper center", ncols=2)
+    write_legend(figure)
     return Plot(
         "latency-over-batch",
         "Latency over batch size",
@@ -93,7 +93,7 @@ def _throughput(series: Sequence[Series[BatchRow]], published: Published) -> Plo
     log_axis(axes, values)
     level_axis(axes, batches)
     axes.set(xlabel="windows in a batch", ylabel="windows per second, log scale")
-    figure.legend(loc="outside upper center", ncols=2)
+    write_legend(figure)
     return Plot(
         "throughput-over-batch",
         "Throughput over batch size",
@@ -106,19 +106,20 @@ def _throughput(series: Sequence[Series[BatchRow]], published: Published) -> Plo
 
 @mpl.rc_context(STYLE)
 def _split(series: Sequence[Series[BatchRow]]) -> Plot:
-    rows = [
-        (f"{each.label}, {row.batch}", astuple(row.split))
+    groups = {
+        each.label: {
+            f"batch {row.batch}": astuple(row.split)
+            for row in each.rows
+            if row.split and sum(astuple(row.split)) > 0
+        }
         for each in series
-        for row in each.rows
-        if row.split and sum(astuple(row.split)) > 0
-    ]
-    figure = new_figure(row_height(len(rows)))
-    stack_rows(figure, rows, _SPLIT, "ms")
+    }
+    figure = stacked_shares({label: rows for label, rows in groups.items() if rows}, _SPLIT)
     return Plot(
         "triton-split",
         "Where a batch's time goes in Triton",
         "Shares of the mean time of a request in Triton, by its own statistics; to the right, "
-        "all of it. The number after a variant is the batch.",
+        "all of it.",
         figure,
     )
 

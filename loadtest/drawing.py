@@ -2,14 +2,16 @@
 
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.transforms import offset_copy
 
 #: Colours by the name of their CSS variable: on light ground and on dark. Plots are drawn in the
 #: first, which the SVG then replaces with the variable, so they follow the reader's mode.
@@ -74,6 +76,7 @@ STYLE: dict[Any, Any] = {
 _NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 _SALT = {"svg.hashsalt": "loadtest"}
 _PNG_DPI = 160
+_LONGEST_OF_TWO = 30  # characters of a label, where two stand side by side
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def log_axis(axes: Axes, values: Iterable[float], axis: str = "y") -> None:
     one = getattr(axes, f"{axis}axis")
     axes.set(**{f"{axis}scale": "log", f"{axis}lim": (low, high)})
     # a decade or less would have one label or none
-    steps = (1.0, 2.0, 5.0) if high / low < 300 else (1.0,)
+    steps = (1.0, 2.0, 5.0) if high / low < 1000 else (1.0,)
     one.set_major_locator(LogLocator(subs=steps, numticks=20))
     one.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     one.set_minor_formatter(NullFormatter())
@@ -119,35 +122,54 @@ def level_axis(axes: Axes, levels: Iterable[float]) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
 
 
-def stack_rows(
-    figure: Figure, rows: Sequence[tuple[str, Sequence[float]]], parts: Sequence[str], note: str
-) -> None:
-    """Draw each row's parts as shares of their sum, which stands to the right of it in ms.
+def stacked_shares(
+    groups: Mapping[str, Mapping[str, Sequence[float]]], parts: Sequence[str]
+) -> Figure:
+    """Draw rows of parts as shares of their sum, which stands to the right of each.
 
-    ``rows`` are a label and the ms of its ``parts``; ``note`` heads the sums.
+    ``groups`` hold, by their heading and by the label of a row, the ms of its ``parts``.
     """
+    lines = len(groups) + sum(map(len, groups.values()))
+    figure = new_figure(1.1 + 0.26 * lines)
     axes = figure.add_subplot()
-    for number, (_, values) in enumerate(rows):
-        total, left = sum(values), 0.0
-        for value, colour in zip(values, PARTS, strict=False):
-            axes.barh(number, value / total, 0.62, left, color=colour)
-            left += value / total
-        axes.text(1.15, number, f"{total:,.1f}", ha="right", va="center")
-    axes.text(1.15, -0.9, note, ha="right", va="center", color=MUTED, fontsize=9)
-    axes.set_yticks(range(len(rows)), [label for label, _ in rows])
+    edge = offset_copy(axes.get_yaxis_transform(), figure, x=62, units="points")
+    labels, line = {}, 0
+    for heading, rows in groups.items():
+        axes.text(0, line + 0.1, heading, va="center", color=MUTED, fontsize=9.5)
+        for line, (label, values) in enumerate(rows.items(), line + 1):  # noqa: B020
+            labels[line] = label
+            shares = np.array(values) / sum(values)
+            lefts = np.cumsum(shares) - shares
+            axes.barh([line] * len(shares), shares, 0.64, lefts, color=PARTS[: len(shares)])
+            axes.text(1, line, f"{in_ms(sum(values))} ms", transform=edge, ha="right", va="center")
+        line += 1
+    axes.set_yticks(list(labels), list(labels.values()))
     axes.tick_params(axis="y", labelcolor=INK)
-    axes.set(ylim=(len(rows) - 0.4, -1.2), xlim=(0, 1))
+    axes.set(ylim=(lines - 0.4, -0.6), xlim=(0, 1))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:.0%}"))
     axes.grid(visible=False)
     axes.spines["left"].set_visible(False)
     for part, colour in zip(parts, PARTS, strict=False):
         axes.plot([], [], "s", color=colour, ms=7, label=part)
     figure.legend(loc="outside upper center", ncols=3)
+    return figure
 
 
-def row_height(rows: int, legend_rows: int = 2) -> float:
-    """Return the inches that ``stack_rows`` needs."""
-    return 0.75 + 0.27 * rows + 0.22 * legend_rows
+def write_legend(figure: Figure) -> None:
+    """Write the labels of all axes above them, each once, in as many columns as have room."""
+    lines = {
+        str(line.get_label()): line
+        for axes in figure.axes
+        for line in axes.get_lines()
+        if not str(line.get_label()).startswith("_")
+    }
+    columns = 2 if max(map(len, lines)) <= _LONGEST_OF_TWO else 1
+    figure.legend(lines.values(), lines.keys(), loc="outside upper center", ncols=columns)
+
+
+def in_ms(value: float) -> str:
+    """Return ms with three figures or more."""
+    return f"{value:#.3g}" if value < 100 else f"{value:,.1f}" if value < 1000 else f"{value:,.0f}"
 
 
 def svg(plot: Plot) -> str:

@@ -12,8 +12,8 @@ from loadtest.drawing import (
     level_axis,
     log_axis,
     new_figure,
-    row_height,
-    stack_rows,
+    stacked_shares,
+    write_legend,
 )
 from loadtest.percentiles import Curve, percentile_plot
 from loadtest.result import Slo
@@ -22,7 +22,6 @@ from loadtest.series import Level, Series
 
 _STAGES = ("tokenize", "queue", "infer", "decode")
 _OUTSIDE = ("rest of the gateway", "client and network")
-_UNITS = {"closed": "users", "open": "/s"}
 _FEWEST_IN_BIN = 20
 
 
@@ -40,6 +39,13 @@ def load_plots(series: Sequence[Series[Level]], slos: Sequence[Slo]) -> Iterator
         yield _padding(series)
 
 
+def _named(kind: str, level: float) -> str:
+    """Return a level of a closed or open loop in words."""
+    if kind == "open":
+        return f"{level:g} arrivals/s"
+    return "1 user" if level == 1 else f"{level:g} users"
+
+
 @mpl.rc_context(STYLE)
 def _latency_throughput(series: Sequence[Series[Level]], slos: Sequence[Slo]) -> Plot:
     figure = new_figure(4.3)
@@ -55,10 +61,9 @@ def _latency_throughput(series: Sequence[Series[Level]], slos: Sequence[Slo]) ->
         axes.plot(rates, p50, color=each.colour, ls=each.dashes, lw=1, alpha=0.55)
         for level in (each.rows[0], each.rows[-1]):
             place = (level.throughput, level.latency.p99)
-            text = f"{level.level:g} {_UNITS[each.kind]}"
+            look = {"ha": "center", "color": each.colour, "fontsize": 8.5}
             axes.annotate(
-                text, place, (0, 7), textcoords="offset points", ha="center", color=each.colour,
-                fontsize=8.5,
+                _named(each.kind, level.level), place, (0, 7), textcoords="offset points", **look
             )
         values += p50 + p99
     for limit in {slo.p99_ms for slo in slos}:
@@ -68,7 +73,7 @@ def _latency_throughput(series: Sequence[Series[Level]], slos: Sequence[Slo]) ->
     axes.margins(x=0.12)
     axes.set_xlim(left=0)
     axes.set(xlabel="right answers per second", ylabel="ms, log scale")
-    figure.legend(loc="outside upper center", ncols=2)
+    write_legend(figure)
     return Plot(
         "latency-throughput",
         "Latency against throughput",
@@ -84,7 +89,7 @@ def _panels(series: Sequence[Series[Level]]) -> dict[str, list[Curve]]:
     for kind in ("closed", "open"):
         levels = {level.level for each in series if each.kind == kind for level in each.rows}
         for number in sorted(levels):
-            panels[f"{number:g} users" if kind == "closed" else f"{number:g} arrivals /s"] = [
+            panels[_named(kind, number)] = [
                 Curve(each.label, each.colour, each.dashes, level.latencies)
                 for each in series
                 if each.kind == kind
@@ -96,14 +101,14 @@ def _panels(series: Sequence[Series[Level]]) -> dict[str, list[Curve]]:
 
 @mpl.rc_context(STYLE)
 def _stages(series: Sequence[Series[Level]]) -> Plot:
-    rows = [
-        (f"{each.label}, {level.level:g} {_UNITS[each.kind]}", _parts(level))
+    groups = {
+        each.label: {
+            _named(each.kind, level.level): _parts(level) for level in each.rows if level.stages
+        }
         for each in series
-        for level in each.rows
-        if level.stages
-    ]
-    figure = new_figure(row_height(len(rows)))
-    stack_rows(figure, rows, (*_STAGES, *_OUTSIDE), "ms")
+    }
+    shown = {label: rows for label, rows in groups.items() if rows}
+    figure = stacked_shares(shown, (*_STAGES, *_OUTSIDE))
     return Plot(
         "stages",
         "Where an answer's time goes",
@@ -131,16 +136,15 @@ def _contexts(series: Sequence[Series[Level]]) -> Plot:
         if not bins:
             continue
         lengths, p50, p95 = zip(*bins, strict=True)
-        unit = f"{each.rows[0].level:g} {_UNITS[each.kind]}"
+        look = {"marker": each.marker, "ls": each.dashes, "color": each.colour}
         axes.plot(
-            lengths, p50, each.marker, ls=each.dashes, color=each.colour,
-            label=f"{each.label}, {unit}",
+            lengths, p50, label=f"{each.label}, {_named(each.kind, each.rows[0].level)}", **look
         )
         axes.fill_between(lengths, p50, p95, color=each.colour, alpha=0.18, lw=0)
         values += p50 + p95
     log_axis(axes, values)
     axes.set(xlabel="characters of the context", ylabel="ms, log scale", xlim=(0, None))
-    figure.legend(loc="outside upper center", ncols=2)
+    write_legend(figure)
     return Plot(
         "latency-over-context",
         "Latency over the length of the context",
@@ -181,7 +185,7 @@ def _padding(series: Sequence[Series[Level]]) -> Plot:
     ratios.set(ylabel="padding, %", ylim=(0, 100))
     batches.set(ylabel="windows\nper execution", ylim=(0, None))
     batches.set_xlabel("users, or arrivals per second")
-    figure.legend(loc="outside upper center", ncols=2)
+    write_legend(figure)
     return Plot(
         "padding",
         "Padding and batches",

@@ -112,7 +112,7 @@ def _cell(head: str, cell: Cell) -> str:
 
 def _runs(results: Sequence[Result]) -> str:
     details = (
-        f"<details><summary>{escape(result.name)} "
+        f"<details open><summary>{escape(result.name)} "
         f'<span class="note">{escape(result.environment.started)}</span></summary>'
         f"{_facts(_run(result))}</details>"
         for result in results
@@ -143,8 +143,6 @@ def _run(result: Result) -> dict[str, str]:
 def _facts(facts: Mapping[str, str]) -> str:
     """Return a list of facts; those without a value are left out."""
     pairs = (
-        f"<dt>{escape(head)}</dt><dd>{escape(value)}</dd>"
-        for head, value in facts.items()
-        if value
+        f"<dt>{escape(head)}</dt><dd>{escape(value)}</dd>" for head, value in facts.items() if value
     )
     return f'<dl class="facts">{"".join(pairs)}</dl>'

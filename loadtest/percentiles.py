@@ -9,11 +9,11 @@ import numpy as np
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import NDArray
 
-from loadtest.drawing import STYLE, Plot, log_axis, new_figure
+from loadtest.drawing import STYLE, Plot, log_axis, new_figure, write_legend
 
 _POINTS = 200  # of a curve: more than a screen shows
 _PANELS = 6
-_TICKS = {1: "0", 2: "50", 10: "90", 100: "99", 1_000: "99.9", 10_000: "99.99"}
+_TICKS = {2: "50", 10: "90", 100: "99", 1_000: "99.9", 10_000: "99.99"}
 
 
 @dataclass(frozen=True)
@@ -34,15 +34,12 @@ def percentile_plot(name: str, title: str, panels: Mapping[str, Sequence[Curve]]
     columns = min(2, len(shown))
     rows = ceil(len(shown) / columns)
     figure = new_figure(1.0 + 2.0 * rows + (1.0 if rows == 1 else 0))
-    labelled = {}
     for place, head in enumerate(shown):
         axes = figure.add_subplot(rows, columns, place + 1)
         for curve in panels[head]:
             odds, values = _curve(curve.samples)
-            (line,) = axes.plot(
-                odds, values, color=curve.colour, ls=curve.dashes, drawstyle="steps-post"
-            )
-            labelled[curve.label] = line
+            look = {"color": curve.colour, "ls": curve.dashes, "label": curve.label}
+            axes.plot(odds, values, drawstyle="steps-post", **look)
         log_axis(axes, [value for curve in panels[head] for value in curve.samples])
         rarest = max(len(curve.samples) for curve in panels[head])
         axes.set(xscale="log", xlim=(1, max(20, 2 * rarest)), title=head)
@@ -51,7 +48,7 @@ def percentile_plot(name: str, title: str, panels: Mapping[str, Sequence[Curve]]
         axes.xaxis.set_minor_locator(NullLocator())
     figure.supxlabel("percentile, the tail stretched", color=axes.xaxis.label.get_color(), size=10)
     figure.supylabel("ms, log scale", color=axes.yaxis.label.get_color(), size=10)
-    figure.legend(labelled.values(), labelled.keys(), loc="outside upper center", ncols=2)
+    write_legend(figure)
     left_out = f" {len(shown)} of {len(heads)} are shown." if len(shown) < len(heads) else ""
     return Plot(
         name,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from loadtest.comparison import Ratio
+from loadtest.drawing import in_ms
 from loadtest.published import Published, PublishedTable
 from loadtest.result import Accuracy, BatchRow, LoadGenRow, Result
 from loadtest.samples import NvidiaReading, nvidia_reading, summarize
@@ -54,13 +55,13 @@ def _batch(series: Series[BatchRow], row: BatchRow) -> dict[str, Cell]:
     reading = nvidia_reading(row.samples)
     return {
         "variant": Cell(series.label, "" if row.settled else "had not settled"),
-        "batch": Cell(str(row.batch), row.input),
+        "batch": Cell(str(row.batch), "" if row.input in series.label else row.input),
         "batches": Cell(f"{latency.count:,}", f"{len(row.rounds)} rounds"),
         "windows /s": Cell(f"{row.throughput:,.1f}"),
-        **{head: Cell(_ms(getattr(latency, head))) for head in _PERCENTILES},
+        **{head: Cell(in_ms(getattr(latency, head))) for head in _PERCENTILES},
         **_nvidia(reading),
         **_accuracy(row.accuracy),
-        "TFLOP/s": Cell(f"{row.tflops:.3g}"),
+        "TFLOP/s": Cell(f"{row.tflops:#.3g}"),
         "of peak": _peak(row),
     }
 
@@ -69,7 +70,7 @@ def _nvidia(reading: NvidiaReading | None) -> dict[str, Cell]:
     shares = ("fastest_90", "fastest_95", "fastest_99")
     return {
         share.replace("fastest_", "NVIDIA's ") + " %": Cell(
-            _ms(getattr(reading, share)) if reading else ""
+            in_ms(getattr(reading, share)) if reading else ""
         )
         for share in shares
     }
@@ -129,7 +130,9 @@ def _published(row: BatchRow, table: PublishedTable, device: str) -> Cell:
     model = table.device.split()[1]  # "1x A100 40GB"
     same = model in device.replace("-", " ").split()
     differ = "same model of device" if same else "devices differ"
-    return Cell(f"{known.throughput:,.0f}", f"{row.throughput / known.throughput:.3g} ×, {differ}")
+    return Cell(
+        f"{known.throughput:,.0f}", f"{row.throughput / known.throughput:.3g} times, {differ}"
+    )
 
 
 def load_table(series: Sequence[Series[Level]]) -> Table:
@@ -148,19 +151,17 @@ def _load(series: Series[Level], level: Level) -> dict[str, Cell]:
     failures, wrong = level.failures, sum(row.wrong for row in rows)
     unit = "users" if series.kind == "closed" else "arrivals /s"
     return {
-        "system": Cell(
-            series.label, "" if all(row.settled for row in rows) else "had not settled"
-        ),
+        "system": Cell(series.label, "" if all(row.settled for row in rows) else "had not settled"),
         "level": Cell(f"{level.level:g}", unit),
         "answers": Cell(f"{latency.count:,}", f"{len(rows)} rounds" if len(rows) > 1 else ""),
         "answers /s": Cell(f"{level.throughput:,.1f}"),
-        **{head: Cell(_ms(getattr(latency, head))) for head in _PERCENTILES},
+        **{head: Cell(in_ms(getattr(latency, head))) for head in _PERCENTILES},
         "failures": Cell(
             f"{sum(failures.values()):,}",
             ", ".join(f"{number} {kind}" for kind, number in failures.items() if number),
         ),
         "wrong": Cell(f"{wrong:,}"),
-        "sent late": Cell(_ms(max(row.send_delay for row in rows))),
+        "sent late": Cell(in_ms(max(row.send_delay for row in rows))),
         "batch": Cell("" if level.mean_batch is None else f"{level.mean_batch:.1f}"),
         "padding": Cell("" if level.padding_ratio is None else f"{level.padding_ratio:.0%}"),
     }
@@ -219,7 +220,7 @@ def _versus(result: Result) -> Iterator[dict[str, Cell]]:
 def _ratio(ratio: Ratio) -> Cell:
     interval = "{:.2f} to {:.2f}".format(*ratio.interval) if ratio.interval else ""
     noise = ratio.verdict if "noise" in ratio.verdict else ""
-    return Cell(f"{ratio.value:.2f} ×", ", ".join(filter(None, (interval, noise))))
+    return Cell(f"{ratio.value:.2f} times", ", ".join(filter(None, (interval, noise))))
 
 
 def _both(result: Result, first: str, other: str, figure: str) -> Cell:
@@ -260,18 +261,15 @@ def loadgen_table(results: Sequence[Result]) -> Table:
 
 def _loadgen(row: LoadGenRow) -> dict[str, Cell]:
     latency = summarize(row.latencies) if row.latencies else None
-    units = {"Server": "queries /s", "Offline": "samples /s", "SingleStream": ""}
+    unit = {"Server": "queries /s", "Offline": "samples /s", "SingleStream": ""}
     return {
         "scenario": Cell(row.scenario, row.variant),
         "LoadGen": Cell(_verdict(row.valid)),
         "ours": Cell(_verdict(row.ours)),
-        "target": Cell(f"{row.target:g}", units[row.scenario]) if row.target else Cell(""),
+        "target": Cell(f"{row.target:g}", unit[row.scenario]) if row.target else Cell(""),
         "windows": Cell(f"{len(row.latencies):,}"),
         "windows /s": Cell(f"{len(row.latencies) / row.seconds:.1f}"),
-        **{
-            head: Cell(_ms(getattr(latency, head)) if latency else "")
-            for head in _PERCENTILES
-        },
+        **{head: Cell(in_ms(getattr(latency, head)) if latency else "") for head in _PERCENTILES},
     }
 
 
@@ -296,8 +294,3 @@ def tables(
 
 def _verdict(valid: bool) -> str:
     return "valid" if valid else "invalid"
-
-
-def _ms(value: float) -> str:
-    """Return ms with three figures or more."""
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}" if value < 100 else f"{value:.1f}"

@@ -105,14 +105,14 @@ def load_series(results: Sequence[Result]) -> list[Series[Level]]:
     of: dict[tuple[str, ...], Result] = {}
     for result in results:
         for row in (row for row in result.loads if row.latencies):
-            key = (row.system, f"{row.loop} loop", row.route, *_where(result))
+            key = (row.system, row.loop, row.route, *_where(result))
             found[key].setdefault(row.level, []).append(row)
             of[key] = result
     looks = _looks(results, found)
     return [
         Series(
             label,
-            key[1].split()[0],
+            key[1],
             of[key],
             tuple(Level(tuple(found[key][level])) for level in sorted(found[key])),
             *looks[key],

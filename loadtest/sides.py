@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from statistics import mean
 
@@ -98,9 +99,7 @@ def interleaved(a: Side, b: Side) -> bool:
         sorted(result.environment.started for result in pair)
         for pair in zip(a.results, b.results, strict=True)
     ]
-    return all(
-        before[1] < after[0] for before, after in zip(starts, starts[1:], strict=False)
-    )
+    return all(before[1] < after[0] for before, after in pairwise(starts))
 
 
 def doubts(a: Side, b: Side) -> Iterator[str]:
