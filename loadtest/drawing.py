@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 from matplotlib.transforms import offset_copy
 
+from loadtest.wording import in_ms
+
 #: Colours by the name of their CSS variable: on light ground and on dark. Plots are drawn in the
 #: first, which the SVG then replaces with the variable, so they follow the reader's mode.
 COLOURS = {
@@ -165,11 +167,6 @@ def write_legend(figure: Figure) -> None:
     }
     columns = 2 if max(map(len, lines)) <= _LONGEST_OF_TWO else 1
     figure.legend(lines.values(), lines.keys(), loc="outside upper center", ncols=columns)
-
-
-def in_ms(value: float) -> str:
-    """Return ms with three figures or more."""
-    return f"{value:#.3g}" if value < 100 else f"{value:,.1f}" if value < 1000 else f"{value:,.0f}"
 
 
 def svg(plot: Plot) -> str:

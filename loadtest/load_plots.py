@@ -1,6 +1,7 @@
 """The plots of questions under load: latency against throughput, stages, contexts, padding."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -19,6 +20,7 @@ from loadtest.percentiles import Curve, percentile_plot
 from loadtest.result import Slo
 from loadtest.samples import summarize
 from loadtest.series import Level, Series
+from loadtest.wording import level_of
 
 _STAGES = ("tokenize", "queue", "infer", "decode")
 _OUTSIDE = ("rest of the gateway", "client and network")
@@ -39,13 +41,6 @@ def load_plots(series: Sequence[Series[Level]], slos: Sequence[Slo]) -> Iterator
         yield _padding(series)
 
 
-def _named(kind: str, level: float) -> str:
-    """Return a level of a closed or open loop in words."""
-    if kind == "open":
-        return f"{level:g} arrivals/s"
-    return "1 user" if level == 1 else f"{level:g} users"
-
-
 @mpl.rc_context(STYLE)
 def _latency_throughput(series: Sequence[Series[Level]], slos: Sequence[Slo]) -> Plot:
     figure = new_figure(4.3)
@@ -56,14 +51,19 @@ def _latency_throughput(series: Sequence[Series[Level]], slos: Sequence[Slo]) ->
         p50, p99 = ([getattr(level.latency, p) for level in each.rows] for p in ("p50", "p99"))
         # an open loop's marks are hollow
         fill = each.colour if each.kind == "closed" else "none"
-        look = {"marker": each.marker, "ls": each.dashes, "mfc": fill, "color": each.colour}
+        look: dict[str, Any] = {
+            "marker": each.marker,
+            "ls": each.dashes,
+            "mfc": fill,
+            "color": each.colour,
+        }
         axes.plot(rates, p99, label=each.label, **look)
         axes.plot(rates, p50, color=each.colour, ls=each.dashes, lw=1, alpha=0.55)
         for level in (each.rows[0], each.rows[-1]):
             place = (level.throughput, level.latency.p99)
-            look = {"ha": "center", "color": each.colour, "fontsize": 8.5}
+            look: dict[str, Any] = {"ha": "center", "color": each.colour, "fontsize": 8.5}
             axes.annotate(
-                _named(each.kind, level.level), place, (0, 7), textcoords="offset points", **look
+                level_of(each.kind, level.level), place, (0, 7), textcoords="offset points", **look
             )
         values += p50 + p99
     for limit in {slo.p99_ms for slo in slos}:
@@ -89,7 +89,7 @@ def _panels(series: Sequence[Series[Level]]) -> dict[str, list[Curve]]:
     for kind in ("closed", "open"):
         levels = {level.level for each in series if each.kind == kind for level in each.rows}
         for number in sorted(levels):
-            panels[_named(kind, number)] = [
+            panels[level_of(kind, number)] = [
                 Curve(each.label, each.colour, each.dashes, level.latencies)
                 for each in series
                 if each.kind == kind
@@ -103,7 +103,7 @@ def _panels(series: Sequence[Series[Level]]) -> dict[str, list[Curve]]:
 def _stages(series: Sequence[Series[Level]]) -> Plot:
     groups = {
         each.label: {
-            _named(each.kind, level.level): _parts(level) for level in each.rows if level.stages
+            level_of(each.kind, level.level): _parts(level) for level in each.rows if level.stages
         }
         for each in series
     }
@@ -136,9 +136,9 @@ def _contexts(series: Sequence[Series[Level]]) -> Plot:
         if not bins:
             continue
         lengths, p50, p95 = zip(*bins, strict=True)
-        look = {"marker": each.marker, "ls": each.dashes, "color": each.colour}
+        look: dict[str, Any] = {"marker": each.marker, "ls": each.dashes, "color": each.colour}
         axes.plot(
-            lengths, p50, label=f"{each.label}, {_named(each.kind, each.rows[0].level)}", **look
+            lengths, p50, label=f"{each.label}, {level_of(each.kind, each.rows[0].level)}", **look
         )
         axes.fill_between(lengths, p50, p95, color=each.colour, alpha=0.18, lw=0)
         values += p50 + p95
@@ -162,7 +162,9 @@ def _bins(level: Level) -> list[tuple[float, float, float]]:
     if count < 2 or len(lengths) != len(latencies):
         return []
     groups = np.array_split(np.argsort(lengths, kind="stable"), count)
-    found = [(float(np.median(lengths[group])), summarize(latencies[group])) for group in groups]
+    found = [
+        (float(np.median(lengths[group])), summarize(latencies[group].tolist())) for group in groups
+    ]
     return [(length, latency.p50, latency.p95) for length, latency in found]
 
 
@@ -172,7 +174,7 @@ def _padding(series: Sequence[Series[Level]]) -> Plot:
     ratios, batches = figure.subplots(2, 1, sharex=True)
     levels: list[float] = []
     for each in series:
-        look = {"marker": each.marker, "ls": each.dashes, "color": each.colour}
+        look: dict[str, Any] = {"marker": each.marker, "ls": each.dashes, "color": each.colour}
         look["mfc"] = each.colour if each.kind == "closed" else "none"
         padded = [(level.level, level.padding_ratio) for level in each.rows]
         if known := [(level, 100 * ratio) for level, ratio in padded if ratio is not None]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -38,7 +39,7 @@ def percentile_plot(name: str, title: str, panels: Mapping[str, Sequence[Curve]]
         axes = figure.add_subplot(rows, columns, place + 1)
         for curve in panels[head]:
             odds, values = _curve(curve.samples)
-            look = {"color": curve.colour, "ls": curve.dashes, "label": curve.label}
+            look: dict[str, Any] = {"color": curve.colour, "ls": curve.dashes, "label": curve.label}
             axes.plot(odds, values, drawstyle="steps-post", **look)
         log_axis(axes, [value for curve in panels[head] for value in curve.samples])
         rarest = max(len(curve.samples) for curve in panels[head])

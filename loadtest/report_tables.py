@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from loadtest.comparison import Ratio
-from loadtest.drawing import in_ms
 from loadtest.published import Published, PublishedTable
 from loadtest.result import Accuracy, BatchRow, LoadGenRow, Result
 from loadtest.samples import NvidiaReading, nvidia_reading, summarize
 from loadtest.series import Level, Series
 from loadtest.sides import matched, side_of
+from loadtest.wording import in_ms
 
 _PERCENTILES = ("mean", "p50", "p90", "p95", "p99", "max")
 

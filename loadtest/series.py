@@ -88,8 +88,8 @@ def batch_series(results: Sequence[Result]) -> list[Series[BatchRow]]:
     of: dict[tuple[str, ...], Result] = {}
     for result in results:
         for row in (row for row in result.batches if row.samples):
-            key = (row.variant, row.input, f"{row.sequence_length} tokens")
-            key += (f"{row.clients} clients", *_where(result))
+            length, clients = f"{row.sequence_length} tokens", f"{row.clients} clients"
+            key = (row.variant, row.input, length, clients, *_where(result))
             found[key].append(row)
             of[key] = result
     looks = _looks(results, found)
@@ -150,7 +150,8 @@ def _looks(
 ) -> dict[tuple[str, ...], tuple[str, str, str]]:
     """Return colour, marker and dashes: a name's are the same in every plot of the report."""
     places = {name: place for place, name in enumerate(dict.fromkeys(_names(results)))}
-    looks, seen = {}, dict.fromkeys(places, 0)
+    looks: dict[tuple[str, ...], tuple[str, str, str]] = {}
+    seen = dict.fromkeys(places, 0)
     for key in keys:
         name = subject(key[0])
         place, nth = places[name], seen[name]

@@ -8,7 +8,8 @@ from statistics import mean
 
 from loadtest.comparison import Comparison, Round, compare
 from loadtest.errors import LoadTestError
-from loadtest.result import BatchRow, LoadRow, Result, read_result
+from loadtest.result import BatchRow, Result, read_result
+from loadtest.wording import level_of
 
 
 @dataclass(frozen=True, order=True)
@@ -21,9 +22,7 @@ class Condition:
 
     def __str__(self) -> str:
         """Return it as a table says it."""
-        level = f"{self.level:g}"
-        text = {"batch": f"batch {level}", "closed": f"{level} users", "open": f"{level} /s"}
-        return ", ".join(filter(None, (text[self.kind], self.more)))
+        return ", ".join(filter(None, (level_of(self.kind, self.level), self.more)))
 
 
 @dataclass(frozen=True)
@@ -135,11 +134,8 @@ def _rounds(result: Result) -> Iterator[tuple[str, Condition, Round]]:
             yield row.variant, condition, Round(latencies, _throughput(row, latencies))
     for load in sorted(result.loads, key=lambda each: each.round):
         if load.latencies:
-            yield load.system, _condition(load), Round(load.latencies, load.throughput)
-
-
-def _condition(row: LoadRow) -> Condition:
-    return Condition(row.loop, row.level, "")
+            condition = Condition(load.loop, load.level, "")
+            yield load.system, condition, Round(load.latencies, load.throughput)
 
 
 def _throughput(row: BatchRow, latencies: tuple[float, ...]) -> float:
