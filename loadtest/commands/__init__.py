@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
+from loadtest.commands.bench import bench
 from loadtest.commands.compare import compare
 from loadtest.commands.report import report
 
-COMMANDS: tuple[Callable[..., None], ...] = (report, compare)
+COMMANDS: tuple[Callable[..., None], ...] = (bench, report, compare)
