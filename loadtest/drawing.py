@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import sqrt
 from typing import Any
 
 import matplotlib as mpl
@@ -13,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 from matplotlib.transforms import offset_copy
 
-from loadtest.wording import in_ms
+from loadtest.wording import three_figures
 
 #: Colours by the name of their CSS variable: on light ground and on dark. Plots are drawn in the
 #: first, which the SVG then replaces with the variable, so they follow the reader's mode.
@@ -78,6 +79,7 @@ STYLE: dict[Any, Any] = {
 _NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 _SALT = {"svg.hashsalt": "loadtest"}
 _PNG_DPI = 160
+_SHORTEST = 6  # ends of a log axis, high over low
 _LONGEST_OF_TWO = 30  # characters of a label, where two stand side by side
 
 
@@ -99,7 +101,9 @@ def new_figure(height: float = HEIGHT) -> Figure:
 def log_axis(axes: Axes, values: Iterable[float], axis: str = "y") -> None:
     """Make an axis logarithmic from below the least to above the greatest, in plain numbers."""
     known = [value for value in values if value > 0] or [1.0]
-    low, high = min(known) / 1.25, max(known) * 1.25
+    # at least a range in which the steps below have two labels
+    margin = max(1.25, sqrt(_SHORTEST * min(known) / max(known)))
+    low, high = min(known) / margin, max(known) * margin
     one = getattr(axes, f"{axis}axis")
     axes.set(**{f"{axis}scale": "log", f"{axis}lim": (low, high)})
     # a decade or less would have one label or none
@@ -143,7 +147,9 @@ def stacked_shares(
             shares = np.array(values) / sum(values)
             lefts = np.cumsum(shares) - shares
             axes.barh([line] * len(shares), shares, 0.64, lefts, color=PARTS[: len(shares)])
-            axes.text(1, line, f"{in_ms(sum(values))} ms", transform=edge, ha="right", va="center")
+            axes.text(
+                1, line, f"{three_figures(sum(values))} ms", transform=edge, ha="right", va="center"
+            )
         line += 1
     axes.set_yticks(list(labels), list(labels.values()))
     axes.tick_params(axis="y", labelcolor=INK)

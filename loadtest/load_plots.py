@@ -1,6 +1,7 @@
 """The plots of questions under load: latency against throughput, stages, contexts, padding."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import matplotlib as mpl
@@ -29,6 +30,7 @@ _FEWEST_IN_BIN = 20
 
 def load_plots(series: Sequence[Series[Level]], slos: Sequence[Slo]) -> Iterator[Plot]:
     """Yield every plot for which ``series`` hold data."""
+    series = list(_answered(series))
     if not series:
         return
     yield _latency_throughput(series, slos)
@@ -39,6 +41,13 @@ def load_plots(series: Sequence[Series[Level]], slos: Sequence[Slo]) -> Iterator
         yield _contexts(series)
     if any(level.padding_ratio is not None for each in series for level in each.rows):
         yield _padding(series)
+
+
+def _answered(series: Sequence[Series[Level]]) -> Iterator[Series[Level]]:
+    """Yield the series without levels at which no answer was right, which have no latency."""
+    for each in series:
+        if rows := tuple(level for level in each.rows if level.latencies):
+            yield replace(each, rows=rows)
 
 
 @mpl.rc_context(STYLE)
@@ -61,9 +70,13 @@ def _latency_throughput(series: Sequence[Series[Level]], slos: Sequence[Slo]) ->
         axes.plot(rates, p50, color=each.colour, ls=each.dashes, lw=1, alpha=0.55)
         for level in (each.rows[0], each.rows[-1]):
             place = (level.throughput, level.latency.p99)
-            look: dict[str, Any] = {"ha": "center", "color": each.colour, "fontsize": 8.5}
+            beside: dict[str, Any] = {"ha": "center", "color": each.colour, "fontsize": 8.5}
             axes.annotate(
-                level_of(each.kind, level.level), place, (0, 7), textcoords="offset points", **look
+                level_of(each.kind, level.level),
+                place,
+                (0, 7),
+                textcoords="offset points",
+                **beside,
             )
         values += p50 + p99
     for limit in {slo.p99_ms for slo in slos}:

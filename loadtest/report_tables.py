@@ -7,12 +7,10 @@ from typing import NamedTuple
 from loadtest.comparison import Ratio
 from loadtest.published import Published, PublishedTable
 from loadtest.result import Accuracy, BatchRow, LoadGenRow, Result
-from loadtest.samples import NvidiaReading, nvidia_reading, summarize
+from loadtest.samples import Latency, NvidiaReading, nvidia_reading, summarize
 from loadtest.series import Level, Series
 from loadtest.sides import matched, side_of
-from loadtest.wording import in_ms
-
-_PERCENTILES = ("mean", "p50", "p90", "p95", "p99", "max")
+from loadtest.wording import three_figures
 
 
 class Cell(NamedTuple):
@@ -58,7 +56,7 @@ def _batch(series: Series[BatchRow], row: BatchRow) -> dict[str, Cell]:
         "batch": Cell(str(row.batch), "" if row.input in series.label else row.input),
         "batches": Cell(f"{latency.count:,}", f"{len(row.rounds)} rounds"),
         "windows /s": Cell(f"{row.throughput:,.1f}"),
-        **{head: Cell(in_ms(getattr(latency, head))) for head in _PERCENTILES},
+        **_percentiles(latency),
         **_nvidia(reading),
         **_accuracy(row.accuracy),
         "TFLOP/s": Cell(f"{row.tflops:#.3g}"),
@@ -66,11 +64,16 @@ def _batch(series: Series[BatchRow], row: BatchRow) -> dict[str, Cell]:
     }
 
 
+def _percentiles(latency: Latency | None) -> dict[str, Cell]:
+    heads = ("mean", "p50", "p90", "p95", "p99", "max")
+    return {head: Cell(three_figures(getattr(latency, head)) if latency else "") for head in heads}
+
+
 def _nvidia(reading: NvidiaReading | None) -> dict[str, Cell]:
     shares = ("fastest_90", "fastest_95", "fastest_99")
     return {
         share.replace("fastest_", "NVIDIA's ") + " %": Cell(
-            in_ms(getattr(reading, share)) if reading else ""
+            three_figures(getattr(reading, share)) if reading else ""
         )
         for share in shares
     }
@@ -147,21 +150,23 @@ def load_table(series: Sequence[Series[Level]]) -> Table:
 
 
 def _load(series: Series[Level], level: Level) -> dict[str, Cell]:
-    latency, rows = level.latency, level.rows
+    rows, latency = level.rows, level.latency if level.latencies else None
     failures, wrong = level.failures, sum(row.wrong for row in rows)
     unit = "users" if series.kind == "closed" else "arrivals /s"
     return {
         "system": Cell(series.label, "" if all(row.settled for row in rows) else "had not settled"),
         "level": Cell(f"{level.level:g}", unit),
-        "answers": Cell(f"{latency.count:,}", f"{len(rows)} rounds" if len(rows) > 1 else ""),
+        "answers": Cell(
+            f"{len(level.latencies):,}", f"{len(rows)} rounds" if len(rows) > 1 else ""
+        ),
         "answers /s": Cell(f"{level.throughput:,.1f}"),
-        **{head: Cell(in_ms(getattr(latency, head))) for head in _PERCENTILES},
+        **_percentiles(latency),
         "failures": Cell(
             f"{sum(failures.values()):,}",
             ", ".join(f"{number} {kind}" for kind, number in failures.items() if number),
         ),
         "wrong": Cell(f"{wrong:,}"),
-        "sent late": Cell(in_ms(max(row.send_delay for row in rows))),
+        "sent late": Cell(three_figures(max(row.send_delay for row in rows))),
         "batch": Cell("" if level.mean_batch is None else f"{level.mean_batch:.1f}"),
         "padding": Cell("" if level.padding_ratio is None else f"{level.padding_ratio:.0%}"),
     }
@@ -269,7 +274,7 @@ def _loadgen(row: LoadGenRow) -> dict[str, Cell]:
         "target": Cell(f"{row.target:g}", unit[row.scenario]) if row.target else Cell(""),
         "windows": Cell(f"{len(row.latencies):,}"),
         "windows /s": Cell(f"{len(row.latencies) / row.seconds:.1f}"),
-        **{head: Cell(in_ms(getattr(latency, head)) if latency else "") for head in _PERCENTILES},
+        **_percentiles(latency),
     }
 
 

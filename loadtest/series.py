@@ -100,11 +100,11 @@ def batch_series(results: Sequence[Result]) -> list[Series[BatchRow]]:
 
 
 def load_series(results: Sequence[Result]) -> list[Series[Level]]:
-    """Return the lines of all loads; levels at which no answer was right are left out."""
+    """Return the lines of all loads, also levels at which no answer was right."""
     found: dict[tuple[str, ...], dict[float, list[LoadRow]]] = defaultdict(dict)
     of: dict[tuple[str, ...], Result] = {}
     for result in results:
-        for row in (row for row in result.loads if row.latencies):
+        for row in result.loads:
             key = (row.system, row.loop, row.route, *_where(result))
             found[key].setdefault(row.level, []).append(row)
             of[key] = result

@@ -148,5 +148,5 @@ def _key(key: tuple[str, Condition], named: bool) -> tuple[str, Condition]:
 
 
 def _held(side: Side) -> str:
-    conditions = ", ".join(dict.fromkeys(str(condition) for _, condition in side.rounds))
+    conditions = "; ".join(dict.fromkeys(str(condition) for _, condition in side.rounds))
     return f"{', '.join(side.names)} ({conditions})"

@@ -1,8 +1,8 @@
 """How figures are written, on the screen and on the page."""
 
 
-def in_ms(value: float) -> str:
-    """Return ms with three figures or more."""
+def three_figures(value: float) -> str:
+    """Return a number with three figures or more."""
     return f"{value:#.3g}" if value < 100 else f"{value:,.1f}" if value < 1000 else f"{value:,.0f}"
 
 

@@ -1,5 +1,6 @@
 """``python -m loadtest compare``: two sides, as ratios with confidence intervals."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -8,6 +9,7 @@ from rich.table import Table
 
 from loadtest.comparison import FEWEST_FOR_P99, Comparison, Ratio
 from loadtest.sides import doubts, matched, read_side
+from loadtest.wording import three_figures
 
 _SIDE = "FILE, FILE:NAME (a variant or system), or several of them with commas between"
 
@@ -19,7 +21,7 @@ def compare(
     """Print A over B, with 95 % confidence intervals, and what is inside the noise."""
     side_a, side_b = read_side(a), read_side(b)
     compared = matched(side_a, side_b)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 120)  # a log has room
     console.print(f"A: {a}\nB: {b}", markup=False, highlight=False, soft_wrap=True)
     console.print(_table(compared))
     if any(each.p99 is None for each in compared.values()):
@@ -42,5 +44,5 @@ def _table(compared: dict[str, Comparison]) -> Table:
 
 def _figures(ratio: Ratio) -> tuple[str, ...]:
     interval = "{:.3f} to {:.3f}".format(*ratio.interval) if ratio.interval else ""
-    figures = (f"{ratio.a:.4g}", f"{ratio.b:.4g}", f"{ratio.value:.3f}")
+    figures = (three_figures(ratio.a), three_figures(ratio.b), f"{ratio.value:.3f}")
     return *figures, interval, ratio.verdict
