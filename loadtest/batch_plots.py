@@ -73,7 +73,7 @@ def _latency(series: Sequence[Series[BatchRow]]) -> Plot:
 
 @mpl.rc_context(STYLE)
 def _throughput(series: Sequence[Series[BatchRow]], published: Published) -> Plot:
-    figure = new_figure(4.3)
+    figure = new_figure()
     axes = figure.add_subplot()
     values, batches = [], _batches(series)
     for each in series:

@@ -4,7 +4,7 @@ import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import ceil, sqrt
 from typing import Any
 
 import matplotlib as mpl
@@ -44,7 +44,7 @@ SERIES = [light for name, light in LIGHT.items() if name.startswith("series")]
 PARTS = [light for name, light in LIGHT.items() if name.startswith("part")]
 MARKERS = "osD^vPX*"
 
-WIDTH, HEIGHT = 5.4, 3.8  # inches
+WIDTH, HEIGHT, _LEGEND_LINE = 5.4, 3.4, 0.18  # inches
 STYLE: dict[Any, Any] = {
     "font.size": 10.5,
     "font.family": "sans-serif",
@@ -164,7 +164,7 @@ def stacked_shares(
 
 
 def write_legend(figure: Figure) -> None:
-    """Write the labels of all axes above them, each once, in as many columns as have room."""
+    """Write the labels of all axes above them, each once; the figure grows by what they need."""
     lines = {
         str(line.get_label()): line
         for axes in figure.axes
@@ -172,6 +172,7 @@ def write_legend(figure: Figure) -> None:
         if not str(line.get_label()).startswith("_")
     }
     columns = 2 if max(map(len, lines)) <= _LONGEST_OF_TWO else 1
+    figure.set_figheight(figure.get_figheight() + _LEGEND_LINE * ceil(len(lines) / columns))
     figure.legend(lines.values(), lines.keys(), loc="outside upper center", ncols=columns)
 
 

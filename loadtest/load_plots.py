@@ -6,6 +6,9 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from loadtest.drawing import (
     LIMIT,
@@ -52,7 +55,7 @@ def _answered(series: Sequence[Series[Level]]) -> Iterator[Series[Level]]:
 
 @mpl.rc_context(STYLE)
 def _latency_throughput(series: Sequence[Series[Level]], slos: Sequence[Slo]) -> Plot:
-    figure = new_figure(4.3)
+    figure = new_figure(3.7)
     axes = figure.add_subplot()
     values = [slo.p99_ms for slo in slos]
     for each in series:
@@ -68,25 +71,16 @@ def _latency_throughput(series: Sequence[Series[Level]], slos: Sequence[Slo]) ->
         }
         axes.plot(rates, p99, label=each.label, **look)
         axes.plot(rates, p50, color=each.colour, ls=each.dashes, lw=1, alpha=0.55)
-        for level in (each.rows[0], each.rows[-1]):
-            place = (level.throughput, level.latency.p99)
-            beside: dict[str, Any] = {"ha": "center", "color": each.colour, "fontsize": 8.5}
-            axes.annotate(
-                level_of(each.kind, level.level),
-                place,
-                (0, 7),
-                textcoords="offset points",
-                **beside,
-            )
         values += p50 + p99
     for limit in {slo.p99_ms for slo in slos}:
         axes.axhline(limit, color=LIMIT, lw=1.2, ls=(0, (4, 3)), label=f"limit, {limit:g} ms")
     log_axis(axes, values)
     axes.set_ylim(top=axes.get_ylim()[1] * 1.2)  # room for what stands above the marks
     axes.margins(x=0.12)
-    axes.set_xlim(left=0)
-    axes.set(xlabel="right answers per second", ylabel="ms, log scale")
+    axes.set_xlim(left=-0.07 * axes.get_xlim()[1])  # and left of them
+    axes.set(xlabel="right answers per second", ylabel="ms (thin: median), log scale")
     write_legend(figure)
+    _write_levels(figure, axes, series)
     return Plot(
         "latency-throughput",
         "Latency against throughput",
@@ -95,6 +89,31 @@ def _latency_throughput(series: Sequence[Series[Level]], slos: Sequence[Slo]) ->
         "arrivals at a rate, timed from when each was to be sent (open loop).",
         figure,
     )
+
+
+def _write_levels(figure: Figure, axes: Axes, series: Sequence[Series[Level]]) -> None:
+    """Write the highest and the lowest level of each line at its mark, where there is room."""
+    figure.draw_without_rendering()  # so that texts can be measured
+    taken: list[Bbox] = []
+    for place, side in ((-1, "above"), (0, "below")):
+        for each in series:
+            level = each.rows[place]
+            text = axes.annotate(
+                level_of(each.kind, level.level),
+                (level.throughput, level.latency.p99),
+                (0, 7 if side == "above" else -7),
+                textcoords="offset points",
+                ha="center",
+                va="bottom" if side == "above" else "top",
+                color=each.colour,
+                fontsize=8.5,
+                in_layout=False,
+            )
+            box = text.get_window_extent()
+            if any(box.overlaps(other) for other in taken):
+                text.remove()
+            else:
+                taken.append(box)
 
 
 def _panels(series: Sequence[Series[Level]]) -> dict[str, list[Curve]]:
@@ -183,7 +202,7 @@ def _bins(level: Level) -> list[tuple[float, float, float]]:
 
 @mpl.rc_context(STYLE)
 def _padding(series: Sequence[Series[Level]]) -> Plot:
-    figure = new_figure(4.3)
+    figure = new_figure(3.9)
     ratios, batches = figure.subplots(2, 1, sharex=True)
     levels: list[float] = []
     for each in series:

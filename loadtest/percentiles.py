@@ -34,7 +34,7 @@ def percentile_plot(name: str, title: str, panels: Mapping[str, Sequence[Curve]]
     shown = [heads[place] for place in _chosen(len(heads))]
     columns = min(2, len(shown))
     rows = ceil(len(shown) / columns)
-    figure = new_figure(1.0 + 2.0 * rows + (1.0 if rows == 1 else 0))
+    figure = new_figure(0.6 + 1.9 * rows + (1.0 if rows == 1 else 0))
     for place, head in enumerate(shown):
         axes = figure.add_subplot(rows, columns, place + 1)
         for curve in panels[head]:

@@ -60,7 +60,8 @@ def _batch(series: Series[BatchRow], row: BatchRow) -> dict[str, Cell]:
         **_nvidia(reading),
         **_accuracy(row.accuracy),
         "TFLOP/s": Cell(f"{row.tflops:#.3g}"),
-        "of peak": _peak(row),
+        "of peak": _share(row.tflops, row.peak.measured if row.peak else None),
+        "of datasheet": _share(row.tflops, row.peak.datasheet if row.peak else None),
     }
 
 
@@ -86,12 +87,8 @@ def _accuracy(accuracy: Accuracy | None) -> dict[str, Cell]:
     }
 
 
-def _peak(row: BatchRow) -> Cell:
-    if row.peak is None:
-        return Cell("")
-    measured = f"{row.tflops / row.peak.measured:.0%}" if row.peak.measured else ""
-    sheet = row.peak.datasheet
-    return Cell(measured, f"{row.tflops / sheet:.0%} of the datasheet's" if sheet else "")
+def _share(part: float, whole: float | None) -> Cell:
+    return Cell(f"{part / whole:.0%}" if whole else "")
 
 
 def published_table(series: Sequence[Series[BatchRow]], published: Published) -> Table:

@@ -11,6 +11,7 @@ from loadtest.drawing import MARKERS, SERIES
 from loadtest.result import BatchRow, LoadRow, Result
 from loadtest.samples import Latency, summarize
 
+_DEVICE = -3  # its place in the key of a line
 _DASHES = ("-", "--", ":", "-.")
 
 
@@ -133,14 +134,19 @@ def _where(result: Result) -> tuple[str, str, str]:
 
 
 def _labels(keys: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
-    """Return the shortest labels: the name, and of the rest what tells equal ones apart."""
+    """Return the shortest labels: the name, and of the rest what tells equal ones apart.
+
+    Where there are several devices, each label has its device.
+    """
     labels = {key: key[0] for key in keys}
+    several_devices = len({key[_DEVICE] for key in labels}) > 1
     for column in range(1, max(map(len, labels), default=1)):
         values = defaultdict(set)
         for key, label in labels.items():
             values[label].add(key[column])
         for key, label in labels.items():
-            if len(values[label]) > 1:
+            is_device = column == len(key) + _DEVICE
+            if len(values[label]) > 1 or (is_device and several_devices):
                 labels[key] = f"{label}, {key[column]}"
     return labels
 
