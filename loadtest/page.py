@@ -9,12 +9,13 @@ from loadtest.report_tables import Cell, Table
 from loadtest.result import Device, Result
 
 STYLE = Path(__file__).with_name("page.css")
+_BUSY = 0.5  # load per core, before a run, from which other work is no small noise
 _GROUND = {"ground": ("#ffffff", "#14191f"), "card": ("#f5f7f9", "#1d242b")}
 
 
 def page(results: Sequence[Result], plots: Sequence[Plot], tables: Sequence[Table]) -> str:
     """Return the page; plots and style are in it, and it works without a network or scripts."""
-    checkpoints = ", ".join(dict.fromkeys(result.checkpoint for result in results))
+    checkpoints = ", ".join(dict.fromkeys(Path(result.checkpoint).name for result in results))
     title = f"{checkpoints}: load test report"
     return "\n".join(
         (
@@ -72,9 +73,21 @@ def _head(results: Sequence[Result], checkpoints: str) -> str:
 def _doubts(results: Sequence[Result]) -> Iterator[str]:
     """Yield what a reader has to know before the figures."""
     for result in results:
+        environment = result.environment
+        name = f"{result.name}, {environment.started}"
         if result.partial:
-            name = f"{result.name}, {result.environment.started}"
-            yield f'<p class="doubt"><b>Partial</b> {escape(f"{name}: {result.partial}")}</p>'
+            yield _doubt("Partial", f"{name}: {result.partial}")
+        device, load = environment.device, environment.load_average
+        if device.kind == "cpu" and load > _BUSY * device.count:
+            yield _doubt(
+                "Busy",
+                f"{name}: the machine's load was {load:.1f} on {device.count} cores in the minute "
+                "before. What else ran then may have run meanwhile, and is in the latencies.",
+            )
+
+
+def _doubt(head: str, text: str) -> str:
+    return f'<p class="doubt"><b>{escape(head)}</b> {escape(text)}</p>'
 
 
 def _device(device: Device) -> str:

@@ -103,8 +103,9 @@ def published_table(series: Sequence[Series[BatchRow]], published: Published) ->
         "Beside NVIDIA's figures",
         f"Windows per second at {published.sequence_length} tokens. NVIDIA's are of "
         f"{published.model} on {published.dataset}, in {published.container} "
-        f"({published.source}); below each is the ratio of measured to published, and whether the "
-        "devices differ. Where they do, the ratio compares hardware.",
+        f"({published.source}). Below each is the ratio of measured to published, the same for "
+        "the mean by NVIDIA's reading, and whether the devices differ. Where they do, the ratio "
+        "compares hardware.",
         tuple(_beside(each, row, published) for each, row in shown),
     )
 
@@ -130,9 +131,11 @@ def _published(row: BatchRow, table: PublishedTable, device: str) -> Cell:
     model = table.device.split()[1]  # "1x A100 40GB"
     same = model in device.replace("-", " ").split()
     differ = "same model of device" if same else "devices differ"
-    return Cell(
-        f"{known.throughput:,.0f}", f"{row.throughput / known.throughput:.3g} times, {differ}"
-    )
+    ratios = f"{row.throughput / known.throughput:.3g} times"
+    if reading := nvidia_reading(row.samples):
+        mean = known.reading.mean
+        ratios += f"; mean {three_figures(mean)} ms, {reading.mean / mean:.3g} times"
+    return Cell(f"{known.throughput:,.0f}", f"{ratios}; {differ}")
 
 
 def load_table(series: Sequence[Series[Level]]) -> Table:

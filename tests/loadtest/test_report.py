@@ -15,6 +15,7 @@ from loadtest.published import read_published
 from loadtest.report import plots_of, write_report
 from loadtest.report_tables import Table, tables
 from loadtest.result import Result, write_result
+from loadtest.samples import nvidia_reading
 from loadtest.series import batch_series, load_series
 from tests.conftest import ROOT
 from tests.loadtest.results import (
@@ -157,6 +158,14 @@ def test_the_page_says_what_was_measured_on_what(everything: Path) -> None:
         assert words in text, words
 
 
+def test_a_busy_machine_is_said(tmp_path: Path) -> None:
+    quiet = bench()
+    busy = replace(quiet, environment=replace(quiet.environment, load_average=10.0))
+    said = "load was 10.0 on 2 cores"
+    assert said in write_report([busy], tmp_path / "busy").read_text()
+    assert said not in write_report([quiet], tmp_path / "quiet").read_text()
+
+
 def test_texts_are_escaped(tmp_path: Path) -> None:
     rows = (batch_row(HOSTILE, 1, 20), replace(batch_row("$_{", 1, 20), rounds=((20.0,),)))
     loads = (replace(load_row(HOSTILE, "closed", 1), failures={HOSTILE: 1}),)
@@ -180,7 +189,12 @@ def test_measured_beside_published() -> None:
     row = bench().batches[0]
     cell = one["1x A100 40GB, FP16"]
     assert cell.text == "166"
-    assert cell.note == f"{row.throughput / 166:.3g} times, devices differ"
+    reading = nvidia_reading(row.samples)
+    assert reading
+    assert cell.note == (
+        f"{row.throughput / 166:.3g} times; mean 6.04 ms, {reading.mean / 6.035:.3g} times; "
+        "devices differ"
+    )
     assert middle["1x A100 40GB, FP16"].note == "never published"
     assert middle["1x T4 16GB, FP16"].text == "185"
     assert most["1x T4 16GB, FP16"].note == "never published"
