@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
+from loadtest.cells import Cell, Table
 from loadtest.drawing import COLOURS, Plot, svg
-from loadtest.report_tables import Cell, Table
 from loadtest.result import Device, Result
 
 STYLE = Path(__file__).with_name("page.css")

@@ -4,11 +4,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from loadtest.batch_plots import batch_plots
+from loadtest.batch_tables import batch_table, published_table
+from loadtest.cells import Table
 from loadtest.drawing import Plot, png
 from loadtest.load_plots import load_plots
+from loadtest.load_tables import (
+    accuracy_table,
+    load_table,
+    loadgen_table,
+    slo_table,
+    versus_table,
+)
 from loadtest.page import page
 from loadtest.published import read_published
-from loadtest.report_tables import tables
 from loadtest.result import Result
 from loadtest.series import batch_series, load_series
 
@@ -22,13 +30,27 @@ def plots_of(results: Sequence[Result]) -> list[Plot]:
     ]
 
 
+def tables_of(results: Sequence[Result]) -> list[Table]:
+    """Return every table that has a row."""
+    batches, loads, published = batch_series(results), load_series(results), read_published()
+    made = (
+        batch_table(batches),
+        published_table(batches, published),
+        load_table(loads),
+        slo_table(results),
+        versus_table(results),
+        accuracy_table(results),
+        loadgen_table(results),
+    )
+    return [table for table in made if table.rows]
+
+
 def write_report(results: Sequence[Result], folder: Path) -> Path:
     """Write ``index.html`` and a PNG of every plot to ``folder``, and return the page's path."""
     folder.mkdir(parents=True, exist_ok=True)
     plots = plots_of(results)
     for plot in plots:
         (folder / f"{plot.name}.png").write_bytes(png(plot))
-    figures = tables(results, batch_series(results), load_series(results), read_published())
     written = folder / "index.html"
-    written.write_text(page(results, plots, figures), encoding="utf-8")
+    written.write_text(page(results, plots, tables_of(results)), encoding="utf-8")
     return written

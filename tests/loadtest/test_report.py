@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from loadtest.cells import Table
 from loadtest.drawing import COLOURS, LIGHT
-from loadtest.published import read_published
-from loadtest.report import plots_of, write_report
-from loadtest.report_tables import Table, tables
+from loadtest.report import plots_of, tables_of, write_report
 from loadtest.result import Result, write_result
 from loadtest.samples import nvidia_reading
 from loadtest.series import batch_series, load_series
@@ -179,8 +178,7 @@ def test_texts_are_escaped(tmp_path: Path) -> None:
 
 
 def by_title(results: Sequence[Result]) -> dict[str, Table]:
-    made = tables(results, batch_series(results), load_series(results), read_published())
-    return {table.title: table for table in made}
+    return {table.title: table for table in tables_of(results)}
 
 
 def test_measured_beside_published() -> None:

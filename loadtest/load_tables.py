@@ -1,141 +1,14 @@
-"""The tables of a report: the figures under its plots."""
+"""The tables of a report on questions under load, baselines and LoadGen."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
 
+from loadtest.cells import Cell, Table, accuracies, percentiles
 from loadtest.comparison import Ratio
-from loadtest.published import Published, PublishedTable
-from loadtest.result import Accuracy, BatchRow, LoadGenRow, Result
-from loadtest.samples import Latency, NvidiaReading, nvidia_reading, summarize
+from loadtest.result import LoadGenRow, Result
+from loadtest.samples import summarize
 from loadtest.series import Level, Series
 from loadtest.sides import matched, side_of
 from loadtest.wording import three_figures
-
-
-class Cell(NamedTuple):
-    """One figure; "" where there is none."""
-
-    text: str
-    note: str = ""  # a line below it
-
-
-@dataclass(frozen=True)
-class Table:
-    """Figures by row and column head; the first column names the row."""
-
-    title: str
-    legend: str
-    rows: tuple[Mapping[str, Cell], ...]
-
-    @property
-    def heads(self) -> tuple[str, ...]:
-        """The columns in which any row has something."""
-        heads = dict.fromkeys(head for row in self.rows for head in row)
-        return tuple(head for head in heads if any(any(row[head]) for row in self.rows))
-
-
-def batch_table(series: Sequence[Series[BatchRow]]) -> Table:
-    """Return the batch latency table, with NVIDIA's reading of the same batches beside ours."""
-    return Table(
-        "Batch latency",
-        "Windows per second, and ms per batch: the mean and true percentiles by nearest rank, then "
-        "the same batches by NVIDIA's reading, in which the two slowest are dropped and 90 % is "
-        "the mean of the fastest 90 %. TFLOP/s count real tokens only; the peak is that of a "
-        "matrix multiplication in the same run. A line below a figure says what else belongs to "
-        "it.",
-        tuple(_batch(each, row) for each in series for row in each.rows),
-    )
-
-
-def _batch(series: Series[BatchRow], row: BatchRow) -> dict[str, Cell]:
-    latency = summarize(row.samples)
-    reading = nvidia_reading(row.samples)
-    return {
-        "variant": Cell(series.label, "" if row.settled else "had not settled"),
-        "batch": Cell(str(row.batch), "" if row.input in series.label else row.input),
-        "batches": Cell(f"{latency.count:,}", f"{len(row.rounds)} rounds"),
-        "windows /s": Cell(f"{row.throughput:,.1f}"),
-        **_percentiles(latency),
-        **_nvidia(reading),
-        **_accuracy(row.accuracy),
-        "TFLOP/s": Cell(f"{row.tflops:#.3g}"),
-        "of peak": _share(row.tflops, row.peak.measured if row.peak else None),
-        "of datasheet": _share(row.tflops, row.peak.datasheet if row.peak else None),
-    }
-
-
-def _percentiles(latency: Latency | None) -> dict[str, Cell]:
-    heads = ("mean", "p50", "p90", "p95", "p99", "max")
-    return {head: Cell(three_figures(getattr(latency, head)) if latency else "") for head in heads}
-
-
-def _nvidia(reading: NvidiaReading | None) -> dict[str, Cell]:
-    shares = ("fastest_90", "fastest_95", "fastest_99")
-    return {
-        share.replace("fastest_", "NVIDIA's ") + " %": Cell(
-            three_figures(getattr(reading, share)) if reading else ""
-        )
-        for share in shares
-    }
-
-
-def _accuracy(accuracy: Accuracy | None) -> dict[str, Cell]:
-    return {
-        "EM": Cell(f"{accuracy.exact_match:.2f}" if accuracy else ""),
-        "F1": Cell(f"{accuracy.f1:.2f}" if accuracy else ""),
-    }
-
-
-def _share(part: float, whole: float | None) -> Cell:
-    return Cell(f"{part / whole:.0%}" if whole else "")
-
-
-def published_table(series: Sequence[Series[BatchRow]], published: Published) -> Table:
-    """Return what was measured beside what NVIDIA published, at the same sequence length."""
-    shown = [
-        (each, row)
-        for each in series
-        for row in each.rows
-        if row.sequence_length == published.sequence_length
-    ]
-    return Table(
-        "Beside NVIDIA's figures",
-        f"Windows per second at {published.sequence_length} tokens. NVIDIA's are of "
-        f"{published.model} on {published.dataset}, in {published.container} "
-        f"({published.source}). Below each is the ratio of measured to published, the same for "
-        "the mean by NVIDIA's reading, and whether the devices differ. Where they do, the ratio "
-        "compares hardware.",
-        tuple(_beside(each, row, published) for each, row in shown),
-    )
-
-
-def _beside(series: Series[BatchRow], row: BatchRow, published: Published) -> dict[str, Cell]:
-    device = series.result.environment.device.name
-    return {
-        "variant": Cell(series.label, f"{device}, {series.result.checkpoint}"),
-        "batch": Cell(str(row.batch), row.input),
-        "measured": Cell(f"{row.throughput:,.1f}"),
-        **{
-            f"{table.device}, {table.precision.upper()}": _published(row, table, device)
-            for table in published.tables
-        },
-    }
-
-
-def _published(row: BatchRow, table: PublishedTable, device: str) -> Cell:
-    known = table.row(row.batch)
-    if known is None:
-        never = row.batch in table.never_published
-        return Cell("", "never published" if never else "not published")
-    model = table.device.split()[1]  # "1x A100 40GB"
-    same = model in device.replace("-", " ").split()
-    differ = "same model of device" if same else "devices differ"
-    ratios = f"{row.throughput / known.throughput:.3g} times"
-    if reading := nvidia_reading(row.samples):
-        mean = known.reading.mean
-        ratios += f"; mean {three_figures(mean)} ms, {reading.mean / mean:.3g} times"
-    return Cell(f"{known.throughput:,.0f}", f"{ratios}; {differ}")
 
 
 def load_table(series: Sequence[Series[Level]]) -> Table:
@@ -160,7 +33,7 @@ def _load(series: Series[Level], level: Level) -> dict[str, Cell]:
             f"{len(level.latencies):,}", f"{len(rows)} rounds" if len(rows) > 1 else ""
         ),
         "answers /s": Cell(f"{level.throughput:,.1f}"),
-        **_percentiles(latency),
+        **percentiles(latency),
         "failures": Cell(
             f"{sum(failures.values()):,}",
             ", ".join(f"{number} {kind}" for kind, number in failures.items() if number),
@@ -244,7 +117,7 @@ def accuracy_table(results: Sequence[Result]) -> Table:
         tuple(
             {
                 "system": Cell(system, result.name),
-                **_accuracy(accuracy),
+                **accuracies(accuracy),
                 "questions": Cell(f"{accuracy.questions:,}"),
                 "from": Cell(accuracy.source),
             }
@@ -274,27 +147,8 @@ def _loadgen(row: LoadGenRow) -> dict[str, Cell]:
         "target": Cell(f"{row.target:g}", unit[row.scenario]) if row.target else Cell(""),
         "windows": Cell(f"{len(row.latencies):,}"),
         "windows /s": Cell(f"{len(row.latencies) / row.seconds:.1f}"),
-        **_percentiles(latency),
+        **percentiles(latency),
     }
-
-
-def tables(
-    results: Sequence[Result],
-    batches: Sequence[Series[BatchRow]],
-    loads: Sequence[Series[Level]],
-    published: Published,
-) -> list[Table]:
-    """Return every table that has a row."""
-    made: Iterable[Table] = (
-        batch_table(batches),
-        published_table(batches, published),
-        load_table(loads),
-        slo_table(results),
-        versus_table(results),
-        accuracy_table(results),
-        loadgen_table(results),
-    )
-    return [table for table in made if table.rows]
 
 
 def _verdict(valid: bool) -> str:
