@@ -137,7 +137,7 @@ class Benchmark:
             lambda share: self._show(f"{variant}, batch {batch}", share),
         )
         self.done += 1
-        if plan.is_local:
+        if plan.is_local and not found.fault:
             self.device = read_device(on_gpu=model.on_gpu)
         if found.latencies:
             self.rounds.setdefault(subject, []).append(found)

@@ -24,14 +24,16 @@ def batch_tables(result: Result, published: Published) -> Iterator[Table | str]:
 
 def latency_table(rows: Sequence[BatchRow]) -> Table:
     """Return throughput, mean and true percentiles."""
-    table = _table("Batch latency: true percentiles, ms", "variant", "input")
+    kinds = {f"{row.input} windows of {row.sequence_length}, {row.clients} clients" for row in rows}
+    title = f"Batch latency, {'; '.join(sorted(kinds))}, closed loop: true percentiles, ms"
+    table = _table(title, "variant")
     for name in ("batch", "batches", "windows/s", "mean", "p50", "p90", "p95", "p99", "max"):
         table.add_column(name, justify="right")
     for row in rows:
         latency = summarize(row.samples)
         values = (latency.mean, latency.p50, latency.p90, latency.p95, latency.p99, latency.max)
         table.add_row(
-            *(row.variant, row.input, str(row.batch)),
+            *(row.variant, str(row.batch)),
             f"{latency.count}{'' if row.settled else ' *'}",
             f"{row.throughput:.1f}",
             *map(_ms, values),
@@ -140,7 +142,9 @@ def _reading(reading: NvidiaReading | None) -> Iterable[float | None]:
 
 
 def _ms(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}" if value < 100 else f"{value:.1f}"
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if value < 100 else f"{value:.1f}" if value < 10_000 else f"{value:.0f}"
 
 
 def _digits(value: float | None) -> str:

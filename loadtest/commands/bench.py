@@ -21,6 +21,7 @@ from loadtest.meter import Meter
 from loadtest.published import read_published
 from loadtest.result import FOLDER, Device, Result, write_result
 from loadtest.server import connected
+from loadtest.signals import interrupt_me
 from loadtest.table import batch_tables
 
 LOCAL = ("127.0.0.1", "localhost", "::1", "[::1]")
@@ -57,7 +58,7 @@ def bench(
 ) -> None:
     """Measure the latency of batches, and print NVIDIA's figures beside it."""
     init_gevent()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # keeps what was measured, too
+    interrupt_me()
     exported = read_exported(repository)
     examples = read_questions(dataset)
     plan = Plan(
