@@ -8,8 +8,8 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from loadtest.accuracy import measure_accuracy
-from loadtest.bench import INTERRUPTED, Budget, measure
 from loadtest.ceiling import find_peak
+from loadtest.closed_loop import INTERRUPTED, Budget, measure
 from loadtest.device import read_device
 from loadtest.errors import LoadTestError
 from loadtest.exported import model_name

@@ -7,6 +7,7 @@ import pytest
 
 from loadtest.ceiling import find_datasheet, find_peak, precision_of
 from loadtest.device import read_device
+from loadtest.errors import LoadTestError
 from loadtest.result import Device
 from tests.conftest import ROOT
 
@@ -51,6 +52,9 @@ def test_another_gpu_or_a_part_of_one_has_none(name: str) -> None:
 def test_a_precision_is_that_of_the_variants_name() -> None:
     names = ("onnx_fp16_packed", "savedmodel_tf32", "openvino_bf16", "onnx_int8", "onnx_fp32")
     assert [precision_of(name) for name in names] == ["fp16", "tf32", "bf16", "int8", "fp32"]
+    for name in ("onnx", "onnx_int3", "onnx_fp32_int8"):
+        with pytest.raises(LoadTestError, match=name):
+            precision_of(name)
 
 
 def test_the_peak_of_this_cpu_is_measured() -> None:

@@ -4,6 +4,7 @@ import io
 
 from rich.console import Console
 
+from loadtest.flop import ModelShape
 from loadtest.published import read_published
 from loadtest.result import Accuracy, BatchRow, Device, Environment, Peak, Result, TritonSplit
 from loadtest.table import batch_tables
@@ -76,7 +77,7 @@ def render(*rows: BatchRow) -> str:
     result = Result("bench", environment, "random electra-base", batches=rows)
     output = io.StringIO()
     console = Console(width=120, file=output)
-    for each in batch_tables(result, read_published()):
+    for each in batch_tables(result, read_published(), ModelShape(12, 768, 3072, 768)):
         console.print(each, highlight=False)
     return output.getvalue()
 
@@ -93,14 +94,14 @@ def test_a_measured_row_stands_beside_those_of_its_batch_and_precision() -> None
     assert "138.1 / 276.26 = 0.5" in ours
     assert "138.1 / 275.946 = 0.501" in ours
     assert "1853 / 169 = 11" in line(text, "1x T4 16GB, FP16")
-    assert "TF32" not in text.split("Beside")[1].split("Measured:")[0]
+    assert "TF32" not in text.split("Beside")[1].split("Not the same")[0]
 
 
 def test_fp32_and_tf32_stand_beside_tf32() -> None:
     for variant in ("onnx_fp32", "savedmodel_tf32"):
         text = render(row(variant, 1, 8.228))
         assert "8.228 / 8.228 = 1" in line(text, "1x A100 40GB, TF32")
-        assert "FP16" not in text.split("Beside")[1].split("Measured:")[0]
+        assert "FP16" not in text.split("Beside")[1].split("Not the same")[0]
 
 
 def test_what_was_never_published_is_said_to_be_so() -> None:
@@ -111,8 +112,9 @@ def test_what_was_never_published_is_said_to_be_so() -> None:
 
 def test_devices_model_and_stack_are_named() -> None:
     text = " ".join(render(row("onnx_fp16", 1, 1.0)).split())
-    assert "Measured: NVIDIA H100 80GB HBM3; random electra-base; triton 2.51.0" in text
-    assert "Published: 1x A100 40GB, 1x T4 16GB; ELECTRA-base; tensorflow:20.07-tf2-py3" in text
+    assert "device: NVIDIA H100 80GB HBM3, there 1x A100 40GB or 1x T4 16GB" in text
+    assert "model: random electra-base, 12 layers of 768, there ELECTRA-base, 12 of 768" in text
+    assert "stack: triton 2.51.0, onnxruntime-gpu 1.32.0, there tensorflow:20.07-tf2-py3" in text
 
 
 def test_shares_of_both_peaks_and_the_accuracy_are_shown() -> None:
