@@ -8,8 +8,8 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from loadtest.accuracy import measure_accuracy
-from loadtest.bench import INTERRUPTED, Budget, measure
 from loadtest.ceiling import find_peak
+from loadtest.closed_loop import INTERRUPTED, Budget, measure
 from loadtest.device import read_device
 from loadtest.errors import LoadTestError
 from loadtest.exported import model_name
@@ -137,7 +137,7 @@ class Benchmark:
             lambda share: self._show(f"{variant}, batch {batch}", share),
         )
         self.done += 1
-        if plan.is_local:
+        if plan.is_local and not found.fault:
             self.device = read_device(on_gpu=model.on_gpu)
         if found.latencies:
             self.rounds.setdefault(subject, []).append(found)

@@ -7,9 +7,11 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from loadtest.errors import LoadTestError
 from loadtest.result import Device, Peak
 
 DATASHEETS = Path(__file__).with_name("datasheets.toml")
+PRECISIONS = ("fp32", "tf32", "fp16", "bf16", "int8")
 SECONDS = 120
 
 
@@ -23,8 +25,13 @@ class Datasheet:
 
 
 def precision_of(variant: str) -> str:
-    """Return the precision of a variant: "fp32", "tf32", "fp16", "bf16" or "int8"."""
-    return variant.split("_")[1]
+    """Return the precision that a variant's name says; raises LoadTestError if it says none."""
+    found = [part for part in variant.split("_") if part in PRECISIONS]
+    if len(found) != 1:
+        raise LoadTestError(
+            f"variant {variant!r} does not say its precision, one of {', '.join(PRECISIONS)}"
+        )
+    return found[0]
 
 
 def find_datasheet(device: Device) -> Datasheet | None:

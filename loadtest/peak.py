@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embedded.backends.openvino_ir import openvino
 from embedded.backends.providers import CPU, CUDA, Provider, check_providers
 
 SIZES = {"cpu": 2048, "gpu": 8192}  # of the square factors
@@ -91,6 +90,8 @@ def _onnxruntime(precision: str, device: str, size: int) -> Callable[[], object]
 
 
 def _openvino(precision: str, size: int) -> Callable[[], object]:
+    from embedded.backends.openvino_ir import openvino
+
     ops = openvino.opset13
     left, right = _factors("fp32", size)
     parameter = ops.parameter([size, size], np.float32, name="left")

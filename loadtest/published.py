@@ -40,6 +40,8 @@ class Published:
     url: str
     container: str
     model: str
+    layers: int
+    hidden: int
     dataset: str
     sequence_length: int
     tables: tuple[PublishedTable, ...]

@@ -5,33 +5,38 @@ from collections.abc import Iterable, Iterator, Sequence
 from rich.table import Table
 
 from loadtest.ceiling import precision_of
+from loadtest.flop import ModelShape
 from loadtest.published import Published, PublishedTable
-from loadtest.result import Accuracy, BatchRow, Device, Result
+from loadtest.result import Accuracy, BatchRow, Result
 from loadtest.samples import NvidiaReading, nvidia_reading, summarize
 
+STACK = ("triton", "onnxruntime", "onnxruntime-gpu", "openvino", "tensorflow", "tensorflow-cpu")
 BESIDE = {"tf32": "tf32", "fp32": "tf32"}  # NVIDIA's precision for ours; fp16 for the narrower
 
 
-def batch_tables(result: Result, published: Published) -> Iterator[Table | str]:
+def batch_tables(result: Result, published: Published, shape: ModelShape) -> Iterator[Table | str]:
     """Yield the tables of a batch latency run, and the notes on them."""
     rows = result.batches
     yield latency_table(rows)
     yield nvidia_table(rows)
     yield work_table(rows)
     yield published_table(rows, published)
-    yield difference(result, published)
+    yield difference(result, published, shape)
 
 
 def latency_table(rows: Sequence[BatchRow]) -> Table:
     """Return throughput, mean and true percentiles."""
-    table = _table("Batch latency: true percentiles, ms", "variant", "input")
+    first = rows[0]  # what all rows of a run have in common
+    what = f"{first.input} windows of {first.sequence_length}, clients: {first.clients}"
+    title = f"Batch latency, closed loop, {what}; true percentiles, ms"
+    table = _table(title, "variant")
     for name in ("batch", "batches", "windows/s", "mean", "p50", "p90", "p95", "p99", "max"):
         table.add_column(name, justify="right")
     for row in rows:
         latency = summarize(row.samples)
         values = (latency.mean, latency.p50, latency.p90, latency.p95, latency.p99, latency.max)
         table.add_row(
-            *(row.variant, row.input, str(row.batch)),
+            *(row.variant, str(row.batch)),
             f"{latency.count}{'' if row.settled else ' *'}",
             f"{row.throughput:.1f}",
             *map(_ms, values),
@@ -100,7 +105,8 @@ def _beside(row: BatchRow, table: PublishedTable) -> Iterator[str]:
     yield f"{table.device}, {table.precision.upper()}"
     theirs = table.row(row.batch)
     if theirs is None:
-        yield from ("never published" if row.batch in table.never_published else "none", "", "")
+        unpublished = row.batch in table.never_published
+        yield from ("never published" if unpublished else "no such batch", "", "")
         return
     reading = nvidia_reading(row.samples)
     yield _ratio(row.throughput, theirs.throughput)
@@ -108,27 +114,20 @@ def _beside(row: BatchRow, table: PublishedTable) -> Iterator[str]:
     yield _ratio(reading.fastest_99 if reading else None, theirs.reading.fastest_99)
 
 
-def difference(result: Result, published: Published) -> str:
-    """Return the line that says why the ratios are of different things."""
-    ours = result.environment
-    stack = ", ".join(
-        f"{name} {ours.versions[name]}"
-        for name in ("triton", "onnxruntime", "onnxruntime-gpu", "openvino", "tensorflow-cpu")
-        if name in ours.versions
-    )
-    return (
-        f"Measured: {_device(ours.device)}; {result.checkpoint}; {stack}.\n"
-        f"Published: {', '.join(sorted({each.device for each in published.tables}))}; "
-        f"{published.model}; {published.container}, without a server; padding computed too "
-        f"({published.source}).\n"
-        "Device, model and stack differ where these lines do: the ratios are then no comparison "
-        "of software."
-    )
-
-
-def _device(device: Device) -> str:
+def difference(result: Result, published: Published, shape: ModelShape) -> str:
+    """Return the line that says of what different things the ratios are."""
+    device, versions = result.environment.device, result.environment.versions
     cores = f", {device.count} cores" if device.kind == "cpu" else ""
-    return f"{device.name}{cores}"
+    stack = ", ".join(f"{name} {versions[name]}" for name in STACK if name in versions)
+    theirs = " or ".join(dict.fromkeys(table.device for table in published.tables))
+    return (
+        "Not the same in both, so that the ratios compare no software alone: "
+        f"device: {device.name}{cores}, there {theirs}; "
+        f"model: {result.checkpoint}, {shape.layers} layers of {shape.hidden}, there "
+        f"{published.model}, {published.layers} of {published.hidden}; "
+        f"stack: {stack}, there {published.container}, without a server, padding computed too "
+        f"({published.source})."
+    )
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -140,7 +139,9 @@ def _reading(reading: NvidiaReading | None) -> Iterable[float | None]:
 
 
 def _ms(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}" if value < 100 else f"{value:.1f}"
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if value < 100 else f"{value:.1f}" if value < 10_000 else f"{value:.0f}"
 
 
 def _digits(value: float | None) -> str:

@@ -1,7 +1,7 @@
 """The harness's client of Triton, over gRPC, and what Triton says of models and of its time."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,11 +82,14 @@ class Triton:
             return
         request = service_pb2.RepositoryModelLoadRequest(model_name=model)
         self._call(self._stub.RepositoryModelLoad, request, LOAD_SECONDS)
-        yield self.info(model)
-        self._call(
-            self._stub.RepositoryModelUnload,
-            service_pb2.RepositoryModelUnloadRequest(model_name=model),
-        )
+        try:
+            yield self.info(model)
+        finally:
+            with suppress(LoadTestError):  # a server that is gone has nothing to unload
+                self._call(
+                    self._stub.RepositoryModelUnload,
+                    service_pb2.RepositoryModelUnloadRequest(model_name=model),
+                )
 
     def info(self, model: str) -> ModelInfo:
         """Return what Triton says of ``model``."""

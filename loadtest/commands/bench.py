@@ -10,17 +10,18 @@ import typer
 from grpc.experimental.gevent import init_gevent
 from rich.console import Console
 
-from loadtest.bench import INTERRUPTED, Budget
 from loadtest.benchmark import Benchmark, Plan
+from loadtest.closed_loop import INTERRUPTED, Budget
 from loadtest.device import environment, read_device
 from loadtest.errors import LoadTestError
-from loadtest.exported import Exported, model_name, read_exported
-from loadtest.flop import read_config
+from loadtest.exported import PREFIX, Exported, model_name, read_exported
+from loadtest.flop import ModelShape, read_config
 from loadtest.inputs import Kind, read_questions, read_tokenizer
 from loadtest.meter import Meter
 from loadtest.published import read_published
 from loadtest.result import FOLDER, Device, Result, write_result
 from loadtest.server import connected
+from loadtest.signals import interrupt_me
 from loadtest.table import batch_tables
 
 LOCAL = ("127.0.0.1", "localhost", "::1", "[::1]")
@@ -39,7 +40,7 @@ def bench(
         "tests/data/squad-dev-sample.json"
     ),
     batches_per_row: Annotated[int, typer.Option(min=1, help="Batches measured per round.")] = 200,
-    seconds: Annotated[float, typer.Option(min=0, help="At most, per row and round.")] = 60,
+    seconds: Annotated[float, typer.Option(min=0.1, help="At most, per row and round.")] = 60,
     warmup_seconds: Annotated[float, typer.Option(min=0, help="At most, per row and round.")] = 30,
     rounds: Annotated[int, typer.Option(min=1, help="Of all variants in turn.")] = 1,
     clients: Annotated[int, typer.Option(min=1, help="Batches under way at a time.")] = 1,
@@ -57,7 +58,7 @@ def bench(
 ) -> None:
     """Measure the latency of batches, and print NVIDIA's figures beside it."""
     init_gevent()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # keeps what was measured, too
+    interrupt_me()
     exported = read_exported(repository)
     examples = read_questions(dataset)
     plan = Plan(
@@ -75,13 +76,15 @@ def bench(
         questions=questions,
         is_local=url is None or url.rpartition(":")[0] in LOCAL,
     )
-    console = Console(width=None if sys.stdout.isatty() else 120)  # a log has room
     models = [model_name(variant) for variant in plan.variants]
     with connected(url or None, repository, models) as triton:
         where = None if plan.is_local else Device("cpu", f"Triton at {url}", 0, 0)
-        made = environment(tuple(sys.argv), device=where, triton=triton.version())
+        command = ("python", "-m", "loadtest", *sys.argv[1:])
+        made = environment(command, device=where, triton=triton.version())
         with Meter(plan.longest_seconds) as meter:
-            found = Benchmark(plan, meter, dict(exported.accuracies) if exported else {})
+            # what another Triton serves may not be what was exported here
+            known = dict(exported.accuracies) if exported and not url else {}
+            found = Benchmark(plan, meter, known)
             fault = found.run(triton)
     result = Result(
         name="bench",
@@ -92,13 +95,14 @@ def bench(
         accuracies=found.accuracies,
         partial=fault,
     )
-    _finish(result, console, results)
+    _finish(result, plan.shape, results)
 
 
-def _finish(result: Result, console: Console, folder: Path) -> None:
+def _finish(result: Result, shape: ModelShape, folder: Path) -> None:
     """Write and print what there is; raises LoadTestError, or Exit, when that is not all."""
+    console = Console(width=None if sys.stdout.isatty() else 120)  # a log has room
     if result.batches:
-        for each in batch_tables(result, read_published()):
+        for each in batch_tables(result, read_published(), shape):
             console.print(each, highlight=False)
         path = write_result(result, folder)
         console.print(f"{'partial: ' if result.partial else ''}{path}", highlight=False)
@@ -112,7 +116,7 @@ def _finish(result: Result, console: Console, folder: Path) -> None:
 def _variants(names: str, exported: Exported | None, repository: Path) -> tuple[str, ...]:
     wanted = names.replace(",", " ").split()
     if wanted:
-        return tuple(dict.fromkeys(name.removeprefix(model_name("")) for name in wanted))
+        return tuple(dict.fromkeys(name.removeprefix(PREFIX) for name in wanted))
     has_gpu = read_device(on_gpu=True).kind == "gpu"
     found = _exported(exported, repository).runnable(has_gpu=has_gpu)
     if not found:

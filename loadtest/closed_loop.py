@@ -98,13 +98,20 @@ class _Phase:
         self._is_over = is_over
         self.sent = 0
         self.samples: list[tuple[float, int]] = []  # ms, and the number of the request
-        self.first = self.last = time.perf_counter()  # start of the first batch, end of the last
+        self.first = self.last = 0.0  # start of the first batch, end of the last
         self.fault: LoadTestError | None = None
 
     @property
     def spent(self) -> float:
-        """The seconds since it began."""
-        return time.perf_counter() - self.first
+        """The seconds since its first batch was sent."""
+        return time.perf_counter() - self.first if self.sent else 0.0
+
+    def connect(self, triton: Triton) -> None:
+        """Open the connection: the first batch is not to wait for it."""
+        try:
+            triton.version()
+        except LoadTestError as error:
+            self.fault = error
 
     def send(self, triton: Triton) -> bool:
         """Send the next batch, unless the phase is over; return whether it was sent."""
@@ -134,7 +141,7 @@ def _run(url: str, clients: int, phase: _Phase) -> None:
 
         def on_start(self) -> None:
             self.triton = Triton(url)
-            self.triton.version()  # the first batch is not to wait for the connection
+            phase.connect(self.triton)
 
         @task
         def send(self) -> None:
