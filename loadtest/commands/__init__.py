@@ -2,4 +2,7 @@
 
 from collections.abc import Callable
 
-COMMANDS: tuple[Callable[..., None], ...] = ()
+from loadtest.commands.load import load
+from loadtest.commands.slo import slo
+
+COMMANDS: tuple[Callable[..., None], ...] = (load, slo)

@@ -1,0 +1,111 @@
+"""The gateway under load: a plan is run against it, and what comes of it is kept and shown."""
+
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+
+from loadtest.answers import check_answers
+from loadtest.device import environment
+from loadtest.errors import LoadTestError
+from loadtest.gateway import Gateway, gateway_at
+from loadtest.load_table import latency_table, stage_table
+from loadtest.measuring import Measuring, System
+from loadtest.plan import Plan
+from loadtest.processes import locust_environment
+from loadtest.questions import read_questions
+from loadtest.result import LoadRow, Result, Slo, write_result
+from loadtest.rows import Level
+from loadtest.running import run
+from loadtest.users import AnswerUser, HuggingFaceUser
+
+Route = Literal["answer", "huggingface"]
+USERS = {"answer": AnswerUser, "huggingface": HuggingFaceUser}
+INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True)
+class Load:
+    """What loads the gateway, and how long."""
+
+    route: Route
+    dataset: Path
+    questions: int
+    seconds: float  # that each level is measured
+    processes: int
+    workers: int
+
+
+def load_gateway(
+    name: str, plan: Plan, load: Load, *, url: str | None, model: str | None, folder: Path
+) -> None:
+    """Run ``plan`` against the gateway at ``url``, or one of our own; write and print the result.
+
+    Raises LoadTestError when it did not come to its end, or a reply was wrong; what was measured
+    until then is written.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    questions = read_questions(load.dataset, load.questions)
+    ran = environment(tuple(sys.orig_argv[1:]))
+    console, rows = Console(stderr=True), list[LoadRow]()
+    with (
+        gateway_at(url, model) as gateway,
+        locust_environment(load.processes, load.workers) as locust,
+    ):
+        measuring = Measuring(locust, load.seconds)
+        system = System.recorded(
+            f"gateway {gateway.variant}",
+            gateway.url,
+            USERS[load.route],
+            questions,
+            gateway.counts,
+        )
+
+        def measure(level: Level) -> LoadRow:
+            with console.status(f"{level}, for {load.seconds:g} s once it is steady"):
+                rows.append(measuring.measure(system, level))
+            return rows[-1]
+
+        slo, partial = None, None
+        try:
+            slo = run(plan, measure, gateway.url)
+        except LoadTestError as error:
+            partial = str(error)
+        except KeyboardInterrupt:
+            partial = INTERRUPTED
+    result = Result(
+        name=name,
+        environment=ran,
+        checkpoint=gateway.checkpoint,
+        dataset=f"{load.dataset.name}, {len(questions)} questions",
+        loads=tuple(rows),
+        slo=slo,
+        partial=partial,
+    )
+    _report(result, gateway, write_result(result, folder))
+
+
+def _report(result: Result, gateway: Gateway, path: Path) -> None:
+    console = Console()
+    console.print(latency_table(result.loads), stage_table(result.loads))
+    if result.slo:
+        console.print(_slo_line(result.slo))
+    print(f"the result: {path}")
+    said = check_answers(result.loads, gateway.variant)
+    if said:
+        print(said)
+    if result.partial:
+        raise LoadTestError(f"{result.partial}; what was measured until then is in {path}")
+
+
+def _slo_line(slo: Slo) -> str:
+    if not slo.rate:
+        return f"no rate holds a p99 of {slo.p99_ms:g} ms"
+    return (
+        f"p99 of {slo.p99_ms:g} ms holds up to {slo.rate:.1f} questions/s; goodput "
+        f"{slo.goodput:.1f}/s, {100 * slo.goodput / slo.offline_rate:.0f} % of the offline "
+        f"{slo.offline_rate:.1f}/s"
+    )
