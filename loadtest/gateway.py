@@ -65,7 +65,7 @@ def gateway_at(url: str | None, model: str | None = None) -> Iterator[Gateway]:
 
 @contextmanager
 def _running(log: Path, model: str | None) -> Iterator[tuple[str, str]]:
-    ports, port = free_ports(), _free_port()
+    ports, port = free_ports(), free_port()
     settings = {
         "HOST": "127.0.0.1",
         "PORT": port,
@@ -105,7 +105,8 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
         time.sleep(0.1)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on just now."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         return int(bound.getsockname()[1])

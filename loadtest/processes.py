@@ -8,9 +8,11 @@ from pathlib import Path
 
 import gevent
 from locust.env import Environment
+from locust.exception import RPCError
 from locust.runners import MasterRunner
 
 from loadtest.errors import LoadTestError
+from loadtest.gateway import free_port
 from loadtest.users import AnswerUser, HuggingFaceUser
 
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
@@ -31,18 +33,28 @@ def locust_environment(processes: int = 0, workers: int = 0) -> Iterator[Environ
         if processes + workers == 0:
             stack.callback(environment.create_local_runner().quit)
         else:
-            master = environment.create_master_runner("*" if workers else "127.0.0.1", PORT)
+            master = _master(environment, *(("*", PORT) if workers else ("127.0.0.1", free_port())))
             for _ in range(processes):
-                stack.enter_context(_worker())
+                stack.enter_context(_worker(master.master_bind_port))
             stack.callback(master.quit)
             _wait(master, processes + workers)
         yield environment
 
 
+def _master(environment: Environment, host: str, port: int) -> MasterRunner:
+    try:
+        return environment.create_master_runner(host, port)
+    except RPCError as error:
+        raise LoadTestError(f"port {port}, for the workers, cannot be used: {error}") from error
+
+
 @contextmanager
-def _worker() -> Iterator[None]:
-    command = (sys.executable, "-m", "locust", "-f", LOCUSTFILE, "--worker", "-L", "WARNING")
-    process = subprocess.Popen(command, start_new_session=True)  # Ctrl-C is for us
+def _worker(port: int) -> Iterator[None]:
+    command = (sys.executable, "-m", "locust", "-f", LOCUSTFILE, "-L", "WARNING", "--worker")
+    process = subprocess.Popen(
+        (*command, "--master-port", str(port)),
+        start_new_session=True,  # Ctrl-C is for us
+    )
     try:
         yield
     finally:

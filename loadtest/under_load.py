@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -40,17 +41,15 @@ class Load:
 
 
 def load_gateway(
-    name: str, plan: Plan, load: Load, *, url: str | None, model: str | None, folder: Path
+    plans: Mapping[str, Plan], load: Load, *, url: str | None, model: str | None, folder: Path
 ) -> None:
-    """Run ``plan`` against the gateway at ``url``, or one of our own; write and print the result.
+    """Run ``plans`` against the gateway at ``url``, or one of our own; write and print the results.
 
-    Raises LoadTestError when it did not come to its end, or a reply was wrong; what was measured
-    until then is written.
+    Each has a result of its own, by its name. Raises LoadTestError when one did not come to its
+    end, or a reply was wrong; what was measured until then is written.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     questions = read_questions(load.dataset, load.questions)
-    ran = environment(tuple(sys.orig_argv[1:]))
-    console, rows = Console(stderr=True), list[LoadRow]()
     with (
         gateway_at(url, model) as gateway,
         locust_environment(load.processes, load.workers) as locust,
@@ -63,29 +62,38 @@ def load_gateway(
             questions,
             gateway.counts,
         )
+        for name, plan in plans.items():
+            started = environment(tuple(sys.orig_argv[1:]))
+            rows, slo, partial = _run(plan, measuring, system)
+            result = Result(
+                name=name,
+                environment=started,
+                checkpoint=gateway.checkpoint,
+                dataset=f"{load.dataset.name}, {len(questions)} questions",
+                loads=tuple(rows),
+                slo=slo,
+                partial=partial,
+            )
+            _report(result, gateway, write_result(result, folder))
 
-        def measure(level: Level) -> LoadRow:
-            with console.status(f"{level}, for {load.seconds:g} s once it is steady"):
-                rows.append(measuring.measure(system, level))
-            return rows[-1]
 
-        slo, partial = None, None
-        try:
-            slo = run(plan, measure, gateway.url)
-        except LoadTestError as error:
-            partial = str(error)
-        except KeyboardInterrupt:
-            partial = INTERRUPTED
-    result = Result(
-        name=name,
-        environment=ran,
-        checkpoint=gateway.checkpoint,
-        dataset=f"{load.dataset.name}, {len(questions)} questions",
-        loads=tuple(rows),
-        slo=slo,
-        partial=partial,
-    )
-    _report(result, gateway, write_result(result, folder))
+def _run(
+    plan: Plan, measuring: Measuring, system: System
+) -> tuple[list[LoadRow], Slo | None, str | None]:
+    """Return the rows of ``plan``, what it found, and why it ended before its end."""
+    console, rows = Console(stderr=True), list[LoadRow]()
+
+    def measure(level: Level) -> LoadRow:
+        with console.status(f"{level}, for {measuring.seconds:g} s once it is steady"):
+            rows.append(measuring.measure(system, level))
+        return rows[-1]
+
+    try:
+        return rows, run(plan, measure, system.url), None
+    except LoadTestError as error:
+        return rows, None, str(error)
+    except KeyboardInterrupt:
+        return rows, None, INTERRUPTED
 
 
 def _report(result: Result, gateway: Gateway, path: Path) -> None:

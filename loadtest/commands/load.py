@@ -42,9 +42,8 @@ def load(
         "open": open_(_numbers(rates, float, "--rates")),
     }
     under = Load(route, dataset, questions, seconds, processes, workers)
-    for each, plan in plans.items():
-        if loop in (each, "both"):
-            load_gateway(f"load-{each}", plan, under, url=url, model=model, folder=results)
+    chosen = {f"load-{each}": plan for each, plan in plans.items() if loop in (each, "both")}
+    load_gateway(chosen, under, url=url, model=model, folder=results)
 
 
 def _numbers(text: str, of: Callable[[str], float], option: str) -> list[float]:

@@ -34,4 +34,4 @@ def slo(
 ) -> None:
     """Find the highest rate whose 99th percentile holds, by bisection."""
     under = Load(route, dataset, questions, seconds, processes, workers)
-    load_gateway("slo", plan_slo(p99_ms), under, url=url, model=model, folder=results)
+    load_gateway({"slo": plan_slo(p99_ms)}, under, url=url, model=model, folder=results)
