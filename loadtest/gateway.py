@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from embedded.manifest import FILE_NAME
 from embedded.ports import free_ports
 from loadtest.client import get, served_model, session
 from loadtest.counts import Counts
@@ -44,8 +45,10 @@ class Gateway:
 
 
 @contextmanager
-def gateway_at(url: str | None, model: str | None = None) -> Iterator[Gateway]:
-    """Yield the gateway at ``url``, or one that is started for the block, with ``model``.
+def gateway_at(
+    url: str | None, model: str | None = None, repository: Path = Path("model_repository")
+) -> Iterator[Gateway]:
+    """Yield the gateway at ``url``, or one started for the block, with ``model`` of ``repository``.
 
     Raises LoadTestError when it does not answer, or cannot be started.
     """
@@ -58,13 +61,13 @@ def gateway_at(url: str | None, model: str | None = None) -> Iterator[Gateway]:
         return
     with tempfile.TemporaryDirectory(prefix="loadtest-") as folder:
         log = Path(folder) / "gateway.log"
-        with _running(log, model) as (url, triton_metrics):
-            report = json.loads(Path("model_repository/report.json").read_bytes())
-            yield Gateway(url, *served_model(url), report["checkpoint"], triton_metrics)
+        with _running(log, model, repository) as (url, triton_metrics):
+            report = json.loads((repository / FILE_NAME).read_bytes())
+            yield Gateway(url, *served_model(url), str(report["checkpoint"]), triton_metrics)
 
 
 @contextmanager
-def _running(log: Path, model: str | None) -> Iterator[tuple[str, str]]:
+def _running(log: Path, model: str | None, repository: Path) -> Iterator[tuple[str, str]]:
     ports, port = free_ports(), free_port()
     settings = {
         "HOST": "127.0.0.1",
@@ -72,6 +75,7 @@ def _running(log: Path, model: str | None) -> Iterator[tuple[str, str]]:
         "TRITON_HTTP_PORT": ports.http,
         "TRITON_GRPC_PORT": ports.grpc,
         "TRITON_METRICS_PORT": ports.metrics,
+        "MODEL_REPOSITORY": repository,
         **({"MODEL": model} if model else {}),
     }
     with log.open("wb") as output:

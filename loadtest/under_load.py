@@ -3,16 +3,18 @@
 import signal
 import sys
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import typer
 from rich.console import Console
 
 from loadtest.answers import check_answers
 from loadtest.device import environment
 from loadtest.errors import LoadTestError
-from loadtest.gateway import Gateway, gateway_at
+from loadtest.gateway import Gateway
 from loadtest.load_table import latency_table, stage_table
 from loadtest.measuring import Measuring, System
 from loadtest.plan import Plan
@@ -41,9 +43,9 @@ class Load:
 
 
 def load_gateway(
-    plans: Mapping[str, Plan], load: Load, *, url: str | None, model: str | None, folder: Path
+    plans: Mapping[str, Plan], load: Load, served: AbstractContextManager[Gateway], folder: Path
 ) -> None:
-    """Run ``plans`` against the gateway at ``url``, or one of our own; write and print the results.
+    """Run ``plans`` against the gateway that is ``served``; write to ``folder`` and print.
 
     Each has a result of its own, by its name. Raises LoadTestError when one did not come to its
     end, or a reply was wrong; what was measured until then is written.
@@ -51,7 +53,7 @@ def load_gateway(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     questions = read_questions(load.dataset, load.questions)
     with (
-        gateway_at(url, model) as gateway,
+        served as gateway,
         locust_environment(load.processes, load.workers) as locust,
     ):
         measuring = Measuring(locust, load.seconds)
@@ -105,6 +107,8 @@ def _report(result: Result, gateway: Gateway, path: Path) -> None:
     said = check_answers(result.loads, gateway.variant)
     if said:
         print(said)
+    if result.partial == INTERRUPTED:
+        raise typer.Exit(130)  # as a shell says of one that SIGINT ended
     if result.partial:
         raise LoadTestError(f"{result.partial}; what was measured until then is in {path}")
 
