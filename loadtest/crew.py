@@ -56,7 +56,7 @@ class Crew:
     def __init__(self, environment: Environment) -> None:
         assert isinstance(environment.runner, LocalRunner | MasterRunner)  # noqa: S101
         self.runner = environment.runner
-        self.size = self.runner.worker_count
+        self.size = 0  # processes
         self.phase = 0
         if isinstance(self.runner, LocalRunner):
             listen(environment)  # it loads itself
@@ -64,7 +64,8 @@ class Crew:
         self.runner.register_message(SAMPLES, self._receive)
 
     def assign(self, assignment: Assignment) -> None:
-        """Say what is to be asked from now on."""
+        """Say what is to be asked from now on, to all processes that are there now."""
+        self.size = self.runner.worker_count
         self.runner.send_message(ASSIGN, assignment._asdict())
 
     def begin(self) -> int:

@@ -11,6 +11,13 @@ LATENCY = "ms of right answers; in an open loop from the intended send time. ~: 
 STAGES = "ms, mean; late: 99 % of the questions were sent by the client at most so much too late"
 
 
+def describe(row: LoadRow) -> str:
+    """Return what matters most of ``row``, for a line."""
+    p99 = f", p99 {summarize(row.latencies).p99:.1f} ms" if row.latencies else ""
+    failed = sum(row.failures.values())
+    return f"{row.throughput:.1f} answers/s{p99}{f', {failed} failed' if failed else ''}"
+
+
 def latency_table(rows: Iterable[LoadRow]) -> Table:
     """Return throughput, latency and failures of ``rows``, in their order."""
     table = Table("load", "answers/s", "p50", "p90", "p95", "p99", "max", "failed", "wrong")

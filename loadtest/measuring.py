@@ -91,7 +91,8 @@ class Measuring:
         )
 
     def _start(self, system: System, level: Level) -> int:
-        users = int(level.amount) if level.loop == "closed" else SOURCES * self.crew.size
+        sources = SOURCES * self.crew.runner.worker_count
+        users = int(level.amount) if level.loop == "closed" else sources
         self.environment.host = system.url
         self.crew.assign(
             Assignment(

@@ -15,7 +15,7 @@ from loadtest.answers import check_answers
 from loadtest.device import environment
 from loadtest.errors import LoadTestError
 from loadtest.gateway import Gateway
-from loadtest.load_table import latency_table, stage_table
+from loadtest.load_table import describe, latency_table, stage_table
 from loadtest.measuring import Measuring, System
 from loadtest.plan import Plan
 from loadtest.processes import locust_environment
@@ -87,8 +87,10 @@ def _run(
 
     def measure(level: Level) -> LoadRow:
         with console.status(f"{level}, for {measuring.seconds:g} s once it is steady"):
-            rows.append(measuring.measure(system, level))
-        return rows[-1]
+            row = measuring.measure(system, level)
+        rows.append(row)
+        console.print(f"{level}: {describe(row)}", highlight=False)
+        return row
 
     try:
         return rows, run(plan, measure, system.url), None

@@ -4,5 +4,6 @@ from collections.abc import Callable
 
 from loadtest.commands.load import load
 from loadtest.commands.slo import slo
+from loadtest.commands.web import web
 
-COMMANDS: tuple[Callable[..., None], ...] = (load, slo)
+COMMANDS: tuple[Callable[..., None], ...] = (load, slo, web)
