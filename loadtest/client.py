@@ -49,7 +49,7 @@ def record_answers(url: str, route: str, questions: Sequence[Question]) -> list[
     Raises LoadTestError when one gets none.
     """
     client, console = session(url), Console(stderr=True)
-    asking = track(questions, f"answers of {url}, unloaded", console=console, transient=True)
+    asking = track(questions, f"{url}, unloaded", console=console, disable=not console.is_terminal)
     return [_ask(client, route, each) for each in asking]
 
 

@@ -15,10 +15,11 @@ from loadtest.crew import Crew
 from loadtest.device import environment as environment_of
 from loadtest.errors import LoadTestError
 from loadtest.keeping import Assignment, Sample
-from loadtest.load_table import latency_table, stage_table
+from loadtest.load_table import NOTE, latency_table, stage_table
 from loadtest.questions import Question, read_questions
 from loadtest.result import LoadRow, Result, write_result
 from loadtest.rows import Level, make_row
+from loadtest.users import AskingUser
 
 logger = logging.getLogger("locust.questions")
 
@@ -47,8 +48,10 @@ class Interactive:
         self.questions: tuple[Question, ...] = read_questions(
             Path(self.options.dataset), self.options.questions
         )
-        routes = {each.route for each in self.environment.user_classes}  # type: ignore[attr-defined]
-        known = {route: record_answers(self.url, route, self.questions) for route in routes}
+        known = {
+            each.route: record_answers(self.url, each.route, self.questions)
+            for each in self._users()
+        }
         self.crew.assign(
             Assignment(
                 url=self.url,
@@ -66,7 +69,7 @@ class Interactive:
             return  # it could not be started
         seconds = time.perf_counter() - self.began
         samples, _in_flight = self.crew.collect(self.phase)
-        rows = [self._row(route, samples, seconds) for route in {each.route for each in samples}]
+        rows = [self._row(each, samples, seconds) for each in self._users()]
         result = Result(
             name="interactive",
             environment=self.ran,
@@ -74,18 +77,21 @@ class Interactive:
             dataset=f"{Path(self.options.dataset).name}, {len(self.questions)} questions",
             loads=tuple(rows),
         )
-        Console().print(latency_table(rows), stage_table(rows))
-        print(f"the result: {write_result(result)}")
+        Console().print(latency_table(rows), stage_table(rows), NOTE)
+        print(f"the result: {write_result(result, Path(self.options.results))}")
 
-    def _row(self, route: str, samples: list[Sample], seconds: float) -> LoadRow:
-        users = self.crew.runner.target_user_count
+    def _users(self) -> list[type[AskingUser]]:
+        return [each for each in self.environment.user_classes if issubclass(each, AskingUser)]
+
+    def _row(self, user: type[AskingUser], samples: list[Sample], seconds: float) -> LoadRow:
+        users = self.crew.runner.target_user_classes_count.get(user.__name__, 0)
         amount = users if self.options.loop == "closed" else users * self.options.rate
         return make_row(
-            [each for each in samples if each.route == route and each.sent == self.phase],
+            [each for each in samples if each.route == user.route and each.sent == self.phase],
             self.questions,
             Level(self.options.loop, amount),
             system=self.url,
-            route=route,
+            route=user.route,
             number=0,
             seconds=seconds,
             settled=False,

@@ -7,8 +7,9 @@ from rich.table import Table
 from loadtest.result import LoadRow
 from loadtest.samples import summarize
 
-LATENCY = "ms of right answers; in an open loop from the intended send time. ~: not steady"
-STAGES = "ms, mean; late: 99 % of the questions were sent by the client at most so much too late"
+NOTE = """\
+Latency in ms, of right answers; in an open loop from the intended send time. ~: not yet steady.
+Stages in ms, mean. Late: 99 % of the questions were sent at most so many ms after their time."""
 
 
 def describe(row: LoadRow) -> str:
@@ -21,7 +22,6 @@ def describe(row: LoadRow) -> str:
 def latency_table(rows: Iterable[LoadRow]) -> Table:
     """Return throughput, latency and failures of ``rows``, in their order."""
     table = Table("load", "answers/s", "p50", "p90", "p95", "p99", "max", "failed", "wrong")
-    table.caption = LATENCY
     for row in rows:
         failed = ", ".join(f"{count} x {kind}" for kind, count in sorted(row.failures.items()))
         steady = "" if row.settled else " ~"
@@ -38,7 +38,7 @@ def latency_table(rows: Iterable[LoadRow]) -> Table:
 def stage_table(rows: Sequence[LoadRow]) -> Table:
     """Return where the time of ``rows`` went, in their order."""
     stages = list(dict.fromkeys(stage for row in rows for stage in row.stages))
-    table = Table("load", *stages, "late", "padding", "batch", caption=STAGES)
+    table = Table("load", *stages, "late", "padding", "batch")
     for row in rows:
         table.add_row(
             _load(row),

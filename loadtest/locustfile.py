@@ -24,6 +24,7 @@ def add_options(parser: ArgumentParser) -> None:
     ours = parser.add_argument_group("questions")
     ours.add_argument("--dataset", default="tests/data/squad-dev-sample.json", help="SQuAD file")
     ours.add_argument("--questions", type=int, default=200, help="different ones")
+    ours.add_argument("--results", default="results", help="folder where results are written")
     ours.add_argument("--loop", choices=("closed", "open"), default="closed")
     ours.add_argument("--rate", type=float, default=0.5, help="questions/s of an open loop's user")
 
@@ -36,5 +37,5 @@ def begin(environment: Environment, **_: Any) -> None:
         return
     assert environment.parsed_options is not None  # noqa: S101 - locust has parsed them
     commanding = Interactive(environment, environment.parsed_options)
-    environment.events.test_start.add_listener(commanding.start)
-    environment.events.test_stop.add_listener(commanding.stop)
+    environment.events.test_start.add_listener(commanding.start)  # type: ignore[no-untyped-call]
+    environment.events.test_stop.add_listener(commanding.stop)  # type: ignore[no-untyped-call]

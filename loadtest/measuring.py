@@ -66,12 +66,13 @@ class Measuring:
         """
         phase = self._start(system, level)
         settled = self._settle(phase)
-        before, phase = self._counts(system), self.crew.begin()
+        before, phase = _counts(system), self.crew.begin()
         started = time.perf_counter()
         gevent.sleep(self.seconds)
         seconds = time.perf_counter() - started
         self.crew.begin()
-        difference = self._since(system, before)
+        after = _counts(system)
+        difference = after - before if before and after else Counts()
         samples = self._drain(phase)
         if level.loop == "open":  # until the last of what came in that time was answered
             seconds = time.perf_counter() - started
@@ -135,12 +136,10 @@ class Measuring:
                 return samples
             gevent.sleep(DRAIN_SECONDS)
 
-    @staticmethod
-    def _counts(system: System) -> Counts:
-        return system.counts() if system.counts else Counts()
 
-    def _since(self, system: System, before: Counts) -> Counts:
-        try:
-            return self._counts(system) - before
-        except LoadTestError:  # gone meanwhile, as the failures in transport say
-            return Counts()
+def _counts(system: System) -> Counts | None:
+    """Return what it counts, if it does; when it is gone, failed requests say so."""
+    try:
+        return system.counts() if system.counts else None
+    except LoadTestError:
+        return None

@@ -15,7 +15,7 @@ from loadtest.answers import check_answers
 from loadtest.device import environment
 from loadtest.errors import LoadTestError
 from loadtest.gateway import Gateway
-from loadtest.load_table import describe, latency_table, stage_table
+from loadtest.load_table import NOTE, describe, latency_table, stage_table
 from loadtest.measuring import Measuring, System
 from loadtest.plan import Plan
 from loadtest.processes import locust_environment
@@ -102,7 +102,7 @@ def _run(
 
 def _report(result: Result, gateway: Gateway, path: Path) -> None:
     console = Console()
-    console.print(latency_table(result.loads), stage_table(result.loads))
+    console.print(latency_table(result.loads), stage_table(result.loads), NOTE)
     if result.slo:
         console.print(_slo_line(result.slo))
     print(f"the result: {path}")

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from loadtest.result import Result, read_result
@@ -9,22 +11,29 @@ from loadtest.result import Result, read_result
 SECONDS = 120
 
 
-def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
+@contextmanager
+def started(folder: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    """Start it, and end it with the block, however that ends."""
+    process = subprocess.Popen(
         [sys.executable, "-m", "loadtest", *arguments, "--results", str(folder)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+    with process:
+        try:
+            yield process
+        finally:
+            process.terminate()
 
 
 def loadtest(folder: Path, *arguments: str) -> tuple[int, str, str]:
     """Return the exit code, stdout and stderr."""
-    process = start(folder, *arguments)
-    out, err = process.communicate(timeout=SECONDS)
+    with started(folder, *arguments) as process:
+        out, err = process.communicate(timeout=SECONDS)
     return process.returncode, out, err
 
 
-def result(folder: Path) -> Result:
-    (path,) = folder.glob("*.json")
+def result(folder: Path, name: str = "") -> Result:
+    (path,) = folder.glob(f"*{name}.json")
     return read_result(path)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.loadtest.command import loadtest, result, start
+from tests.loadtest.command import loadtest, result, started
 from tests.loadtest.stub import Reply, serving, stall
 
 FEW = ("--questions", "5")
@@ -117,11 +117,11 @@ def test_answers_that_depend_on_the_batch_are_reported_but_fail_nothing(tmp_path
 
 
 def test_ctrl_c_keeps_what_was_measured(tmp_path: Path) -> None:
-    with serving(lambda _: Reply(seconds=0.01)) as url:
-        process = start(
-            tmp_path,
-            *("load", "--url", url, "--loop", "closed", "--users", "1 2 3", "--seconds", "2", *FEW),
-        )
+    arguments = ("--loop", "closed", "--users", "1 2 3", "--seconds", "2", *FEW)
+    with (
+        serving(lambda _: Reply(seconds=0.01)) as url,
+        started(tmp_path, "load", "--url", url, *arguments) as process,
+    ):
         assert process.stderr is not None
         assert process.stderr.readline().startswith("closed loop, 1 users: ")
         process.send_signal(signal.SIGINT)
