@@ -1,8 +1,8 @@
 """``web``: questions under load on Locust's web page."""
 
+import signal
 import subprocess
 import sys
-from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -36,6 +36,7 @@ def web(
     results: Results = FOLDER,
 ) -> None:
     """Open Locust's web page, where users are added while the gateway answers."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with gateway_at(url, model, repository) as gateway:
         command = (
             *(sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--class-picker"),
@@ -44,5 +45,9 @@ def web(
             *("--results", str(results)),
             *(("--processes", str(processes)) if processes else ()),
         )
-        with subprocess.Popen(command) as page, suppress(KeyboardInterrupt):  # which it gets too
-            page.wait()
+        # in a session of its own, so that it gets Ctrl-C once, and from us
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True) as page:
+            try:
+                page.wait()
+            except KeyboardInterrupt:
+                page.send_signal(signal.SIGINT)
