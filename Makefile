@@ -4,6 +4,9 @@
 #               REVISION), or the prefix of a TensorFlow checkpoint; VARIANTS the variants that it
 #               makes, CALIBRATION the SQuAD file of which static int8 takes its scales
 #   DATASET     the SQuAD file that `make eval` sends, and on which `make export` measures EM and F1
+#   URL         the gateway that `make loadtest` and `make slo` load; without it they start one, with
+#               MODEL. USERS steps of the closed loop, RATES of the open one, SECONDS each is
+#               measured, PROCESSES that load, WEB=1 Locust's web page, P99_MS the limit of `make slo`
 #   ONLY        the format, onnx or savedmodel, that `make test-compat` loads; REPOSITORY from where
 #   PORT, MODEL and every other setting of serving/settings.py go to `make serve` as they are
 
@@ -20,8 +23,13 @@ comma := ,
 SERVED = $(strip $(patsubst electra_qa_%,%,$(MODEL) $(subst $(comma), ,$(MODELS))))
 COMPAT = $(or $(ONLY),onnx savedmodel)
 
+# what `make loadtest` and `make slo` load, and what a gateway of their own needs
+UNDER_LOAD = $(if $(URL),--url "$(URL)") $(if $(MODEL),--model "$(MODEL)") \
+	$(if $(DATASET),--dataset "$(DATASET)") $(if $(PROCESSES),--processes $(PROCESSES))
+EXPORT_SERVED = $(if $(URL),true,$(BIN)/python -m export --if-needed $(if $(SERVED),--variants "$(SERVED)"))
+
 .DEFAULT_GOAL := help
-.PHONY: help setup serve export eval check format test test-slow docs test-compat test-parity lock clean
+.PHONY: help setup serve export eval loadtest slo check format test test-slow docs test-compat test-parity lock clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -50,6 +58,16 @@ export: $(SETUP) ## write the model repository (CHECKPOINT=, VARIANTS=, DATASET=
 
 eval: $(SETUP) ## send a SQuAD file through the running gateway (DATASET=)
 	@$(BIN)/python -m evaluation $(DATASET) --url http://127.0.0.1:$(or $(PORT),8080)
+
+loadtest: $(SETUP) ## questions under load, in closed and open loops (URL=, MODEL=, USERS=, RATES=, WEB=1)
+	@$(EXPORT_SERVED)
+	@exec $(BIN)/python -m loadtest $(if $(WEB),web,load $(if $(USERS),--users "$(USERS)") \
+		$(if $(RATES),--rates "$(RATES)") $(if $(SECONDS),--seconds $(SECONDS))) $(UNDER_LOAD)
+
+slo: $(SETUP) ## the highest rate of questions whose p99 holds (P99_MS=130, URL=, MODEL=)
+	@$(EXPORT_SERVED)
+	@exec $(BIN)/python -m loadtest slo $(if $(P99_MS),--p99-ms $(P99_MS)) \
+		$(if $(SECONDS),--seconds $(SECONDS)) $(UNDER_LOAD)
 
 check: $(SETUP) ## ruff and mypy --strict
 	@$(BIN)/ruff check

@@ -57,6 +57,7 @@ class Measuring:
         self.environment = environment
         self.seconds = seconds
         self.crew = Crew(environment)
+        self.processes = self.crew.runner.worker_count
 
     def measure(self, system: System, level: Level, number: int = 0) -> LoadRow:
         """Return the row of ``level``.
@@ -92,8 +93,9 @@ class Measuring:
         )
 
     def _start(self, system: System, level: Level) -> int:
-        sources = SOURCES * self.crew.runner.worker_count
-        users = int(level.amount) if level.loop == "closed" else sources
+        if (left := self.crew.runner.worker_count) < self.processes:
+            raise LoadTestError(f"only {left} of {self.processes} loading processes are left")
+        users = int(level.amount) if level.loop == "closed" else SOURCES * self.processes
         self.environment.host = system.url
         self.crew.assign(
             Assignment(

@@ -58,42 +58,41 @@ class AskingUser(FastHttpUser):
 
     def _send(self, due: float) -> float:
         """Send a question that is due, keep what came of it, and return how long to wait, s."""
-        keeper, assignment, sent = self.keeper, self.keeper.assignment, self.keeper.phase
-        question = keeper.next_question()
-        body = keeper.bodies[self.route][question]
+        keeper, sent = self.keeper, self.keeper.phase
         keeper.in_flight[sent] += 1
-        started = time.perf_counter()
         try:
-            with self.client.post(
-                assignment.url + self.route,
-                data=body,
-                headers={"content-type": "application/json"},
-                name=self.route,
-                catch_response=True,
-            ) as reply:
-                ms = 1e3 * (time.perf_counter() - due)
-                known = assignment.known[self.route][question]
-                outcome = judge(reply.status_code, reply.content, known)
-                headers = reply.headers or {}
-                if outcome != RIGHT:
-                    reply.failure(outcome)
-            keeper.samples.append(
-                Sample(
-                    route=self.route,
-                    question=question,
-                    sent=sent,
-                    done=keeper.phase,
-                    ms=ms,
-                    delay=1e3 * (started - due),
-                    outcome=outcome,
-                    timing=headers.get("server-timing") or "",
-                )
-            )
+            return self._ask(due, sent)
         finally:  # also when a user is stopped before the reply
             keeper.in_flight[sent] -= 1
-        if outcome == RIGHT:
-            return 0.0
-        return float(headers.get("retry-after") or RETRY_SECONDS)
+
+    def _ask(self, due: float, sent: int) -> float:
+        keeper, assignment = self.keeper, self.keeper.assignment
+        question = keeper.next_question()
+        body = keeper.bodies[self.route][question]
+        started = time.perf_counter()
+        with self.client.post(
+            assignment.url + self.route,
+            data=body,
+            headers={"content-type": "application/json"},
+            name=self.route,
+            catch_response=True,
+        ) as reply:
+            ms = 1e3 * (time.perf_counter() - due)
+            known = assignment.known[self.route][question]
+            outcome = judge(reply.status_code, reply.content, known)
+            if outcome != RIGHT:
+                reply.failure(outcome)
+        headers = reply.headers or {}
+        timing = headers.get("server-timing") or ""
+        delay = 1e3 * (started - due)
+        keeper.samples.append(
+            Sample(self.route, question, sent, keeper.phase, ms, delay, outcome, timing)
+        )
+        return 0.0 if outcome == RIGHT else _pause(headers.get("retry-after") or "")
+
+
+def _pause(retry_after: str) -> float:
+    return float(retry_after) if retry_after.isdecimal() else RETRY_SECONDS
 
 
 class AnswerUser(AskingUser):

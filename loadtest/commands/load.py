@@ -1,5 +1,6 @@
 """``load``: questions under load, in closed and open loops."""
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 import typer
@@ -41,17 +42,17 @@ def load(
 ) -> None:
     """Send SQuAD's questions to the gateway, and measure what becomes of them."""
     plans = {
-        "closed": closed(_numbers(users, "--users")),
-        "open": open_(_numbers(rates, "--rates")),
+        "closed": closed(_numbers(users, int, "--users")),
+        "open": open_(_numbers(rates, float, "--rates")),
     }
     under = Load(route, dataset, questions, seconds, processes, workers)
     chosen = {f"load-{each}": plan for each, plan in plans.items() if loop in (each, "both")}
     load_gateway(chosen, under, gateway_at(url, model, repository), results)
 
 
-def _numbers(text: str, option: str) -> list[float]:
+def _numbers(text: str, kind: Callable[[str], float], option: str) -> list[float]:
     try:
-        numbers = [float(each) for each in text.split()]
+        numbers = [kind(each) for each in text.split()]
     except ValueError as error:
         raise LoadTestError(f"{option} {text!r}: {error}") from error
     if not numbers or min(numbers) <= 0:

@@ -159,7 +159,7 @@ def test_no_gateway_there(tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (("--dataset", "nowhere.json"), "the questions cannot be read: nowhere.json"),
-        (("--users", "1 two"), "--users '1 two'"),
+        (("--users", "1 2.5"), "--users '1 2.5'"),
         (("--rates", "0"), "--rates '0': give numbers above 0"),
         (("--url", "http://127.0.0.1:1", "--model", "electra_qa_onnx_fp32"), "not both"),
     ],
