@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.e2e.stack import free_ports, processes, running
+from tests.e2e.stack import free_ports, processes, start, wait_until_ready
 from tests.loadtest.command import SECONDS, loadtest, result, started
 
 EXACT = ("--model", "electra_qa_onnx_fp32")
@@ -54,15 +54,19 @@ def test_both_loops_with_a_gateway_of_its_own(tmp_path: Path, repository: Path) 
 
 
 def test_a_gateway_that_is_killed(tmp_path: Path, repository: Path) -> None:
-    with running(repository, tmp_path, MODEL="electra_qa_onnx_fp32") as stack:
+    stack = start(repository, tmp_path, MODEL="electra_qa_onnx_fp32")
+    try:
+        wait_until_ready(stack)
         arguments = ("--loop", "closed", "--users", "1 2 3 4", "--seconds", "1", *FEW)
         with started(tmp_path, "load", "--url", stack.url, *arguments) as process:
             assert process.stderr is not None
             assert process.stderr.readline().startswith("closed loop, 1 users: ")
             stack.process.kill()
-            stack.process.wait()
             _, err = process.communicate(timeout=SECONDS)
-        _wait_until(lambda: not processes(stack))
+    finally:
+        stack.process.kill()
+        stack.process.wait()
+        _wait_until(lambda: not processes(stack))  # Triton ends by itself
     assert process.returncode == 1
     assert f"error: nothing answers at {stack.url} any more" in err
     assert "Traceback" not in err
