@@ -8,6 +8,9 @@
 #               are for `make bench`, with VARIANTS and DATASET
 #   FILES       the result files that `make report` reads, OUTPUT the folder that it writes; A and B
 #               what `make compare` compares: FILE, FILE:NAME, or several with commas between
+#   URL         the gateway that `make loadtest` and `make slo` load; without it they start one, with
+#               MODEL. USERS steps of the closed loop, RATES of the open one, SECONDS each is
+#               measured, PROCESSES that load, WEB=1 Locust's web page, P99_MS the limit of `make slo`
 #   ONLY        the format, onnx or savedmodel, that `make test-compat` loads; REPOSITORY from where
 #   PORT, MODEL and every other setting of serving/settings.py go to `make serve` as they are
 
@@ -24,8 +27,13 @@ comma := ,
 SERVED = $(strip $(patsubst electra_qa_%,%,$(MODEL) $(subst $(comma), ,$(MODELS))))
 COMPAT = $(or $(ONLY),onnx savedmodel)
 
+# what `make loadtest` and `make slo` load, and what a gateway of their own needs
+UNDER_LOAD = $(if $(URL),--url "$(URL)") $(if $(MODEL),--model "$(MODEL)") \
+	$(if $(DATASET),--dataset "$(DATASET)") $(if $(PROCESSES),--processes $(PROCESSES))
+EXPORT_SERVED = $(if $(URL),true,$(BIN)/python -m export --if-needed $(if $(SERVED),--variants "$(SERVED)"))
+
 .DEFAULT_GOAL := help
-.PHONY: help setup serve export eval bench report compare check format test test-slow docs test-compat test-parity lock clean
+.PHONY: help setup serve export eval bench loadtest slo report compare check format test test-slow docs test-compat test-parity lock clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -63,6 +71,16 @@ bench: $(SETUP) ## batch latency beside NVIDIA's figures (VARIANTS=, BATCHES=, I
 		$(if $(BATCHES_PER_ROW),--batches-per-row $(BATCHES_PER_ROW)) \
 		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 		$(if $(CLIENTS),--clients $(CLIENTS)) $(if $(TRITON_URL),--url $(TRITON_URL))
+
+loadtest: $(SETUP) ## questions under load, in closed and open loops (URL=, MODEL=, USERS=, RATES=, WEB=1)
+	@$(EXPORT_SERVED)
+	@exec $(BIN)/python -m loadtest $(if $(WEB),web,load $(if $(USERS),--users "$(USERS)") \
+		$(if $(RATES),--rates "$(RATES)") $(if $(SECONDS),--seconds $(SECONDS))) $(UNDER_LOAD)
+
+slo: $(SETUP) ## the highest rate of questions whose p99 holds (P99_MS=130, URL=, MODEL=)
+	@$(EXPORT_SERVED)
+	@exec $(BIN)/python -m loadtest slo $(if $(P99_MS),--p99-ms $(P99_MS)) \
+		$(if $(SECONDS),--seconds $(SECONDS)) $(UNDER_LOAD)
 
 report: $(SETUP) ## result files as a page with plots (FILES=, OUTPUT=)
 	@$(BIN)/python -m loadtest report $(or $(FILES),results/*.json) $(if $(OUTPUT),--output "$(OUTPUT)")

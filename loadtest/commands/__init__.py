@@ -4,6 +4,9 @@ from collections.abc import Callable
 
 from loadtest.commands.bench import bench
 from loadtest.commands.compare import compare
+from loadtest.commands.load import load
 from loadtest.commands.report import report
+from loadtest.commands.slo import slo
+from loadtest.commands.web import web
 
-COMMANDS: tuple[Callable[..., None], ...] = (bench, report, compare)
+COMMANDS: tuple[Callable[..., None], ...] = (bench, load, slo, web, report, compare)

@@ -1,0 +1,53 @@
+"""``web``: questions under load on Locust's web page."""
+
+import signal
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+
+from loadtest.commands.options import (
+    MODELS,
+    SAMPLE,
+    Dataset,
+    ModelName,
+    Processes,
+    Questions,
+    Repository,
+    Results,
+    Url,
+)
+from loadtest.gateway import gateway_at
+from loadtest.keeping import Loop
+from loadtest.processes import LOCUSTFILE
+from loadtest.result import FOLDER
+
+
+def web(
+    loop: Annotated[Loop, typer.Option(help="What each user does.")] = "closed",
+    port: Annotated[int, typer.Option(help="Of the page.")] = 8089,
+    url: Url = None,
+    model: ModelName = None,
+    repository: Repository = MODELS,
+    dataset: Dataset = SAMPLE,
+    questions: Questions = 200,
+    processes: Processes = 0,
+    results: Results = FOLDER,
+) -> None:
+    """Open Locust's web page, where users are added while the gateway answers."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with gateway_at(url, model, repository) as gateway:
+        command = (
+            *(sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--class-picker"),
+            *("--host", gateway.url, "--web-host", "127.0.0.1", "--web-port", str(port)),
+            *("--loop", loop, "--dataset", str(dataset), "--questions", str(questions)),
+            *("--results", str(results)),
+            *(("--processes", str(processes)) if processes else ()),
+        )
+        # in a session of its own, so that it gets Ctrl-C once, and from us
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True) as page:
+            try:
+                page.wait()
+            except KeyboardInterrupt:
+                page.send_signal(signal.SIGINT)

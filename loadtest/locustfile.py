@@ -1,0 +1,41 @@
+"""What ``locust -f`` runs: users who ask questions, in this process or as a worker of another.
+
+``loadtest load --processes`` and ``--workers`` have it run as workers; alone, it is for the web
+page of Locust and for all of Locust's own options.
+"""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from locust import events
+from locust.env import Environment
+from locust.runners import WorkerRunner
+
+from loadtest.crew import listen
+from loadtest.interactive import Interactive
+from loadtest.users import AnswerUser, HuggingFaceUser
+
+__all__ = ["AnswerUser", "HuggingFaceUser"]
+
+
+@events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]
+def add_options(parser: ArgumentParser) -> None:
+    """Add ours to Locust's."""
+    ours = parser.add_argument_group("questions")
+    ours.add_argument("--dataset", default="tests/data/squad-dev-sample.json", help="SQuAD file")
+    ours.add_argument("--questions", type=int, default=200, help="different ones")
+    ours.add_argument("--results", default="results", help="folder where results are written")
+    ours.add_argument("--loop", choices=("closed", "open"), default="closed")
+    ours.add_argument("--rate", type=float, default=0.5, help="questions/s of an open loop's user")
+
+
+@events.init.add_listener  # type: ignore[untyped-decorator]
+def begin(environment: Environment, **_: Any) -> None:
+    """Listen to who commands, or command."""
+    if isinstance(environment.runner, WorkerRunner):
+        listen(environment)
+        return
+    assert environment.parsed_options is not None  # noqa: S101 - locust has parsed them
+    commanding = Interactive(environment, environment.parsed_options)
+    environment.events.test_start.add_listener(commanding.start)  # type: ignore[no-untyped-call]
+    environment.events.test_stop.add_listener(commanding.stop)  # type: ignore[no-untyped-call]

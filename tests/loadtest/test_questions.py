@@ -1,0 +1,42 @@
+from pathlib import Path
+
+import pytest
+
+from loadtest.errors import LoadTestError
+from loadtest.questions import Answer, Question, body_of, parse_answer, read_questions
+from tests.conftest import ROOT
+
+DATASET = ROOT / "tests" / "data" / "squad-dev-sample.json"
+
+
+def test_the_order_is_shuffled_and_always_the_same() -> None:
+    all_ = read_questions(DATASET, 1000)
+    assert len(set(all_)) == 200
+    assert read_questions(DATASET, 20) == all_[:20]
+    contexts = [each.context for each in all_]
+    assert contexts != sorted(contexts, key=contexts.index)  # not by article, as in the file
+
+
+@pytest.mark.parametrize("content", [None, "{}", "not JSON"])
+def test_a_file_that_is_none_of_squads(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "dataset.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(LoadTestError, match=r"the questions cannot be read: .*dataset\.json"):
+        read_questions(path, 10)
+
+
+def test_each_route_has_its_body() -> None:
+    question = Question("Who?", "He did.")
+    assert body_of(question, "/answer") == '{"question": "Who?", "context": "He did."}'
+    assert body_of(question, "/") == '{"inputs": {"question": "Who?", "context": "He did."}}'
+
+
+def test_answers_are_compared_without_their_score() -> None:
+    reply = b'{"answer": "He", "start": 0, "end": 2, "score": %s}'
+    assert parse_answer(reply % b"0.5") == parse_answer(reply % b"0.6") == Answer("He", 0, 2)
+
+
+@pytest.mark.parametrize("reply", [b"", b"null", b"[]", b'{"answer": "He"}', b"<html>"])
+def test_what_is_no_answer(reply: bytes) -> None:
+    assert parse_answer(reply) is None
