@@ -1,0 +1,279 @@
+"""``python -m loadtest.loadgen``: MLPerf's LoadGen drives a model of a Triton over gRPC.
+
+A process of its own, without Locust and gevent: LoadGen calls from threads that C++ started. One
+window is one query sample. It appends a ``LoadGenRow`` per run to a file, a line of JSON each.
+"""
+
+import itertools
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import mlperf_loadgen
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+from tritonclient.grpc import InferenceServerClient, InferInput
+from tritonclient.utils import InferenceServerException
+
+from loadtest.errors import LoadTestError
+from loadtest.mlperf import (
+    OFFICIAL_SECONDS,
+    SCENARIOS,
+    Scenario,
+    parse_summary,
+    unofficial,
+    verdict,
+)
+from loadtest.result import LoadGenRow
+from loadtest.settling import has_settled
+from qa.squad import SquadError, read_examples
+from qa.tensors import INPUTS
+from qa.windows import WindowError, load_tokenizer, make_windows
+
+MODEL_PREFIX = "electra_qa_"
+ROW = TypeAdapter(LoadGenRow)
+OFFLINE_BATCH = 128  # windows of one request; the server joins what waits
+IN_FLIGHT = {
+    "SingleStream": 1,
+    "Offline": 2,
+    "Server": 1024,
+}  # requests; Triton's queue holds 1,024
+WARM_UP_LIMIT = 20  # batches
+TRIES = (0.8, 0.65, 0.5, 0.35, 0.2)  # of the offline rate, until one holds
+TRY_SECONDS = 20.0  # of a try; what holds is then run for the whole time
+RULES_OF_LOADGEN = 0  # FromConfig's conf_type: the mlperf.conf in the package, and no other file
+
+
+@dataclass
+class Subject:
+    """The system under test: a model, its windows, and what we saw of its answers."""
+
+    bench: "Bench"
+    slots: threading.Semaphore
+    latencies: list[float] = field(default_factory=list)  # ms
+    begun: float = 0.0
+    ended: float = 0.0
+
+    def issue(self, samples: Sequence[Any]) -> None:
+        """Send the samples of a query; LoadGen's timer for them has started."""
+        issued = time.perf_counter()
+        self.begun = self.begun or issued
+        for first in range(0, len(samples), self.bench.batch):
+            chosen = list(samples[first : first + self.bench.batch])
+            self.slots.acquire()
+            self.bench.client.async_infer(
+                self.bench.model,
+                _inputs(self.bench.windows, [sample.index for sample in chosen]),
+                partial(self._complete, [sample.id for sample in chosen], issued),
+            )
+
+    def _complete(
+        self,
+        ids: Sequence[int],
+        issued: float,
+        result: Any,  # noqa: ARG002 - tritonclient passes it by name
+        error: InferenceServerException | None,
+    ) -> None:
+        self.ended = time.perf_counter()
+        self.slots.release()
+        if error is not None:
+            _end(f"{self.bench.model} failed on {len(ids)} windows: {error.message()}")
+        self.latencies += [1000 * (self.ended - issued)] * len(ids)
+        mlperf_loadgen.QuerySamplesComplete(
+            [mlperf_loadgen.QuerySampleResponse(each, 0, 0) for each in ids]
+        )
+
+
+def _end(message: str) -> NoReturn:
+    """End this process: LoadGen, which waits for every sample, cannot be told to stop."""
+    print(f"error: {message}", file=sys.stderr, flush=True)
+    os._exit(1)
+
+
+def _inputs(windows: Mapping[str, NDArray[np.int32]], rows: Sequence[int]) -> list[InferInput]:
+    inputs = []
+    for name in INPUTS:
+        values = windows[name][rows]
+        tensor = InferInput(name, list(values.shape), "INT32")
+        tensor.set_data_from_numpy(values)
+        inputs.append(tensor)
+    return inputs
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What LoadGen has to be told beforehand, as the warm-up found it."""
+
+    rate: float  # windows per second, in batches
+    latency: float  # seconds of a single window
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What every run shares."""
+
+    client: InferenceServerClient
+    model: str
+    windows: Mapping[str, NDArray[np.int32]]
+    batch: int
+
+    def warm_up(self) -> Speed:
+        """Compute batches and single windows until their times have settled."""
+        return Speed(self.batch / self._settled(self.batch), self._settled(1))
+
+    def _settled(self, size: int) -> float:
+        seconds: list[float] = []
+        starts = itertools.cycle(range(0, len(self.windows[INPUTS[0]]) - size + 1, size))
+        while len(seconds) < WARM_UP_LIMIT and not has_settled(seconds):
+            rows = range(first := next(starts), first + size)
+            started = time.perf_counter()
+            self.client.infer(self.model, _inputs(self.windows, rows))
+            seconds.append(time.perf_counter() - started)
+        return min(seconds)
+
+    def run(self, scenario: Scenario, seconds: float, speed: Speed) -> LoadGenRow:
+        """Run LoadGen once, and return its verdict beside ours."""
+        subject = Subject(self, threading.Semaphore(IN_FLIGHT[scenario]))
+        count = len(self.windows[INPUTS[0]])
+        settings = make_settings(scenario, seconds, count, speed)
+        summary = parse_summary(_start(subject, count, settings))
+        elapsed = subject.ended - subject.begun
+        return LoadGenRow(
+            scenario=scenario,
+            variant=self.model.removeprefix(MODEL_PREFIX),
+            valid=summary.get("Result is") == "VALID",
+            summary=summary,
+            latencies=tuple(subject.latencies),
+            seconds=elapsed,
+            target=None if scenario == "SingleStream" else speed.rate,
+            ours=verdict(scenario, subject.latencies, elapsed=elapsed, least_seconds=seconds),
+        )
+
+
+def _start(subject: Subject, count: int, settings: Any) -> str:
+    """Run LoadGen with ``count`` samples, and return its summary."""
+    with tempfile.TemporaryDirectory(prefix="loadgen-") as folder:
+        logs = mlperf_loadgen.LogSettings()
+        logs.log_output.outdir = folder
+        logs.log_output.copy_summary_to_stdout = False
+        tested = mlperf_loadgen.ConstructSUT(subject.issue, lambda: None)
+        library = mlperf_loadgen.ConstructQSL(count, count, lambda _: None, lambda _: None)
+        mlperf_loadgen.StartTestWithLogSettings(tested, library, settings, logs)
+        mlperf_loadgen.DestroyQSL(library)
+        mlperf_loadgen.DestroySUT(tested)
+        return Path(folder, "mlperf_log_summary.txt").read_text()
+
+
+def make_settings(scenario: Scenario, seconds: float, windows: int, speed: Speed) -> Any:
+    """Return LoadGen's settings: MLPerf's for BERT, run for ``seconds``.
+
+    The rate of ``speed`` is what LoadGen sends (Server) or expects (Offline).
+    """
+    settings = mlperf_loadgen.TestSettings()
+    settings.FromConfig("", "bert", scenario, RULES_OF_LOADGEN)
+    settings.scenario = getattr(mlperf_loadgen.TestScenario, scenario)
+    settings.mode = mlperf_loadgen.TestMode.PerformanceOnly
+    settings.min_duration_ms = round(1000 * seconds)
+    settings.performance_sample_count_override = windows
+    if unofficial(seconds, windows):
+        settings.min_query_count = 1  # as many as the time takes
+    settings.server_target_qps = settings.offline_expected_qps = speed.rate
+    settings.single_stream_expected_latency_ns = round(1e9 * speed.latency)
+    return settings
+
+
+def run_all(
+    bench: Bench, scenarios: Sequence[Scenario], seconds: float, target: float | None
+) -> Iterator[LoadGenRow]:
+    """Run the scenarios; Server at ``target`` windows per second, or at what is found to hold."""
+    speed = bench.warm_up()
+    for scenario in SCENARIOS:
+        if scenario not in scenarios:
+            continue
+        if scenario != "Server":
+            yield (row := bench.run(scenario, seconds, speed))
+            if scenario == "Offline":
+                speed = replace(speed, rate=len(row.latencies) / row.seconds)
+        elif target is not None:
+            yield bench.run(scenario, seconds, replace(speed, rate=target))
+        else:
+            yield from _find_target(bench, seconds, speed)
+
+
+def _find_target(bench: Bench, seconds: float, offline: Speed) -> Iterator[LoadGenRow]:
+    """Run Server at ever smaller shares of the offline rate, until the limit holds."""
+    for share in TRIES:
+        speed = replace(offline, rate=share * offline.rate)
+        yield (row := bench.run("Server", min(seconds, TRY_SECONDS), speed))
+        if row.ours and seconds > TRY_SECONDS:
+            yield (row := bench.run("Server", seconds, speed))
+        if row.ours:
+            return
+
+
+def read_windows(
+    dataset: Path, tokenizer: Path, sequence_length: int
+) -> dict[str, NDArray[np.int32]]:
+    """Return all windows of a SQuAD file by input, ``[windows, sequence]``.
+
+    Raises LoadTestError when it cannot be read.
+    """
+    try:
+        loaded = load_tokenizer(tokenizer)
+        each = [
+            make_windows(loaded, example.question, example.context, sequence_length=sequence_length)
+            for example in read_examples(dataset)
+        ]
+    except (SquadError, WindowError) as error:
+        raise LoadTestError(f"no windows can be made: {error}") from error
+    return {name: np.concatenate([getattr(one, name) for one in each]) for name in INPUTS}
+
+
+def open_bench(url: str, model: str, dataset: Path, tokenizer: Path) -> Bench:
+    """Return ``model`` of the Triton at ``url``, and the windows of ``dataset`` for it.
+
+    Raises LoadTestError when it is not there, or the windows cannot be made.
+    """
+    client = InferenceServerClient(url)
+    try:
+        config = client.get_model_config(model).config
+    except InferenceServerException as error:
+        raise LoadTestError(f"the Triton at {url} has no {model}: {error.message()}") from error
+    length = next(each.dims[0] for each in config.input if each.name == INPUTS[0])
+    windows = read_windows(dataset, tokenizer, length)
+    batch = min(OFFLINE_BATCH, config.max_batch_size, len(windows[INPUTS[0]]))
+    return Bench(client, model, windows, batch)
+
+
+def main(
+    url: Annotated[str, typer.Option(help="Triton's gRPC, host:port")],
+    model: Annotated[str, typer.Option(help="Triton's name of it")],
+    dataset: Annotated[Path, typer.Option(help="SQuAD file, all of whose windows are samples")],
+    tokenizer: Annotated[Path, typer.Option(help="tokenizer.json")],
+    output: Annotated[Path, typer.Option(help="rows are appended, a line of JSON each")],
+    scenarios: Annotated[str, typer.Option(help="of MLPerf")] = " ".join(SCENARIOS),
+    seconds: Annotated[float, typer.Option(help="that a run takes at least")] = OFFICIAL_SECONDS,
+    target: Annotated[float | None, typer.Option(help="windows/s of Server")] = None,
+) -> None:
+    """Run MLPerf's scenarios."""
+    try:
+        bench = open_bench(url, model, dataset, tokenizer)
+        chosen = [each for each in SCENARIOS if each in scenarios.split()]
+        for row in run_all(bench, chosen, seconds, target):
+            with output.open("ab") as file:
+                file.write(ROW.dump_json(row) + b"\n")
+    except LoadTestError as error:
+        _end(str(error))
+
+
+if __name__ == "__main__":
+    typer.run(main)
