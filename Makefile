@@ -4,6 +4,8 @@
 #               REVISION), or the prefix of a TensorFlow checkpoint; VARIANTS the variants that it
 #               makes, CALIBRATION the SQuAD file of which static int8 takes its scales
 #   DATASET     the SQuAD file that `make eval` sends, and on which `make export` measures EM and F1
+#   BATCHES, SEQ, INPUT (padded or squad), SECONDS, BATCHES_PER_ROW, ROUNDS, CLIENTS and TRITON_URL
+#               are for `make bench`, with VARIANTS and DATASET
 #   ONLY        the format, onnx or savedmodel, that `make test-compat` loads; REPOSITORY from where
 #   PORT, MODEL and every other setting of serving/settings.py go to `make serve` as they are
 
@@ -21,7 +23,7 @@ SERVED = $(strip $(patsubst electra_qa_%,%,$(MODEL) $(subst $(comma), ,$(MODELS)
 COMPAT = $(or $(ONLY),onnx savedmodel)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve export eval check format test test-slow docs test-compat test-parity lock clean
+.PHONY: help setup serve export eval bench check format test test-slow docs test-compat test-parity lock clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -50,6 +52,15 @@ export: $(SETUP) ## write the model repository (CHECKPOINT=, VARIANTS=, DATASET=
 
 eval: $(SETUP) ## send a SQuAD file through the running gateway (DATASET=)
 	@$(BIN)/python -m evaluation $(DATASET) --url http://127.0.0.1:$(or $(PORT),8080)
+
+bench: $(SETUP) ## batch latency beside NVIDIA's figures (VARIANTS=, BATCHES=, INPUT=squad)
+	@$(BIN)/python -m export --if-needed $(if $(VARIANTS),--variants "$(VARIANTS)")
+	@exec $(BIN)/python -m loadtest bench $(if $(VARIANTS),--variants "$(VARIANTS)") \
+		$(if $(BATCHES),--batches "$(BATCHES)") $(if $(SEQ),--seq $(SEQ)) \
+		$(if $(INPUT),--input $(INPUT)) $(if $(DATASET),--dataset "$(DATASET)") \
+		$(if $(BATCHES_PER_ROW),--batches-per-row $(BATCHES_PER_ROW)) \
+		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+		$(if $(CLIENTS),--clients $(CLIENTS)) $(if $(TRITON_URL),--url $(TRITON_URL))
 
 check: $(SETUP) ## ruff and mypy --strict
 	@$(BIN)/ruff check

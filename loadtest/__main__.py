@@ -12,6 +12,7 @@ from loadtest.errors import LoadTestError
 def main() -> None:
     """Run the command that the arguments name; an error of ours is one line, and exit code 1."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.callback()(lambda: None)  # or a sole command would have no name
     for command in COMMANDS:
         app.command()(command)
     try:

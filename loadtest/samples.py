@@ -43,3 +43,29 @@ def summarize(samples: Sequence[float]) -> Latency:
         p99=float(p99),
         max=float(np.max(samples)),
     )
+
+
+@dataclass(frozen=True)
+class NvidiaReading:
+    """What NVIDIA's tables call the mean and "Latency 90/95/99 %", in ms; no percentiles."""
+
+    mean: float
+    fastest_90: float  # mean of the fastest 90 %
+    fastest_95: float
+    fastest_99: float
+
+
+def nvidia_reading(samples: Sequence[float]) -> NvidiaReading | None:
+    """Return ``samples`` (ms) as NVIDIA's script reads them; None where that has no value.
+
+    It sorts the batches, drops the two slowest, and averages all of the rest, and the fastest 90,
+    95 and 99 % of it, cut to whole batches: TensorFlow2/LanguageModeling/ELECTRA/run_tf_squad.py
+    of NVIDIA's DeepLearningExamples, "LATENCY SUMMARY". So its 99 % is never above its mean. With
+    fewer than four batches, the fastest 90 % would be none.
+    """
+    kept = np.sort(samples)[:-NVIDIA_DROPPED]
+    counts = {share: int(len(kept) * share) for share in (0.9, 0.95, 0.99)}
+    if not all(counts.values()):
+        return None
+    fastest = [float(np.mean(kept[:count])) for count in counts.values()]
+    return NvidiaReading(float(np.mean(kept)), *fastest)

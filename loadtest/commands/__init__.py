@@ -2,4 +2,6 @@
 
 from collections.abc import Callable
 
-COMMANDS: tuple[Callable[..., None], ...] = ()
+from loadtest.commands.bench import bench
+
+COMMANDS: tuple[Callable[..., None], ...] = (bench,)

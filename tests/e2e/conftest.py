@@ -1,7 +1,5 @@
 """The exported bundled checkpoint, and the stack that serves it, for all end-to-end tests."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,29 +8,7 @@ import pytest
 
 from embedded.cpu import read_cpu
 from embedded.selection import Choice, choose
-from tests.conftest import CHECKPOINT, ROOT
 from tests.e2e.stack import Stack, running
-
-# all ONNX files, for `make test-compat`, and what may answer on a CPU; tests/export makes the rest
-VARIANTS = (
-    "savedmodel_fp32 onnx_fp32 onnx_tf32 onnx_fp16 onnx_fp16_packed onnx_int8 "
-    "openvino_bf16 openvino_int8"
-)
-
-
-@pytest.fixture(scope="session")
-def repository() -> Path:
-    """A repository of the tests' own, so that a user's exported model is left alone."""
-    folder = ROOT / "build" / "test-repository"
-    subprocess.run(
-        [
-            *(sys.executable, "-m", "export", str(CHECKPOINT), "--variants", VARIANTS),
-            *("--repository", str(folder), "--if-needed"),
-        ],
-        check=True,
-        cwd=ROOT,
-    )
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,140 @@
+"""``bench``: batch latency of the variants, beside NVIDIA's published figures."""
+
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from grpc.experimental.gevent import init_gevent
+from rich.console import Console
+
+from loadtest.bench import INTERRUPTED, Budget
+from loadtest.benchmark import Benchmark, Plan
+from loadtest.device import environment, read_device
+from loadtest.errors import LoadTestError
+from loadtest.exported import Exported, model_name, read_exported
+from loadtest.flop import read_config
+from loadtest.inputs import Kind, read_questions, read_tokenizer
+from loadtest.meter import Meter
+from loadtest.published import read_published
+from loadtest.result import FOLDER, Device, Result, write_result
+from loadtest.server import connected
+from loadtest.signals import interrupt_me
+from loadtest.table import batch_tables
+
+LOCAL = ("127.0.0.1", "localhost", "::1", "[::1]")
+
+
+def bench(
+    variants: Annotated[
+        str, typer.Option(help="As in 'onnx_fp32 onnx_int8'; all that this machine runs if none.")
+    ] = "",
+    batches: Annotated[str, typer.Option(help="Windows per batch.")] = "1 128 256 512",
+    seq: Annotated[int | None, typer.Option(help="Tokens per window; the model's if none.")] = None,
+    kind: Annotated[
+        Kind, typer.Option("--input", help="Windows without padding, or those of SQuAD.")
+    ] = "padded",
+    dataset: Annotated[Path, typer.Option(help="SQuAD file.")] = Path(
+        "tests/data/squad-dev-sample.json"
+    ),
+    batches_per_row: Annotated[int, typer.Option(min=1, help="Batches measured per round.")] = 200,
+    seconds: Annotated[float, typer.Option(min=0, help="At most, per row and round.")] = 60,
+    warmup_seconds: Annotated[float, typer.Option(min=0, help="At most, per row and round.")] = 30,
+    rounds: Annotated[int, typer.Option(min=1, help="Of all variants in turn.")] = 1,
+    clients: Annotated[int, typer.Option(min=1, help="Batches under way at a time.")] = 1,
+    url: Annotated[
+        str | None, typer.Option(envvar="TRITON_URL", help="A Triton that runs: host:port of gRPC.")
+    ] = None,
+    repository: Annotated[Path, typer.Option(help="What the embedded Triton serves.")] = Path(
+        "model_repository"
+    ),
+    config: Annotated[
+        Path | None, typer.Option(help="The model's config.json; report.json says it if none.")
+    ] = None,
+    questions: Annotated[int, typer.Option(min=1, help="For EM and F1, if not known.")] = 200,
+    results: Annotated[Path, typer.Option(help="Where the result is written.")] = FOLDER,
+) -> None:
+    """Measure the latency of batches, and print NVIDIA's figures beside it."""
+    init_gevent()
+    interrupt_me()
+    exported = read_exported(repository)
+    examples = read_questions(dataset)
+    plan = Plan(
+        variants=_variants(variants, exported, repository),
+        batches=_batches(batches),
+        kind=kind,
+        sequence_length=seq,
+        rounds=rounds,
+        clients=clients,
+        budget=Budget(batches_per_row, seconds, warmup_seconds),
+        shape=read_config(config) if config else _exported(exported, repository).shape,
+        tokenizer=read_tokenizer(repository / "tokenizer.json"),
+        examples=examples,
+        dataset=dataset,
+        questions=questions,
+        is_local=url is None or url.rpartition(":")[0] in LOCAL,
+    )
+    console = Console(width=None if sys.stdout.isatty() else 120)  # a log has room
+    models = [model_name(variant) for variant in plan.variants]
+    with connected(url or None, repository, models) as triton:
+        where = None if plan.is_local else Device("cpu", f"Triton at {url}", 0, 0)
+        made = environment(tuple(sys.argv), device=where, triton=triton.version())
+        with Meter(plan.longest_seconds) as meter:
+            found = Benchmark(plan, meter, dict(exported.accuracies) if exported else {})
+            fault = found.run(triton)
+    result = Result(
+        name="bench",
+        environment=replace(made, device=found.device or made.device),
+        checkpoint=exported.checkpoint if exported else f"the model of {config}",
+        dataset=f"{dataset.name}, {len(examples)} questions",
+        batches=found.table(),
+        accuracies=found.accuracies,
+        partial=fault,
+    )
+    _finish(result, console, results)
+
+
+def _finish(result: Result, console: Console, folder: Path) -> None:
+    """Write and print what there is; raises LoadTestError, or Exit, when that is not all."""
+    if result.batches:
+        for each in batch_tables(result, read_published()):
+            console.print(each, highlight=False)
+        path = write_result(result, folder)
+        console.print(f"{'partial: ' if result.partial else ''}{path}", highlight=False)
+    if result.partial == INTERRUPTED:
+        print(INTERRUPTED, file=sys.stderr)
+        raise typer.Exit(128 + signal.SIGINT)
+    if result.partial:
+        raise LoadTestError(result.partial)
+
+
+def _variants(names: str, exported: Exported | None, repository: Path) -> tuple[str, ...]:
+    wanted = names.replace(",", " ").split()
+    if wanted:
+        return tuple(dict.fromkeys(name.removeprefix(model_name("")) for name in wanted))
+    has_gpu = read_device(on_gpu=True).kind == "gpu"
+    found = _exported(exported, repository).runnable(has_gpu=has_gpu)
+    if not found:
+        raise LoadTestError(f"{repository} holds no variant for this machine; run make export")
+    return found
+
+
+def _exported(exported: Exported | None, repository: Path) -> Exported:
+    if exported is None:
+        raise LoadTestError(
+            f"there is no report.json in {repository}, which says what the models are; run make "
+            "export, or name --variants and --config"
+        )
+    return exported
+
+
+def _batches(text: str) -> tuple[int, ...]:
+    try:
+        sizes = tuple(dict.fromkeys(int(each) for each in text.replace(",", " ").split()))
+    except ValueError as error:
+        raise LoadTestError(f"batches {text!r}: whole numbers are needed, as in '1 128'") from error
+    if not sizes or min(sizes) < 1:
+        raise LoadTestError(f"batches {text!r}: a batch has one window at least")
+    return sizes

@@ -1,0 +1,75 @@
+"""What the exporter's ``report.json`` says of the variants: the shape, and how they answer."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from embedded.errors import EmbeddedError
+from embedded.manifest import FILE_NAME, read_manifest
+from loadtest.errors import LoadTestError
+from loadtest.flop import ModelShape, read_shape
+from loadtest.result import Accuracy
+
+PREFIX = "electra_qa_"  # of Triton's model names
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A model repository that the exporter made."""
+
+    checkpoint: str
+    shape: ModelShape
+    accuracies: Mapping[str, Accuracy]  # by variant, where the exporter measured it
+    devices: Mapping[str, str]  # "any", "cpu" or "gpu", by variant whose files are there
+
+    def runnable(self, *, has_gpu: bool) -> tuple[str, ...]:
+        """Return the variants that are another thing on this machine than the others are.
+
+        Those for its device; and TF32, which a CPU does not have, on a GPU only.
+        """
+        wanted = ("any", "gpu" if has_gpu else "cpu")
+        return tuple(
+            variant
+            for variant, device in self.devices.items()
+            if device in wanted and (has_gpu or not variant.endswith("tf32"))
+        )
+
+
+def model_name(variant: str) -> str:
+    """Return Triton's name of a variant, which may be given as that too."""
+    return PREFIX + variant.removeprefix(PREFIX)
+
+
+def read_exported(repository: Path) -> Exported | None:
+    """Return what ``repository`` holds; None when the exporter did not make it.
+
+    Raises LoadTestError when its report cannot be read.
+    """
+    try:
+        manifest = read_manifest(repository)
+    except EmbeddedError as error:
+        raise LoadTestError(str(error)) from error
+    if manifest is None:
+        return None
+    path = repository / FILE_NAME
+    report = json.loads(path.read_bytes())
+    return Exported(
+        checkpoint=str(report["checkpoint"]),
+        shape=read_shape(report["config"], path),
+        accuracies={
+            name.removeprefix(PREFIX): Accuracy(
+                row["accuracy"]["exact_match"],
+                row["accuracy"]["f1"],
+                row["accuracy"]["questions"],
+                f"{FILE_NAME}, {row['accuracy']['dataset']}",
+            )
+            for name, row in report["variants"].items()
+            if row["accuracy"]
+        },
+        devices={
+            name.removeprefix(PREFIX): model.device
+            for name, model in manifest.models.items()
+            if model.exists(repository)
+        },
+    )

@@ -1,0 +1,102 @@
+"""What is sent to the model: windows of text without padding, or the windows of SQuAD."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from loadtest.errors import LoadTestError
+from qa.squad import Example, SquadError, read_examples
+from qa.windows import WindowError, Windows, load_tokenizer, make_windows
+
+Kind = Literal["padded", "squad"]
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Windows to send: int32 ``[n, sequence]`` each, right-padded with 0."""
+
+    input_ids: NDArray[np.int32]
+    attention_mask: NDArray[np.int32]
+    token_type_ids: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        """Return the number of windows."""
+        return len(self.input_ids)
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """The real tokens of each window."""
+        return tuple(int(length) for length in self.attention_mask.sum(axis=1))
+
+    def take(self, numbers: NDArray[np.intp]) -> "Rows":
+        """Return the windows of these numbers, in their order."""
+        return Rows(*(array[numbers] for array in vars(self).values()))
+
+    def batches(self, size: int) -> Iterator["Rows"]:
+        """Yield batches of exactly ``size`` until each window was in one; the last begins anew."""
+        for first in range(0, len(self), size):
+            yield self.take(np.arange(first, first + size) % len(self))
+
+
+def read_questions(path: Path) -> list[Example]:
+    """Read a SQuAD file; raises LoadTestError when it is missing or malformed."""
+    try:
+        return read_examples(path)
+    except SquadError as error:
+        raise LoadTestError(str(error)) from error
+
+
+def read_tokenizer(path: Path) -> Tokenizer:
+    """Read the tokenizer that the export wrote; raises LoadTestError when it cannot be read."""
+    if not path.is_file():
+        raise LoadTestError(f"there is no tokenizer at {path}; run make export")
+    try:
+        return load_tokenizer(path)
+    except WindowError as error:
+        raise LoadTestError(str(error)) from error
+
+
+def make_rows(
+    kind: Kind, tokenizer: Tokenizer, examples: Sequence[Example], sequence_length: int
+) -> Rows:
+    """Return the windows to send.
+
+    ``padded`` are windows whose every token is real, as all of the hardware is to work: the
+    contexts of ``examples`` one after another, behind the first question. ``squad`` are the
+    windows of each question, as NVIDIA's script makes them, in an order that is random and
+    always the same.
+    """
+    if kind == "padded":
+        return _full(tokenizer, examples, sequence_length)
+    rows = join(
+        make_windows(tokenizer, each.question, each.context, sequence_length=sequence_length)
+        for each in examples
+    )
+    return rows.take(np.random.default_rng(SEED).permutation(len(rows)))
+
+
+def _full(tokenizer: Tokenizer, examples: Sequence[Example], sequence_length: int) -> Rows:
+    text = " ".join(dict.fromkeys(each.context for each in examples))
+    repeats = -(-sequence_length // len(text.split()))  # every word is a token at least
+    question = examples[0].question
+    windows = make_windows(
+        tokenizer, question, " ".join([text] * repeats), sequence_length=sequence_length
+    )
+    rows = join([windows])
+    return rows.take(np.flatnonzero(rows.attention_mask.all(axis=1)))
+
+
+def join(parts: Iterable[Windows]) -> Rows:
+    """Return the windows of several questions as one."""
+    every = list(parts)
+    return Rows(
+        input_ids=np.concatenate([each.input_ids for each in every]),
+        attention_mask=np.concatenate([each.attention_mask for each in every]),
+        token_type_ids=np.concatenate([each.token_type_ids for each in every]),
+    )

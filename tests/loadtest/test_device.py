@@ -1,0 +1,48 @@
+"""The environment of a run is that of this machine and this checkout."""
+
+import os
+import subprocess
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from embedded.cpu import read_cpu
+from loadtest.device import environment, read_device
+from loadtest.result import Device
+from tests.conftest import ROOT
+
+
+def test_a_machine_without_a_gpu_is_its_cpu() -> None:
+    device = read_device(on_gpu=False)
+    assert (device.kind, device.name) == ("cpu", read_cpu().name)
+    assert device.count == len(os.sched_getaffinity(0))
+    assert device.memory_bytes > 2**28
+
+
+def test_a_gpu_that_cuda_may_not_use_is_not_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert read_device(on_gpu=True).kind == "cpu"
+
+
+def test_the_environment_says_what_was_run_where_and_when() -> None:
+    found = environment(("bench", "--batches", "1"), triton="2.51.0")
+    assert found.command == ("bench", "--batches", "1")
+    assert found.versions["triton"] == "2.51.0"
+    assert {"python", "locust", "numpy", "grpcio"} <= set(found.versions)
+    age = datetime.now(UTC) - datetime.fromisoformat(found.started)
+    assert timedelta(0) <= age < timedelta(seconds=30)
+    assert found.load_average >= 0
+
+
+def test_the_commit_is_that_of_the_checkout() -> None:
+    head = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    commit = environment(()).commit
+    assert commit is not None
+    assert commit.removesuffix("-dirty") == head.stdout.strip()
+
+
+def test_a_device_that_is_given_is_kept() -> None:
+    device = Device(kind="gpu", name="another machine's", count=1, memory_bytes=0)
+    assert environment((), device=device).device == device
