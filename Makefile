@@ -6,6 +6,8 @@
 #   DATASET     the SQuAD file that `make eval` sends, and on which `make export` measures EM and F1
 #   BATCHES, SEQ, INPUT (padded or squad), SECONDS, BATCHES_PER_ROW, ROUNDS, CLIENTS and TRITON_URL
 #               are for `make bench`, with VARIANTS and DATASET
+#   FILES       the result files that `make report` reads, OUTPUT the folder that it writes; A and B
+#               what `make compare` compares: FILE, FILE:NAME, or several with commas between
 #   ONLY        the format, onnx or savedmodel, that `make test-compat` loads; REPOSITORY from where
 #   PORT, MODEL and every other setting of serving/settings.py go to `make serve` as they are
 
@@ -23,7 +25,7 @@ SERVED = $(strip $(patsubst electra_qa_%,%,$(MODEL) $(subst $(comma), ,$(MODELS)
 COMPAT = $(or $(ONLY),onnx savedmodel)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve export eval bench check format test test-slow docs test-compat test-parity lock clean
+.PHONY: help setup serve export eval bench report compare check format test test-slow docs test-compat test-parity lock clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -62,6 +64,12 @@ bench: $(SETUP) ## batch latency beside NVIDIA's figures (VARIANTS=, BATCHES=, I
 		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 		$(if $(CLIENTS),--clients $(CLIENTS)) $(if $(TRITON_URL),--url $(TRITON_URL))
 
+report: $(SETUP) ## result files as a page with plots (FILES=, OUTPUT=)
+	@$(BIN)/python -m loadtest report $(or $(FILES),results/*.json) $(if $(OUTPUT),--output "$(OUTPUT)")
+
+compare: $(SETUP) ## A over B with confidence intervals (A=FILE:NAME, B=FILE:NAME)
+	@$(BIN)/python -m loadtest compare "$(A)" "$(B)"
+
 check: $(SETUP) ## ruff and mypy --strict
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
@@ -79,6 +87,7 @@ test-slow: $(SETUP) ## run the tests that take longer than a few seconds
 
 docs: $(SETUP) ## write the pages of docs/ that are made from the code
 	@$(BIN)/python -m serving.documents
+	@$(BIN)/python -m loadtest.documents
 
 test-compat: $(SETUP) $(COMPAT:%=build/compat/%/.set-up) ## load what was exported in the runtimes of NVIDIA's image (ONLY=onnx)
 	@$(BIN)/python -m tests.compat $(COMPAT) $(if $(REPOSITORY),--repository $(REPOSITORY))

@@ -3,5 +3,7 @@
 from collections.abc import Callable
 
 from loadtest.commands.bench import bench
+from loadtest.commands.compare import compare
+from loadtest.commands.report import report
 
-COMMANDS: tuple[Callable[..., None], ...] = (bench,)
+COMMANDS: tuple[Callable[..., None], ...] = (bench, report, compare)

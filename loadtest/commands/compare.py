@@ -1,0 +1,48 @@
+"""``python -m loadtest compare``: two sides, as ratios with confidence intervals."""
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from loadtest.comparison import FEWEST_FOR_P99, Comparison, Ratio
+from loadtest.sides import doubts, matched, read_side
+from loadtest.wording import three_figures
+
+_SIDE = "FILE, FILE:NAME (a variant or system), or several of them with commas between"
+
+
+def compare(
+    a: Annotated[str, typer.Argument(help=_SIDE)],
+    b: Annotated[str, typer.Argument(help=_SIDE)],
+) -> None:
+    """Print A over B, with 95 % confidence intervals, and what is inside the noise."""
+    side_a, side_b = read_side(a), read_side(b)
+    compared = matched(side_a, side_b)
+    console = Console(width=None if sys.stdout.isatty() else 120)  # a log has room
+    console.print(f"A: {a}\nB: {b}", markup=False, highlight=False, soft_wrap=True)
+    console.print(_table(compared))
+    if any(each.p99 is None for each in compared.values()):
+        print(f"p99 needs {FEWEST_FOR_P99} samples in every round")
+    for doubt in doubts(side_a, side_b):
+        print(f"note: {doubt}")
+
+
+def _table(compared: dict[str, Comparison]) -> Table:
+    table = Table(box=None)
+    for head in ("", "", "A", "B", "A / B", "95 %", ""):
+        table.add_column(head, justify="right" if head else "left")
+    for label, each in compared.items():
+        table.add_row(label, "p50 ms", *_figures(each.p50))
+        if each.p99:
+            table.add_row("", "p99 ms", *_figures(each.p99))
+        table.add_row("", "per second", *_figures(each.throughput))
+    return table
+
+
+def _figures(ratio: Ratio) -> tuple[str, ...]:
+    interval = "{:.3f} to {:.3f}".format(*ratio.interval) if ratio.interval else ""
+    figures = (three_figures(ratio.a), three_figures(ratio.b), f"{ratio.value:.3f}")
+    return *figures, interval, ratio.verdict

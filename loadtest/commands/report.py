@@ -1,0 +1,18 @@
+"""``python -m loadtest report``: result files as a page with plots."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from loadtest.report import write_report
+from loadtest.result import FOLDER, read_result
+
+
+def report(
+    files: Annotated[list[Path], typer.Argument(help="result files, of one run or of many")],
+    output: Annotated[Path, typer.Option(help="folder to write the report to")] = FOLDER / "report",
+) -> None:
+    """Write a page with plots and tables of result files, and a PNG of each plot."""
+    results = sorted(map(read_result, files), key=lambda each: each.environment.started)
+    print(write_report(results, output))
