@@ -1,0 +1,59 @@
+"""``load``: questions under load, in closed and open loops."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from loadtest.commands.options import (
+    MODELS,
+    SAMPLE,
+    Dataset,
+    ModelName,
+    Processes,
+    Questions,
+    Repository,
+    Results,
+    RouteName,
+    Url,
+    Workers,
+)
+from loadtest.errors import LoadTestError
+from loadtest.gateway import gateway_at
+from loadtest.plan import closed, open_
+from loadtest.result import FOLDER
+from loadtest.under_load import Load, load_gateway
+
+
+def load(
+    loop: Annotated[Literal["closed", "open", "both"], typer.Option(help="Or both.")] = "both",
+    users: Annotated[str, typer.Option(help="Of the closed loop, in steps.")] = "1 2 4 8 16",
+    rates: Annotated[str, typer.Option(help="Of the open loop, questions/s.")] = "10 20 40",
+    seconds: Annotated[float, typer.Option(min=0.1, help="That each step is measured.")] = 10,
+    url: Url = None,
+    model: ModelName = None,
+    repository: Repository = MODELS,
+    route: RouteName = "answer",
+    dataset: Dataset = SAMPLE,
+    questions: Questions = 200,
+    processes: Processes = 0,
+    workers: Workers = 0,
+    results: Results = FOLDER,
+) -> None:
+    """Send SQuAD's questions to the gateway, and measure what becomes of them."""
+    plans = {
+        "closed": closed(_numbers(users, "--users")),
+        "open": open_(_numbers(rates, "--rates")),
+    }
+    under = Load(route, dataset, questions, seconds, processes, workers)
+    chosen = {f"load-{each}": plan for each, plan in plans.items() if loop in (each, "both")}
+    load_gateway(chosen, under, gateway_at(url, model, repository), results)
+
+
+def _numbers(text: str, option: str) -> list[float]:
+    try:
+        numbers = [float(each) for each in text.split()]
+    except ValueError as error:
+        raise LoadTestError(f"{option} {text!r}: {error}") from error
+    if not numbers or min(numbers) <= 0:
+        raise LoadTestError(f"{option} {text!r}: give numbers above 0, as in '1 2 4'")
+    return numbers

@@ -1,0 +1,42 @@
+"""``slo``: the highest rate of questions whose 99th percentile holds."""
+
+from typing import Annotated
+
+import typer
+
+from loadtest.commands.options import (
+    MODELS,
+    SAMPLE,
+    Dataset,
+    ModelName,
+    Processes,
+    Questions,
+    Repository,
+    Results,
+    RouteName,
+    Url,
+    Workers,
+)
+from loadtest.gateway import gateway_at
+from loadtest.plan import slo as plan_slo
+from loadtest.result import FOLDER
+from loadtest.under_load import Load, load_gateway
+
+
+def slo(
+    p99_ms: Annotated[float, typer.Option(min=0, help="What 99 % must not exceed.")] = 130,
+    seconds: Annotated[float, typer.Option(min=0.1, help="That each rate is measured.")] = 20,
+    url: Url = None,
+    model: ModelName = None,
+    repository: Repository = MODELS,
+    route: RouteName = "answer",
+    dataset: Dataset = SAMPLE,
+    questions: Questions = 200,
+    processes: Processes = 0,
+    workers: Workers = 0,
+    results: Results = FOLDER,
+) -> None:
+    """Find the highest rate whose 99th percentile holds, by bisection."""
+    under = Load(route, dataset, questions, seconds, processes, workers)
+    plans = {"slo": plan_slo(p99_ms)}
+    load_gateway(plans, under, gateway_at(url, model, repository), results)

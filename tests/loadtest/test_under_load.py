@@ -1,0 +1,158 @@
+"""``loadtest load`` and ``slo`` against a stub whose replies are known."""
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.loadtest.command import loadtest, result, start
+from tests.loadtest.stub import Reply, serving, stall
+
+FEW = ("--questions", "5")
+RECORDED = 5
+
+
+def test_closed_loop_over_two_processes(tmp_path: Path) -> None:
+    timing = {"server-timing": "infer;dur=15.00, total;dur=20.00"}
+    with serving(lambda _: Reply(seconds=0.02, headers=timing)) as url:
+        code, out, err = loadtest(
+            tmp_path,
+            *("load", "--url", url, "--loop", "closed", "--users", "1 4", "--seconds", "2"),
+            *("--processes", "2", *FEW),
+        )
+    assert code == 0, err
+    one, four = result(tmp_path).loads
+    assert (one.level, four.level) == (1, 4)
+    assert one.stages == {"infer": 15.0, "total": 20.0}
+    for row in (one, four):
+        assert min(row.latencies) >= 20
+        assert row.wrong == 0
+        assert not row.failures
+        assert row.throughput <= row.level / 0.02
+    assert four.throughput > 2 * one.throughput  # the other process's users count too
+    assert "4 users" in out
+
+
+def test_an_open_loop_shows_what_a_closed_one_hides(tmp_path: Path) -> None:
+    """A server stands still for 0.5 s of every 2 s: a quarter of what should be sent is late."""
+    with serving(lambda _: Reply(seconds=stall(2.0, 0.25))) as url:
+        code, _, err = loadtest(
+            tmp_path / "open",
+            *("load", "--url", url, "--loop", "open", "--rates", "50", "--seconds", "4", *FEW),
+        )
+        assert code == 0, err
+        code, _, err = loadtest(
+            tmp_path / "closed",
+            *("load", "--url", url, "--loop", "closed", "--users", "1", "--seconds", "4", *FEW),
+        )
+        assert code == 0, err
+    (open_,) = result(tmp_path / "open").loads
+    (closed,) = result(tmp_path / "closed").loads
+    slow = sum(ms > 100 for ms in open_.latencies)  # of about 200, those of 0.4 s of every 2 s
+    assert 0.08 * len(open_.latencies) < slow < 0.4 * len(open_.latencies)
+    assert 120 < len(open_.latencies) < 300
+    assert sum(ms > 100 for ms in closed.latencies) <= 3
+
+
+def test_failures_are_counted_by_kind_apart_from_latency(tmp_path: Path) -> None:
+    kinds = {0: 429, 1: 503, 2: 504}
+
+    def reply(number: int) -> Reply:
+        late = number >= RECORDED
+        return Reply(status=kinds.get(number % 10, 200) if late else 200)
+
+    with serving(reply) as url:
+        code, out, err = loadtest(
+            tmp_path,
+            *("load", "--url", url, "--loop", "open", "--rates", "100", "--seconds", "2", *FEW),
+        )
+    assert code == 0, err
+    (row,) = result(tmp_path).loads
+    assert set(row.failures) == {"429", "503", "504"}
+    assert sum(row.failures.values()) == pytest.approx(0.3 / 0.7 * len(row.latencies), rel=0.2)
+    assert f"{row.failures['429']} x 429" in out
+
+
+def test_one_who_is_refused_comes_again_when_told(tmp_path: Path) -> None:
+    def reply(number: int) -> Reply:
+        return Reply() if number < RECORDED else Reply(status=429, headers={"retry-after": "1"})
+
+    with serving(reply) as url:
+        code, _, err = loadtest(
+            tmp_path,
+            *("load", "--url", url, "--loop", "closed", "--users", "3", "--seconds", "3", *FEW),
+        )
+    assert code == 0, err
+    (row,) = result(tmp_path).loads
+    assert 3 <= row.failures["429"] <= 12
+    assert row.throughput == 0
+
+
+def _sometimes_wrong(number: int) -> Reply:
+    return Reply(answer="in 1067" if number > 20 and number % 3 == 0 else "in 1066")
+
+
+def test_a_wrong_answer_fails_the_run(tmp_path: Path) -> None:
+    with serving(_sometimes_wrong) as url:
+        code, _, err = loadtest(
+            tmp_path,
+            *("load", "--url", url, "--loop", "closed", "--users", "2", "--seconds", "1", *FEW),
+        )
+    (row,) = result(tmp_path).loads
+    assert code == 1
+    assert row.wrong > 0
+    assert err.strip().splitlines()[-1].startswith(f"error: wrong answers under load: {row.wrong}")
+
+
+def test_answers_that_depend_on_the_batch_are_reported_but_fail_nothing(tmp_path: Path) -> None:
+    with serving(_sometimes_wrong, model="electra_qa_onnx_int8") as url:
+        code, out, err = loadtest(
+            tmp_path,
+            *("load", "--url", url, "--loop", "closed", "--users", "2", "--seconds", "1", *FEW),
+        )
+    (row,) = result(tmp_path).loads
+    assert code == 0, err
+    assert row.wrong > 0
+    assert "expected, as onnx_int8 scales its activations" in out
+
+
+def test_ctrl_c_keeps_what_was_measured(tmp_path: Path) -> None:
+    with serving(lambda _: Reply(seconds=0.01)) as url:
+        process = start(
+            tmp_path,
+            *("load", "--url", url, "--loop", "closed", "--users", "1 2 3", "--seconds", "4", *FEW),
+        )
+        time.sleep(20)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    kept = result(tmp_path)
+    assert kept.partial == "interrupted"
+    assert 1 <= len(kept.loads) < 3
+    assert "1 users" in out
+
+
+def test_no_gateway_there(tmp_path: Path) -> None:
+    code, _, err = loadtest(tmp_path, "load", "--url", "http://127.0.0.1:1", "--loop", "closed")
+    assert code == 1
+    assert err.startswith("error: http://127.0.0.1:1/info cannot be reached")
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--dataset", "nowhere.json"), "the questions cannot be read: nowhere.json"),
+        (("--users", "1 two"), "--users '1 two'"),
+        (("--rates", "0"), "--rates '0': give numbers above 0"),
+        (("--url", "http://127.0.0.1:1", "--model", "electra_qa_onnx_fp32"), "not both"),
+    ],
+)
+def test_bad_input_is_one_line(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    code, _, err = loadtest(tmp_path, "load", *arguments)
+    assert code == 1
+    assert err.startswith("error: ")
+    assert said in err
+    assert len(err.splitlines()) == 1
