@@ -10,21 +10,21 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
+import grpc
 import mlperf_loadgen
 import numpy as np
 import typer
-from numpy.typing import NDArray
 from pydantic import TypeAdapter
-from tritonclient.grpc import InferenceServerClient, InferInput
-from tritonclient.utils import InferenceServerException
 
 from loadtest.errors import LoadTestError
+from loadtest.exported import PREFIX
+from loadtest.inputs import Rows, make_rows, read_questions, read_tokenizer
 from loadtest.mlperf import (
     OFFICIAL_SECONDS,
     SCENARIOS,
@@ -35,13 +35,10 @@ from loadtest.mlperf import (
 )
 from loadtest.result import LoadGenRow
 from loadtest.settling import has_settled
-from qa.squad import SquadError, read_examples
-from qa.tensors import INPUTS
-from qa.windows import WindowError, load_tokenizer, make_windows
+from loadtest.triton import Triton, infer_request
 
-MODEL_PREFIX = "electra_qa_"
 ROW = TypeAdapter(LoadGenRow)
-OFFLINE_BATCH = 32  # windows of one request; the server joins what waits
+BATCH = 32  # windows of a request in Offline; the server joins what waits
 IN_FLIGHT = {
     "SingleStream": 1,
     "Offline": 2,
@@ -67,26 +64,21 @@ class Subject:
         """Send the samples of a query; LoadGen's timer for them has started."""
         issued = time.perf_counter()
         self.begun = self.begun or issued
-        for first in range(0, len(samples), self.bench.batch):
-            chosen = list(samples[first : first + self.bench.batch])
+        bench = self.bench
+        for first in range(0, len(samples), bench.batch):
+            chosen = samples[first : first + bench.batch]
+            rows = bench.windows.take(np.array([sample.index for sample in chosen]))
             self.slots.acquire()
-            self.bench.client.async_infer(
-                self.bench.model,
-                _inputs(self.bench.windows, [sample.index for sample in chosen]),
-                partial(self._complete, [sample.id for sample in chosen], issued),
+            reply = bench.triton.begin(infer_request(bench.model, rows))
+            reply.add_done_callback(
+                partial(self._complete, [sample.id for sample in chosen], issued)
             )
 
-    def _complete(
-        self,
-        ids: Sequence[int],
-        issued: float,
-        result: Any,  # noqa: ARG002 - tritonclient passes it by name
-        error: InferenceServerException | None,
-    ) -> None:
+    def _complete(self, ids: Sequence[int], issued: float, reply: grpc.Future) -> None:
         self.ended = time.perf_counter()
         self.slots.release()
-        if error is not None:
-            _end(f"{self.bench.model} failed on {len(ids)} windows: {error.message()}")
+        if (error := reply.exception()) is not None:
+            _end(f"{self.bench.model} failed on {len(ids)} windows: {error.details()}")
         self.latencies += [1000 * (self.ended - issued)] * len(ids)
         mlperf_loadgen.QuerySamplesComplete(
             [mlperf_loadgen.QuerySampleResponse(each, 0, 0) for each in ids]
@@ -97,16 +89,6 @@ def _end(message: str) -> NoReturn:
     """End this process: LoadGen, which waits for every sample, cannot be told to stop."""
     print(f"error: {message}", file=sys.stderr, flush=True)
     os._exit(1)
-
-
-def _inputs(windows: Mapping[str, NDArray[np.int32]], rows: Sequence[int]) -> list[InferInput]:
-    inputs = []
-    for name in INPUTS:
-        values = windows[name][rows]
-        tensor = InferInput(name, list(values.shape), "INT32")
-        tensor.set_data_from_numpy(values)
-        inputs.append(tensor)
-    return inputs
 
 
 @dataclass(frozen=True)
@@ -121,10 +103,10 @@ class Speed:
 class Bench:
     """What every run shares."""
 
-    client: InferenceServerClient
+    triton: Triton
     model: str
-    windows: Mapping[str, NDArray[np.int32]]
-    batch: int
+    windows: Rows
+    batch: int  # windows of one request
 
     def warm_up(self) -> Speed:
         """Compute batches and single windows until their times have settled."""
@@ -132,24 +114,24 @@ class Bench:
 
     def _settled(self, size: int) -> float:
         seconds: list[float] = []
-        starts = itertools.cycle(range(0, len(self.windows[INPUTS[0]]) - size + 1, size))
+        batches = itertools.cycle(self.windows.batches(size))
         while not has_settled(seconds) and sum(seconds) < WARM_UP_SECONDS:
-            rows = range(first := next(starts), first + size)
+            request = infer_request(self.model, next(batches))
             started = time.perf_counter()
-            self.client.infer(self.model, _inputs(self.windows, rows))
+            self.triton.infer(request)
             seconds.append(time.perf_counter() - started)
         return min(seconds)
 
     def run(self, scenario: Scenario, seconds: float, speed: Speed) -> LoadGenRow:
         """Run LoadGen once, and return its verdict beside ours."""
         subject = Subject(self, threading.Semaphore(IN_FLIGHT[scenario]))
-        count = len(self.windows[INPUTS[0]])
+        count = len(self.windows)
         settings = make_settings(scenario, seconds, count, speed)
         summary = parse_summary(_start(subject, count, settings))
         elapsed = subject.ended - subject.begun
         return LoadGenRow(
             scenario=scenario,
-            variant=self.model.removeprefix(MODEL_PREFIX),
+            variant=self.model.removeprefix(PREFIX),
             valid=summary.get("Result is") == "VALID",
             summary=summary,
             latencies=tuple(subject.latencies),
@@ -220,38 +202,16 @@ def _find_target(bench: Bench, seconds: float, offline: Speed) -> Iterator[LoadG
             return
 
 
-def read_windows(
-    dataset: Path, tokenizer: Path, sequence_length: int
-) -> dict[str, NDArray[np.int32]]:
-    """Return all windows of a SQuAD file by input, ``[windows, sequence]``.
-
-    Raises LoadTestError when it cannot be read.
-    """
-    try:
-        loaded = load_tokenizer(tokenizer)
-        each = [
-            make_windows(loaded, example.question, example.context, sequence_length=sequence_length)
-            for example in read_examples(dataset)
-        ]
-    except (SquadError, WindowError) as error:
-        raise LoadTestError(f"no windows can be made: {error}") from error
-    return {name: np.concatenate([getattr(one, name) for one in each]) for name in INPUTS}
-
-
-def open_bench(url: str, model: str, dataset: Path, tokenizer: Path) -> Bench:
-    """Return ``model`` of the Triton at ``url``, and the windows of ``dataset`` for it.
+def open_bench(triton: Triton, model: str, dataset: Path, tokenizer: Path) -> Bench:
+    """Return ``model`` and all windows of ``dataset`` for it.
 
     Raises LoadTestError when it is not there, or the windows cannot be made.
     """
-    client = InferenceServerClient(url)
-    try:
-        config = client.get_model_config(model).config
-    except InferenceServerException as error:
-        raise LoadTestError(f"the Triton at {url} has no {model}: {error.message()}") from error
-    length = next(each.dims[0] for each in config.input if each.name == INPUTS[0])
-    windows = read_windows(dataset, tokenizer, length)
-    batch = min(OFFLINE_BATCH, config.max_batch_size, len(windows[INPUTS[0]]))
-    return Bench(client, model, windows, batch)
+    info = triton.info(model)
+    windows = make_rows(
+        "squad", read_tokenizer(tokenizer), read_questions(dataset), info.sequence_length
+    )
+    return Bench(triton, model, windows, min(BATCH, info.max_batch_size, len(windows)))
 
 
 def main(
@@ -266,7 +226,7 @@ def main(
 ) -> None:
     """Run MLPerf's scenarios."""
     try:
-        bench = open_bench(url, model, dataset, tokenizer)
+        bench = open_bench(Triton(url), model, dataset, tokenizer)
         chosen = [each for each in SCENARIOS if each in scenarios.split()]
         for row in run_all(bench, chosen, seconds, target):
             with output.open("ab") as file:
