@@ -8,6 +8,9 @@
 #               are for `make bench`, with VARIANTS and DATASET
 #   FILES       the result files that `make report` reads, OUTPUT the folder that it writes; A and B
 #               what `make compare` compares: FILE, FILE:NAME, or several with commas between
+#   USERS, ROUNDS, SECONDS and DATASET are for `make versus`; SECONDS, SCENARIOS, VARIANT and
+#               DATASET for `make loadgen`, where 600 seconds are MLPerf's; BASELINE_PORT is where
+#               the pipeline listens
 #   ONLY        the format, onnx or savedmodel, that `make test-compat` loads; REPOSITORY from where
 #   PORT, MODEL and every other setting of serving/settings.py go to `make serve` as they are
 
@@ -25,7 +28,7 @@ SERVED = $(strip $(patsubst electra_qa_%,%,$(MODEL) $(subst $(comma), ,$(MODELS)
 COMPAT = $(or $(ONLY),onnx savedmodel)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve export eval bench report compare check format test test-slow docs test-compat test-parity lock clean
+.PHONY: help setup serve export eval bench baseline versus loadgen report compare check format test test-slow docs test-compat test-parity lock clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -63,6 +66,30 @@ bench: $(SETUP) ## batch latency beside NVIDIA's figures (VARIANTS=, BATCHES=, I
 		$(if $(BATCHES_PER_ROW),--batches-per-row $(BATCHES_PER_ROW)) \
 		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 		$(if $(CLIENTS),--clients $(CLIENTS)) $(if $(TRITON_URL),--url $(TRITON_URL))
+
+baseline: $(SETUP) build/baseline/.set-up ## serve transformers' pipeline until Ctrl-C (CHECKPOINT=, BASELINE_PORT=)
+	@exec $(BIN)/python -m loadtest baseline $(if $(CHECKPOINT),--checkpoint "$(CHECKPOINT)")
+
+versus: $(SETUP) build/baseline/.set-up ## the gateway and the pipeline in turns (USERS=, ROUNDS=, MODEL=)
+	@$(BIN)/python -m export --if-needed $(if $(SERVED),--variants "$(SERVED)")
+	@exec $(BIN)/python -m loadtest versus $(if $(CHECKPOINT),--checkpoint "$(CHECKPOINT)") \
+		$(if $(USERS),--users "$(USERS)") $(if $(ROUNDS),--rounds $(ROUNDS)) \
+		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(DATASET),--dataset "$(DATASET)") \
+		$(if $(MODEL),--model $(MODEL))
+
+# pip, not uv: torch comes in builds of very different size, and pip's settings say which
+build/baseline/.set-up: loadtest/baselines/requirements.txt
+	@echo "making the environment in $(@D)"
+	@$(BIN)/python -m venv --clear $(@D)
+	@$(@D)/bin/pip install -q --disable-pip-version-check -r $< \
+		|| { echo "cannot install $<: the baseline needs a package index"; exit 1; }
+	@touch $@
+
+loadgen: $(SETUP) ## MLPerf's LoadGen on the model (VARIANT=, DATASET=, SECONDS=600 for its rules)
+	@$(BIN)/python -m export --if-needed $(if $(VARIANT),--variants "$(VARIANT)")
+	@exec $(BIN)/python -m loadtest loadgen $(if $(VARIANT),--variant $(VARIANT)) \
+		$(if $(DATASET),--dataset "$(DATASET)") $(if $(SECONDS),--seconds $(SECONDS)) \
+		$(if $(SCENARIOS),--scenarios "$(SCENARIOS)") $(if $(TRITON_URL),--url $(TRITON_URL))
 
 report: $(SETUP) ## result files as a page with plots (FILES=, OUTPUT=)
 	@$(BIN)/python -m loadtest report $(or $(FILES),results/*.json) $(if $(OUTPUT),--output "$(OUTPUT)")

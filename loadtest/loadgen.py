@@ -20,13 +20,13 @@ import grpc
 import mlperf_loadgen
 import numpy as np
 import typer
-from pydantic import TypeAdapter
 
 from loadtest.errors import LoadTestError
 from loadtest.exported import PREFIX
 from loadtest.inputs import Rows, make_rows, read_questions, read_tokenizer
 from loadtest.mlperf import (
     OFFICIAL_SECONDS,
+    ROW,
     SCENARIOS,
     Scenario,
     parse_summary,
@@ -37,7 +37,6 @@ from loadtest.result import LoadGenRow
 from loadtest.settling import has_settled
 from loadtest.triton import Triton, infer_request
 
-ROW = TypeAdapter(LoadGenRow)
 BATCH = 32  # windows of a request in Offline; the server joins what waits
 IN_FLIGHT = {
     "SingleStream": 1,

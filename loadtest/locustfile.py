@@ -6,10 +6,11 @@ from locust import events
 from locust.env import Environment
 from locust.runners import MasterRunner
 
+from loadtest.batch_user import BatchUser
 from loadtest.crew import listen
 from loadtest.users import AnswerUser, HuggingFaceUser
 
-__all__ = ["AnswerUser", "HuggingFaceUser"]
+__all__ = ["AnswerUser", "BatchUser", "HuggingFaceUser"]
 
 
 @events.init.add_listener  # type: ignore[untyped-decorator]

@@ -7,6 +7,9 @@ The rules themselves (percentiles, seeds, the limit of 130 ms) are read by LoadG
 from collections.abc import Sequence
 from typing import Literal
 
+from pydantic import TypeAdapter
+
+from loadtest.result import LoadGenRow
 from loadtest.samples import summarize
 
 Scenario = Literal["SingleStream", "Offline", "Server"]
@@ -15,6 +18,8 @@ SCENARIOS: tuple[Scenario, ...] = ("SingleStream", "Offline", "Server")
 OFFICIAL_SECONDS = 600.0
 OFFICIAL_WINDOWS = 10_833  # of SQuAD's dev-v1.1, at 384 tokens with a step of 128
 SERVER_P99_MS = 130.0
+
+ROW = TypeAdapter(LoadGenRow)  # how the process that runs LoadGen hands over what it found
 
 
 def unofficial(seconds: float, windows: int) -> str | None:

@@ -2,10 +2,22 @@
 
 from collections.abc import Callable
 
+from loadtest.commands.baseline import baseline
 from loadtest.commands.bench import bench
 from loadtest.commands.compare import compare
 from loadtest.commands.load import load
+from loadtest.commands.loadgen import loadgen
 from loadtest.commands.report import report
 from loadtest.commands.slo import slo
+from loadtest.commands.versus import versus
 
-COMMANDS: tuple[Callable[..., None], ...] = (bench, load, slo, report, compare)
+COMMANDS: tuple[Callable[..., None], ...] = (
+    bench,
+    load,
+    slo,
+    baseline,
+    versus,
+    loadgen,
+    report,
+    compare,
+)
