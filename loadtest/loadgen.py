@@ -21,6 +21,7 @@ import mlperf_loadgen
 import numpy as np
 import typer
 
+from embedded.manifest import TOKENIZER
 from loadtest.errors import LoadTestError
 from loadtest.exported import PREFIX
 from loadtest.inputs import Rows, make_rows, read_questions, read_tokenizer
@@ -34,6 +35,7 @@ from loadtest.mlperf import (
     verdict,
 )
 from loadtest.result import LoadGenRow
+from loadtest.server import connected
 from loadtest.settling import has_settled
 from loadtest.triton import Triton, infer_request
 
@@ -106,6 +108,7 @@ class Bench:
     model: str
     windows: Rows
     batch: int  # windows of one request
+    folder: Path  # LoadGen's logs
 
     def warm_up(self) -> Speed:
         """Compute batches and single windows until their times have settled."""
@@ -142,7 +145,7 @@ class Bench:
 
 def _start(subject: Subject, count: int, settings: Any) -> str:
     """Run LoadGen with ``count`` samples, and return its summary."""
-    with tempfile.TemporaryDirectory(prefix="loadgen-") as folder:
+    with tempfile.TemporaryDirectory(dir=subject.bench.folder) as folder:
         logs = mlperf_loadgen.LogSettings()
         logs.log_output.outdir = folder
         logs.log_output.copy_summary_to_stdout = False
@@ -201,7 +204,7 @@ def _find_target(bench: Bench, seconds: float, offline: Speed) -> Iterator[LoadG
             return
 
 
-def open_bench(triton: Triton, model: str, dataset: Path, tokenizer: Path) -> Bench:
+def open_bench(triton: Triton, model: str, dataset: Path, tokenizer: Path, folder: Path) -> Bench:
     """Return ``model`` and all windows of ``dataset`` for it.
 
     Raises LoadTestError when it is not there, or the windows cannot be made.
@@ -210,28 +213,30 @@ def open_bench(triton: Triton, model: str, dataset: Path, tokenizer: Path) -> Be
     windows = make_rows(
         "squad", read_tokenizer(tokenizer), read_questions(dataset), info.sequence_length
     )
-    return Bench(triton, model, windows, min(BATCH, info.max_batch_size, len(windows)))
+    return Bench(triton, model, windows, min(BATCH, info.max_batch_size, len(windows)), folder)
 
 
 def main(
-    url: Annotated[str, typer.Option(help="Triton's gRPC, host:port")],
     model: Annotated[str, typer.Option(help="Triton's name of it")],
     dataset: Annotated[Path, typer.Option(help="SQuAD file, all of whose windows are samples")],
-    tokenizer: Annotated[Path, typer.Option(help="tokenizer.json")],
+    repository: Annotated[Path, typer.Option(help="of the tokenizer and the embedded Triton")],
     output: Annotated[Path, typer.Option(help="rows are appended, a line of JSON each")],
     scenarios: Annotated[str, typer.Option(help="of MLPerf")] = " ".join(SCENARIOS),
     seconds: Annotated[float, typer.Option(help="that a run takes at least")] = OFFICIAL_SECONDS,
     target: Annotated[float | None, typer.Option(help="windows/s of Server")] = None,
+    url: Annotated[str | None, typer.Option(help="a Triton that runs")] = None,
 ) -> None:
     """Run MLPerf's scenarios."""
+    chosen = [each for each in SCENARIOS if each in scenarios.split()]
     try:
-        bench = open_bench(Triton(url), model, dataset, tokenizer)
-        chosen = [each for each in SCENARIOS if each in scenarios.split()]
-        for row in run_all(bench, chosen, seconds, target):
-            with output.open("ab") as file:
-                file.write(ROW.dump_json(row) + b"\n")
+        with connected(url, repository, [model]) as triton, triton.loaded(model):
+            bench = open_bench(triton, model, dataset, repository / TOKENIZER, output.parent)
+            for row in run_all(bench, chosen, seconds, target):
+                with output.open("ab") as file:
+                    file.write(ROW.dump_json(row) + b"\n")
     except LoadTestError as error:
-        _end(str(error))
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
 
 
 if __name__ == "__main__":

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from grpc.experimental.gevent import init_gevent
 from rich.console import Console
 from rich.table import Table
 
 from embedded.cpu import read_cpu
 from embedded.errors import EmbeddedError
+from embedded.layout import remove_leftovers
 from embedded.selection import choose
 from loadtest.device import environment
 from loadtest.errors import LoadTestError
@@ -22,7 +22,6 @@ from loadtest.inputs import read_questions
 from loadtest.mlperf import ROW, SCENARIOS, SERVER_P99_MS, unofficial
 from loadtest.result import FOLDER, LoadGenRow, Result, write_result
 from loadtest.samples import summarize
-from loadtest.server import connected
 from loadtest.signals import interrupt_me
 
 INTERRUPTED = "interrupted"
@@ -51,26 +50,20 @@ def loadgen(
     results: Annotated[Path, typer.Option(help="Where the result is written.")] = FOLDER,
 ) -> None:
     """Run MLPerf's scenarios with the rules of BERT-99, and print LoadGen's verdict beside ours."""
-    init_gevent()
     interrupt_me()
     questions = len(read_questions(dataset))
     _check_scenarios(scenarios)
     model = model_name(variant) if variant else _chosen(repository)
     exported = read_exported(repository)
-    with (
-        connected(url or None, repository, [model]) as triton,
-        triton.loaded(model),
-        tempfile.TemporaryDirectory(prefix="loadgen-") as folder,
-    ):
-        made = environment(tuple(sys.argv), triton=triton.version())
+    made = environment(tuple(sys.argv))
+    with tempfile.TemporaryDirectory(prefix="loadgen-") as folder:
         rows = Path(folder, "rows.jsonl")
-        command = (
-            *(sys.executable, "-m", "loadtest.loadgen", "--url", triton.url, "--model", model),
-            *("--dataset", str(dataset), "--tokenizer", str(repository / "tokenizer.json")),
+        fault = _run(
+            *("--model", model, "--dataset", str(dataset), "--repository", str(repository)),
             *("--output", str(rows), "--scenarios", scenarios, "--seconds", str(seconds)),
             *(("--target", str(target)) if target else ()),
+            *(("--url", url) if url else ()),
         )
-        fault = _run(command)
         found = _read(rows)
     result = Result(
         name="loadgen",
@@ -95,20 +88,27 @@ def _chosen(repository: Path) -> str:
         raise LoadTestError(str(error)) from error
 
 
-def _run(command: Sequence[str]) -> str | None:
+def _run(*arguments: str) -> str | None:
     """Run LoadGen in a process of its own, and return why it ended before its end."""
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        (sys.executable, "-m", "loadtest.loadgen", *arguments),
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # Ctrl-C is for us
+    )
     try:
         with Console(stderr=True).status("LoadGen runs, and says nothing until its end"):
             _, said = process.communicate()
     except KeyboardInterrupt:
         return INTERRUPTED
     finally:
-        process.kill()  # it does not listen: it is in C++
+        process.kill()  # it would not listen: LoadGen is in C++
+        process.wait()
+        remove_leftovers()  # of its Triton, which has died with it
     if process.returncode == 0:
         return None
     last = said.strip().rpartition("\n")[2].removeprefix("error: ")
-    return f"LoadGen ended with code {process.returncode}: {last}"
+    return last or f"LoadGen ended with code {process.returncode}"
 
 
 def _read(path: Path) -> tuple[LoadGenRow, ...]:
