@@ -137,7 +137,7 @@ def _finish(result: Result, variant: str, folder: Path) -> None:
     """Write and print what there is; raises LoadTestError, or Exit, when that is not all."""
     console = Console(width=None if sys.stdout.isatty() else 120)
     console.print(versus_table(result.loads, result.accuracies), highlight=False)
-    ours, names = f"gateway {variant}", {row.system for row in result.loads}
+    ours, names = f"gateway {variant}", {row.system for row in result.loads if row.latencies}
     for each in ("", BATCHED):
         a, b = ours + each, NAME + each
         if a in names and b in names:
