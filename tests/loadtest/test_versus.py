@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer
 
+from embedded.ports import free_ports
 from loadtest.baselines import bare_loop
 from loadtest.errors import LoadTestError
 from loadtest.questions import read_questions
@@ -69,8 +70,8 @@ def test_the_pipeline_answers_one_and_many_alike(tmp_path: Path) -> None:
     with serving(lambda _: Reply(answer="of 1066")) as url:
         code, out, err = loadtest(
             tmp_path,
-            *("versus", "--url", url, "--checkpoint", str(CHECKPOINT), "--port", "18091"),
-            *("--rounds", "1", *QUICK),
+            *("versus", "--url", url, "--checkpoint", str(CHECKPOINT)),
+            *("--port", str(free_ports().http), *QUICK, "--rounds", "1", "--seconds", "6"),
         )
     assert code == 0, err
     rows = [row for row in result(tmp_path).loads if row.system.startswith("transformers")]
