@@ -11,6 +11,9 @@
 #   URL         the gateway that `make loadtest` and `make slo` load; without it they start one, with
 #               MODEL. USERS steps of the closed loop, RATES of the open one, SECONDS each is
 #               measured, PROCESSES that load, WEB=1 Locust's web page, P99_MS the limit of `make slo`
+#   USERS, ROUNDS, SECONDS and DATASET are for `make versus`; SECONDS, SCENARIOS, VARIANT and
+#               DATASET for `make loadgen`, where 600 seconds are MLPerf's; BASELINE_PORT is where
+#               the pipeline listens
 #   ONLY        the format, onnx or savedmodel, that `make test-compat` loads; REPOSITORY from where
 #   PORT, MODEL and every other setting of serving/settings.py go to `make serve` as they are
 
@@ -33,7 +36,8 @@ UNDER_LOAD = $(if $(URL),--url "$(URL)") $(if $(MODEL),--model "$(MODEL)") \
 EXPORT_SERVED = $(if $(URL),true,$(BIN)/python -m export --if-needed $(if $(SERVED),--variants "$(SERVED)"))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve export eval bench loadtest slo report compare check format test test-slow docs test-compat test-parity lock clean
+.PHONY: help setup serve export eval bench loadtest slo baseline versus loadgen report compare \
+	check format test test-slow docs test-compat test-parity lock clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -81,6 +85,30 @@ slo: $(SETUP) ## the highest rate of questions whose p99 holds (P99_MS=130, URL=
 	@$(EXPORT_SERVED)
 	@exec $(BIN)/python -m loadtest slo $(if $(P99_MS),--p99-ms $(P99_MS)) \
 		$(if $(SECONDS),--seconds $(SECONDS)) $(UNDER_LOAD)
+
+baseline: $(SETUP) build/baseline/.set-up ## serve transformers' pipeline until Ctrl-C (CHECKPOINT=, BASELINE_PORT=)
+	@exec $(BIN)/python -m loadtest baseline $(if $(CHECKPOINT),--checkpoint "$(CHECKPOINT)")
+
+versus: $(SETUP) build/baseline/.set-up ## the gateway and the pipeline in turns (USERS=, ROUNDS=, MODEL=)
+	@$(BIN)/python -m export --if-needed $(if $(SERVED),--variants "$(SERVED)")
+	@exec $(BIN)/python -m loadtest versus $(if $(CHECKPOINT),--checkpoint "$(CHECKPOINT)") \
+		$(if $(USERS),--users "$(USERS)") $(if $(ROUNDS),--rounds $(ROUNDS)) \
+		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(DATASET),--dataset "$(DATASET)") \
+		$(if $(MODEL),--model $(MODEL))
+
+# pip, not uv: torch comes in builds of very different size, and pip's settings say which
+build/baseline/.set-up: loadtest/baselines/requirements.txt
+	@echo "making the environment in $(@D)"
+	@$(BIN)/python -m venv --clear $(@D)
+	@$(@D)/bin/pip install -q --disable-pip-version-check -r $< \
+		|| { echo "cannot install $<: the baseline needs a package index"; exit 1; }
+	@touch $@
+
+loadgen: $(SETUP) ## MLPerf's LoadGen on the model (VARIANT=, DATASET=, SECONDS=600 for its rules)
+	@$(BIN)/python -m export --if-needed $(if $(VARIANT),--variants "$(VARIANT)")
+	@exec $(BIN)/python -m loadtest loadgen $(if $(VARIANT),--variant $(VARIANT)) \
+		$(if $(DATASET),--dataset "$(DATASET)") $(if $(SECONDS),--seconds $(SECONDS)) \
+		$(if $(SCENARIOS),--scenarios "$(SCENARIOS)") $(if $(TRITON_URL),--url $(TRITON_URL))
 
 report: $(SETUP) ## result files as a page with plots (FILES=, OUTPUT=)
 	@$(BIN)/python -m loadtest report $(or $(FILES),results/*.json) $(if $(OUTPUT),--output "$(OUTPUT)")

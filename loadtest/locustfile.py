@@ -11,11 +11,12 @@ from locust import events
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
+from loadtest.batch_user import BatchUser
 from loadtest.crew import listen
 from loadtest.interactive import Interactive
 from loadtest.users import AnswerUser, HuggingFaceUser
 
-__all__ = ["AnswerUser", "HuggingFaceUser"]
+__all__ = ["AnswerUser", "BatchUser", "HuggingFaceUser"]
 
 
 @events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]

@@ -11,6 +11,7 @@ from locust.env import Environment
 from locust.exception import RPCError
 from locust.runners import MasterRunner
 
+from loadtest.batch_user import BatchUser
 from loadtest.errors import LoadTestError
 from loadtest.gateway import free_port
 from loadtest.users import AnswerUser, HuggingFaceUser
@@ -28,7 +29,9 @@ def locust_environment(processes: int = 0, workers: int = 0) -> Iterator[Environ
     ``processes`` of this machine load, and ``workers`` of others, which join port 5557; without
     either, this process does. Raises LoadTestError when they do not come.
     """
-    environment = Environment(user_classes=[AnswerUser, HuggingFaceUser], stop_timeout=STOP_SECONDS)
+    environment = Environment(
+        user_classes=[AnswerUser, HuggingFaceUser, BatchUser], stop_timeout=STOP_SECONDS
+    )
     with ExitStack() as stack:
         if processes + workers == 0:
             stack.callback(environment.create_local_runner().quit)

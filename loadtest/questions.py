@@ -27,8 +27,11 @@ class Answer(NamedTuple):
     end: int
 
 
+BATCH_ROUTE = "/answers"
+
 BODIES: Mapping[str, Callable[[Question], object]] = {
     "/answer": Question._asdict,
+    BATCH_ROUTE: lambda question: {"pairs": [question._asdict()]},
     "/": lambda question: {"inputs": question._asdict()},
 }
 

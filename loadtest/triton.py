@@ -120,6 +120,10 @@ class Triton:
         """Send a request of ``infer_request``, and return the reply."""
         return self._call(self._stub.ModelInfer, request, INFER_SECONDS)
 
+    def begin(self, request: Any) -> grpc.Future:
+        """Send a request of ``infer_request``, and return what will have the reply or the error."""
+        return self._stub.ModelInfer.future(request, timeout=INFER_SECONDS)
+
     def _call(self, method: Any, request: Any, seconds: float = REPLY_SECONDS) -> Any:
         try:
             return method(request, timeout=seconds)

@@ -23,14 +23,15 @@ def compare(
     compared = matched(side_a, side_b)
     console = Console(width=None if sys.stdout.isatty() else 120)  # a log has room
     console.print(f"A: {a}\nB: {b}", markup=False, highlight=False, soft_wrap=True)
-    console.print(_table(compared))
+    console.print(ratio_table(compared))
     if any(each.p99 is None for each in compared.values()):
         print(f"p99 needs {FEWEST_FOR_P99} samples in every round")
     for doubt in doubts(side_a, side_b):
         print(f"note: {doubt}")
 
 
-def _table(compared: dict[str, Comparison]) -> Table:
+def ratio_table(compared: dict[str, Comparison]) -> Table:
+    """Return the ratios of A to B under each condition, with their intervals."""
     table = Table(box=None)
     for head in ("", "", "A", "B", "A / B", "95 %", ""):
         table.add_column(head, justify="right" if head else "left")

@@ -37,10 +37,12 @@ def serving(reply: Callable[[int], Reply], model: str = "electra_qa_stub") -> It
             self._send(200, {"name": model, "sequence_length": 384}, {})
 
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["content-length"]))
+            asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
             made = reply(next(numbers))
             time.sleep(made.seconds)
-            self._send(made.status, {"answer": made.answer, "start": 0, "end": 7}, made.headers)
+            answer = {"answer": made.answer, "start": 0, "end": 7}
+            many = {"answers": [answer for _ in asked.get("pairs", ())]}
+            self._send(made.status, many if "pairs" in asked else answer, made.headers)
 
         def _send(self, status: int, body: object, headers: dict[str, str]) -> None:
             content = json.dumps(body).encode()

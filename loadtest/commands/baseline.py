@@ -1,0 +1,28 @@
+"""``baseline``: what a user would pick instead, served until Ctrl-C."""
+
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from loadtest.baselines.server import NAME, pipeline_at
+from loadtest.signals import interrupt_me
+
+CHECKPOINT = Path("checkpoints/electra-mini-squad")
+PORT = 8090
+
+
+def baseline(
+    checkpoint: Annotated[
+        Path, typer.Option(help="In Hugging Face layout: what the gateway's was exported from.")
+    ] = CHECKPOINT,
+    port: Annotated[int, typer.Option(envvar="BASELINE_PORT", help="Where it listens.")] = PORT,
+) -> None:
+    """Serve transformers' question-answering pipeline behind FastAPI, until Ctrl-C."""
+    interrupt_me()
+    with suppress(KeyboardInterrupt), pipeline_at(checkpoint, port) as url:
+        print(f"{NAME}: POST {url}/answer and {url}/answers; Ctrl-C ends it", flush=True)
+        while True:
+            time.sleep(3600)

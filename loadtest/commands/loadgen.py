@@ -1,0 +1,164 @@
+"""``loadgen``: MLPerf's LoadGen on the gateway's model, and its verdict beside ours."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from embedded.cpu import read_cpu
+from embedded.errors import EmbeddedError
+from embedded.layout import remove_leftovers
+from embedded.selection import choose
+from loadtest.device import environment
+from loadtest.errors import LoadTestError
+from loadtest.exported import model_name, read_exported
+from loadtest.inputs import read_questions
+from loadtest.mlperf import ROW, SCENARIOS, SERVER_P99_MS, unofficial
+from loadtest.result import FOLDER, LoadGenRow, Result, write_result
+from loadtest.samples import summarize
+from loadtest.signals import interrupt_me
+
+INTERRUPTED = "interrupted"
+
+
+def loadgen(
+    variant: Annotated[
+        str | None, typer.Option(help="What is driven; what the gateway would choose if none.")
+    ] = None,
+    dataset: Annotated[
+        Path, typer.Option(help="SQuAD file; MLPerf's is dev-v1.1.json, whose windows are 10,833.")
+    ] = Path("tests/data/squad-dev-sample.json"),
+    scenarios: Annotated[str, typer.Option(help="Of MLPerf.")] = " ".join(SCENARIOS),
+    seconds: Annotated[
+        float, typer.Option(min=1, help="That each takes at least; 600 are MLPerf's.")
+    ] = 60,
+    target: Annotated[
+        float | None, typer.Option(min=0.1, help="Windows/s of Server; found by tries if none.")
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option(envvar="TRITON_URL", help="A Triton that runs: host:port of gRPC.")
+    ] = None,
+    repository: Annotated[Path, typer.Option(help="What the embedded Triton serves.")] = Path(
+        "model_repository"
+    ),
+    results: Annotated[Path, typer.Option(help="Where the result is written.")] = FOLDER,
+) -> None:
+    """Run MLPerf's scenarios with the rules of BERT-99, and print LoadGen's verdict beside ours."""
+    interrupt_me()
+    questions = len(read_questions(dataset))
+    _check_scenarios(scenarios)
+    model = model_name(variant) if variant else _chosen(repository)
+    exported = read_exported(repository)
+    made = environment(tuple(sys.argv))
+    with tempfile.TemporaryDirectory(prefix="loadgen-") as folder:
+        rows = Path(folder, "rows.jsonl")
+        fault = _run(
+            *("--model", model, "--dataset", str(dataset), "--repository", str(repository)),
+            *("--output", str(rows), "--scenarios", scenarios, "--seconds", str(seconds)),
+            *(("--target", str(target)) if target else ()),
+            *(("--url", url) if url else ()),
+        )
+        found = _read(rows)
+    result = Result(
+        name="loadgen",
+        environment=made,
+        checkpoint=exported.checkpoint if exported else model,
+        dataset=f"{dataset.name}, {questions} questions",
+        loadgen=found,
+        partial=fault,
+    )
+    _finish(result, seconds, results)
+
+
+def _check_scenarios(names: str) -> None:
+    if not names.split() or not set(names.split()) <= set(SCENARIOS):
+        raise LoadTestError(f"scenarios {names!r}: there are {', '.join(SCENARIOS)}")
+
+
+def _chosen(repository: Path) -> str:
+    try:
+        return choose(repository, read_cpu()).model
+    except EmbeddedError as error:
+        raise LoadTestError(str(error)) from error
+
+
+def _run(*arguments: str) -> str | None:
+    """Run LoadGen in a process of its own, and return why it ended before its end."""
+    process = subprocess.Popen(
+        (sys.executable, "-m", "loadtest.loadgen", *arguments),
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # Ctrl-C is for us
+    )
+    try:
+        with Console(stderr=True).status("LoadGen runs, and says nothing until its end"):
+            _, said = process.communicate()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    finally:
+        process.kill()  # it would not listen: LoadGen is in C++
+        process.wait()
+        remove_leftovers()  # of its Triton, which has died with it
+    if process.returncode == 0:
+        return None
+    last = said.strip().rpartition("\n")[2].removeprefix("error: ")
+    return last or f"LoadGen ended with code {process.returncode}"
+
+
+def _read(path: Path) -> tuple[LoadGenRow, ...]:
+    lines = path.read_text().splitlines() if path.exists() else []
+    return tuple(ROW.validate_json(line) for line in lines)
+
+
+def _finish(result: Result, seconds: float, folder: Path) -> None:
+    """Write and print what there is; raises LoadTestError, or Exit, when that is not all."""
+    if result.loadgen:
+        console = Console(width=None if sys.stdout.isatty() else 120)
+        console.print(verdict_table(result.loadgen), highlight=False)
+        windows = int(result.loadgen[0].summary["performance_sample_count"])
+        if said := unofficial(seconds, windows):
+            print(said)
+        print("by MLPerf's rules for BERT-99, but not its model: no row is an MLPerf result")
+        print(write_result(result, folder))
+    if result.partial == INTERRUPTED:
+        raise typer.Exit(130)
+    if result.partial:
+        raise LoadTestError(result.partial)
+
+
+def verdict_table(rows: Sequence[LoadGenRow]) -> Table:
+    """Return LoadGen's verdict and figure of each run beside ours."""
+    table = Table(
+        *("scenario", "target/s", "figure", "LoadGen", "", "ours", "", "queries"),
+        caption=f"Server holds a p99 of {SERVER_P99_MS:g} ms or less",
+    )
+    for row in rows:
+        figure, theirs, ours = _figures(row)
+        table.add_row(
+            row.scenario,
+            "" if row.target is None else f"{row.target:.1f}",
+            figure,
+            theirs,
+            "VALID" if row.valid else "INVALID",
+            ours,
+            "valid" if row.ours else "invalid",
+            str(len(row.latencies)),
+        )
+    return table
+
+
+def _figures(row: LoadGenRow) -> tuple[str, str, str]:
+    """Return what a scenario is measured by: its name, LoadGen's figure, and ours."""
+    if row.scenario == "Offline":
+        theirs = float(row.summary["Samples per second"])
+        return "windows/s", f"{theirs:.2f}", f"{len(row.latencies) / row.seconds:.2f}"
+    latency = summarize(row.latencies)
+    share, ours = (90, latency.p90) if row.scenario == "SingleStream" else (99, latency.p99)
+    theirs = float(row.summary[f"{share}.00 percentile latency (ns)"]) / 1e6
+    return f"p{share} ms", f"{theirs:.2f}", f"{ours:.2f}"

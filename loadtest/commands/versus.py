@@ -1,0 +1,153 @@
+"""``versus``: the gateway beside what a user would pick instead, in the same run."""
+
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from loadtest.answers import check_answers
+from loadtest.baselines import bare_loop
+from loadtest.baselines.server import NAME, pipeline_at
+from loadtest.commands.baseline import PORT
+from loadtest.commands.compare import ratio_table
+from loadtest.commands.options import MODELS, SAMPLE, Dataset, ModelName, Questions, Repository
+from loadtest.device import environment
+from loadtest.errors import LoadTestError
+from loadtest.gateway import Gateway, gateway_at
+from loadtest.inputs import read_questions as read_examples
+from loadtest.inputs import read_tokenizer
+from loadtest.measuring import Measuring, System
+from loadtest.processes import locust_environment
+from loadtest.questions import Question, read_questions
+from loadtest.result import FOLDER, LoadRow, Result, write_result
+from loadtest.rows import Level
+from loadtest.sides import matched, side_of
+from loadtest.signals import interrupt_me
+from loadtest.users import AnswerUser
+from loadtest.versus import BATCHED, accuracy_of, batched, take_turns
+from loadtest.versus_table import versus_table
+
+INTERRUPTED = "interrupted"
+
+
+def versus(
+    users: Annotated[str, typer.Option(help="Of the closed loop, in turn.")] = "1 8",
+    rounds: Annotated[int, typer.Option(min=1, help="Of all systems in turn.")] = 3,
+    seconds: Annotated[float, typer.Option(min=0.1, help="That each is measured.")] = 10,
+    url: Annotated[str | None, typer.Option(help="A gateway that runs.")] = None,
+    model: ModelName = None,
+    repository: Repository = MODELS,
+    baseline_url: Annotated[
+        str | None, typer.Option(help="A baseline that runs; the pipeline is started if none.")
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Of the pipeline; what the gateway's was made of if none.")
+    ] = None,
+    port: Annotated[int, typer.Option(envvar="BASELINE_PORT", help="Of the pipeline.")] = PORT,
+    ceiling: Annotated[
+        str, typer.Option(help="ONNX variant that a bare loop computes; '' for none.")
+    ] = "onnx_int8",
+    dataset: Dataset = SAMPLE,
+    questions: Questions = 200,
+    results: Annotated[Path, typer.Option(help="Where the result is written.")] = FOLDER,
+) -> None:
+    """Load the gateway and transformers' pipeline in turns, and print the ratios."""
+    interrupt_me()
+    levels = _levels(users)
+    examples, asked = read_examples(dataset), read_questions(dataset, questions)
+    rows: list[LoadRow] = []
+    with ExitStack() as stack:
+        gateway = stack.enter_context(gateway_at(url, model, repository))
+        if baseline_url is None:
+            baseline_url = stack.enter_context(
+                pipeline_at(checkpoint or Path(gateway.checkpoint), port)
+            )
+        measuring = Measuring(stack.enter_context(locust_environment()), seconds)
+        made = environment(tuple(sys.orig_argv[1:]))
+        ours = System.recorded(
+            f"gateway {gateway.variant}", gateway.url, AnswerUser, asked, gateway.counts
+        )
+        theirs = System.recorded(NAME, baseline_url, AnswerUser, asked)
+        systems = (ours, theirs, batched(ours), batched(theirs))
+        accuracies = {
+            each.name: accuracy_of(each, examples, dataset.name) for each in (ours, theirs)
+        }
+        if ceiling:
+            rows += _ceiling(ceiling, repository, asked, gateway)
+        fault = _measure(measuring, systems, levels, rounds, rows)
+    result = Result(
+        name="versus",
+        environment=made,
+        checkpoint=gateway.checkpoint,
+        dataset=f"{dataset.name}, {len(asked)} questions",
+        loads=tuple(rows),
+        accuracies=accuracies,
+        partial=fault,
+    )
+    _finish(result, gateway.variant, results)
+
+
+def _levels(text: str) -> tuple[float, ...]:
+    try:
+        levels = tuple(float(int(each)) for each in text.split())
+    except ValueError as error:
+        raise LoadTestError(f"--users {text!r}: whole numbers are needed, as in '1 8'") from error
+    if not levels or min(levels) < 1:
+        raise LoadTestError(f"--users {text!r}: there is one user at least")
+    return levels
+
+
+def _ceiling(
+    variant: str, repository: Path, questions: Sequence[Question], gateway: Gateway
+) -> Sequence[LoadRow]:
+    model = bare_loop.load_onnx(repository, variant)
+    tokenizer = read_tokenizer(repository / "tokenizer.json")
+    windows = bare_loop.make_all_windows(tokenizer, questions, gateway.sequence_length)
+    return bare_loop.run(model, windows, questions, variant)
+
+
+def _measure(
+    measuring: Measuring,
+    systems: Sequence[System],
+    users: Sequence[float],
+    rounds: int,
+    rows: list[LoadRow],
+) -> str | None:
+    """Add the rows that are measured to ``rows``; return why it ended before its end."""
+    console = Console(stderr=True)
+
+    def measure(system: System, level: Level, number: int) -> LoadRow:
+        with console.status(f"round {number + 1} of {rounds}: {system.name}, {level}"):
+            return measuring.measure(system, level, number)
+
+    try:
+        rows.extend(take_turns(measure, systems, users, rounds))
+    except LoadTestError as error:
+        return str(error)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return None
+
+
+def _finish(result: Result, variant: str, folder: Path) -> None:
+    """Write and print what there is; raises LoadTestError, or Exit, when that is not all."""
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    console.print(versus_table(result.loads, result.accuracies), highlight=False)
+    ours, names = f"gateway {variant}", {row.system for row in result.loads if row.latencies}
+    for each in ("", BATCHED):
+        a, b = ours + each, NAME + each
+        if a in names and b in names:
+            console.print(f"A: {a}, B: {b}", highlight=False)
+            compared = matched(side_of([(result, a)]), side_of([(result, b)]))
+            console.print(ratio_table(compared), highlight=False)
+    print(write_result(result, folder))
+    if said := check_answers((row for row in result.loads if row.system.startswith(ours)), variant):
+        print(said)
+    if result.partial == INTERRUPTED:
+        raise typer.Exit(130)
+    if result.partial:
+        raise LoadTestError(result.partial)
