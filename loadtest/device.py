@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,10 +21,8 @@ PACKAGES = (
 )
 
 
-def environment(
-    command: tuple[str, ...], *, device: Device | None = None, **versions: str
-) -> Environment:
-    """Return where, when and how ``command`` is run, from now.
+def environment(*, device: Device | None = None, **versions: str) -> Environment:
+    """Return where, when and how this process measures, from now.
 
     ``device`` is what the embedded Triton would use, where none is given; ``versions`` go beside
     those of the packages that are installed, as in ``triton="2.51.0"``.
@@ -32,7 +31,7 @@ def environment(
     return Environment(
         device=device or read_device(on_gpu=_version("onnxruntime-gpu") is not None),
         versions={"python": python_version(), **packages, **versions},
-        command=command,
+        command=_command(),
         commit=_commit(),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         load_average=os.getloadavg()[0],
@@ -89,6 +88,11 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+def _command() -> tuple[str, ...]:
+    """Return this process's command, without the folders of its interpreter."""
+    return ("python", *sys.orig_argv[1:])
 
 
 def _commit() -> str | None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from embedded.errors import EmbeddedError
 from embedded.manifest import FILE_NAME, read_manifest
+from loadtest.batches.flop import ModelShape, read_shape
 from loadtest.errors import LoadTestError
-from loadtest.flop import ModelShape, read_shape
 from loadtest.result import Accuracy
 
 PREFIX = "electra_qa_"  # of Triton's model names

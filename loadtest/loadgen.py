@@ -22,9 +22,11 @@ import numpy as np
 import typer
 
 from embedded.manifest import TOKENIZER
+from loadtest.batches.inputs import Rows, make_rows, read_questions, read_tokenizer
+from loadtest.batches.server import connected
+from loadtest.batches.triton import Triton, infer_request
 from loadtest.errors import LoadTestError
 from loadtest.exported import PREFIX
-from loadtest.inputs import Rows, make_rows, read_questions, read_tokenizer
 from loadtest.mlperf import (
     OFFICIAL_SECONDS,
     ROW,
@@ -35,9 +37,7 @@ from loadtest.mlperf import (
     verdict,
 )
 from loadtest.result import LoadGenRow
-from loadtest.server import connected
 from loadtest.settling import has_settled
-from loadtest.triton import Triton, infer_request
 
 BATCH = 32  # windows of a request in Offline; the server joins what waits
 IN_FLIGHT = {

@@ -11,10 +11,10 @@ from locust import events
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
-from loadtest.batch_user import BatchUser
-from loadtest.crew import listen
-from loadtest.interactive import Interactive
-from loadtest.users import AnswerUser, HuggingFaceUser
+from loadtest.load.batch_user import BatchUser
+from loadtest.load.crew import listen
+from loadtest.load.interactive import Interactive
+from loadtest.load.users import AnswerUser, HuggingFaceUser
 
 __all__ = ["AnswerUser", "BatchUser", "HuggingFaceUser"]
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from embedded.backends.rows import Model, compute_rows
+from loadtest.batches.inputs import join
 from loadtest.errors import LoadTestError
 from loadtest.exported import model_name
-from loadtest.inputs import join
-from loadtest.questions import Question
+from loadtest.load.questions import Question
 from loadtest.result import LoadRow
 from qa import tensors
 from qa.windows import Windows, make_windows

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from embedded.errors import EmbeddedError
 from embedded.ports import check_port
-from loadtest.client import session
 from loadtest.errors import LoadTestError
+from loadtest.load.client import session
 
 PYTHON = Path("build/baseline/bin/python")
 SERVER = Path(__file__).with_name("pipeline.py")

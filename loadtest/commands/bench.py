@@ -10,19 +10,19 @@ import typer
 from grpc.experimental.gevent import init_gevent
 from rich.console import Console
 
-from loadtest.benchmark import Benchmark, Plan
-from loadtest.closed_loop import INTERRUPTED, Budget
+from loadtest.batches.benchmark import Benchmark, Plan
+from loadtest.batches.closed_loop import INTERRUPTED, Budget
+from loadtest.batches.flop import ModelShape, read_config
+from loadtest.batches.inputs import Kind, read_questions, read_tokenizer
+from loadtest.batches.meter import Meter
+from loadtest.batches.server import connected
+from loadtest.batches.table import batch_tables
 from loadtest.device import environment, read_device
 from loadtest.errors import LoadTestError
 from loadtest.exported import PREFIX, Exported, model_name, read_exported
-from loadtest.flop import ModelShape, read_config
-from loadtest.inputs import Kind, read_questions, read_tokenizer
-from loadtest.meter import Meter
 from loadtest.published import read_published
 from loadtest.result import FOLDER, Device, Result, write_result
-from loadtest.server import connected
 from loadtest.signals import interrupt_me
-from loadtest.table import batch_tables
 
 LOCAL = ("127.0.0.1", "localhost", "::1", "[::1]")
 
@@ -79,8 +79,7 @@ def bench(
     models = [model_name(variant) for variant in plan.variants]
     with connected(url or None, repository, models) as triton:
         where = None if plan.is_local else Device("cpu", f"Triton at {url}", 0, 0)
-        command = ("python", "-m", "loadtest", *sys.argv[1:])
-        made = environment(command, device=where, triton=triton.version())
+        made = environment(device=where, triton=triton.version())
         with Meter(plan.longest_seconds) as meter:
             # what another Triton serves may not be what was exported here
             known = dict(exported.accuracies) if exported and not url else {}

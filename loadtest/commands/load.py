@@ -19,10 +19,10 @@ from loadtest.commands.options import (
     Workers,
 )
 from loadtest.errors import LoadTestError
-from loadtest.gateway import gateway_at
-from loadtest.plan import closed, open_
+from loadtest.load.gateway import gateway_at
+from loadtest.load.plan import closed, open_
+from loadtest.load.under_load import Load, load_gateway
 from loadtest.result import FOLDER
-from loadtest.under_load import Load, load_gateway
 
 
 def load(

@@ -15,10 +15,10 @@ from embedded.cpu import read_cpu
 from embedded.errors import EmbeddedError
 from embedded.layout import remove_leftovers
 from embedded.selection import choose
+from loadtest.batches.inputs import read_questions
 from loadtest.device import environment
 from loadtest.errors import LoadTestError
 from loadtest.exported import model_name, read_exported
-from loadtest.inputs import read_questions
 from loadtest.mlperf import ROW, SCENARIOS, SERVER_P99_MS, unofficial
 from loadtest.result import FOLDER, LoadGenRow, Result, write_result
 from loadtest.samples import summarize
@@ -55,7 +55,7 @@ def loadgen(
     _check_scenarios(scenarios)
     model = model_name(variant) if variant else _chosen(repository)
     exported = read_exported(repository)
-    made = environment(tuple(sys.argv))
+    made = environment()
     with tempfile.TemporaryDirectory(prefix="loadgen-") as folder:
         rows = Path(folder, "rows.jsonl")
         fault = _run(

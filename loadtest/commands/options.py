@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from loadtest.under_load import Route
+from loadtest.load.under_load import Route
 
 MODELS = Path("model_repository")
 SAMPLE = Path("tests/data/squad-dev-sample.json")

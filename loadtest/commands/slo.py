@@ -17,10 +17,10 @@ from loadtest.commands.options import (
     Url,
     Workers,
 )
-from loadtest.gateway import gateway_at
-from loadtest.plan import slo as plan_slo
+from loadtest.load.gateway import gateway_at
+from loadtest.load.plan import slo as plan_slo
+from loadtest.load.under_load import Load, load_gateway
 from loadtest.result import FOLDER
-from loadtest.under_load import Load, load_gateway
 
 
 def slo(

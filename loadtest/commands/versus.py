@@ -9,27 +9,27 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from loadtest.answers import check_answers
 from loadtest.baselines import bare_loop
 from loadtest.baselines.server import NAME, pipeline_at
+from loadtest.batches.inputs import read_questions as read_examples
+from loadtest.batches.inputs import read_tokenizer
 from loadtest.commands.baseline import PORT
 from loadtest.commands.compare import ratio_table
 from loadtest.commands.options import MODELS, SAMPLE, Dataset, ModelName, Questions, Repository
 from loadtest.device import environment
 from loadtest.errors import LoadTestError
-from loadtest.gateway import Gateway, gateway_at
-from loadtest.inputs import read_questions as read_examples
-from loadtest.inputs import read_tokenizer
-from loadtest.measuring import Measuring, System
-from loadtest.processes import locust_environment
-from loadtest.questions import Question, read_questions
+from loadtest.load.answers import check_answers
+from loadtest.load.gateway import Gateway, gateway_at
+from loadtest.load.measuring import Measuring, System
+from loadtest.load.processes import locust_environment
+from loadtest.load.questions import Question, read_questions
+from loadtest.load.rows import Level
+from loadtest.load.users import AnswerUser
+from loadtest.load.versus import BATCHED, accuracy_of, batched, take_turns
+from loadtest.load.versus_table import versus_table
+from loadtest.report.sides import matched, side_of
 from loadtest.result import FOLDER, LoadRow, Result, write_result
-from loadtest.rows import Level
-from loadtest.sides import matched, side_of
 from loadtest.signals import interrupt_me
-from loadtest.users import AnswerUser
-from loadtest.versus import BATCHED, accuracy_of, batched, take_turns
-from loadtest.versus_table import versus_table
 
 INTERRUPTED = "interrupted"
 
@@ -67,7 +67,7 @@ def versus(
                 pipeline_at(checkpoint or Path(gateway.checkpoint), port)
             )
         measuring = Measuring(stack.enter_context(locust_environment()), seconds)
-        made = environment(tuple(sys.orig_argv[1:]))
+        made = environment()
         ours = System.recorded(
             f"gateway {gateway.variant}", gateway.url, AnswerUser, asked, gateway.counts
         )

@@ -18,9 +18,9 @@ from loadtest.commands.options import (
     Results,
     Url,
 )
-from loadtest.gateway import gateway_at
-from loadtest.keeping import Loop
-from loadtest.processes import LOCUSTFILE
+from loadtest.load.gateway import gateway_at
+from loadtest.load.keeping import Loop
+from loadtest.load.processes import LOCUSTFILE
 from loadtest.result import FOLDER
 
 

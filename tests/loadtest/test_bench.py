@@ -14,7 +14,7 @@ import pytest
 
 from embedded.ports import free_ports
 from embedded.server import EmbeddedTriton, run_triton
-from loadtest.flop import read_config, window_flop
+from loadtest.batches.flop import read_config, window_flop
 from loadtest.result import Result, read_result
 from qa.windows import SPECIAL_TOKENS_PER_WINDOW
 from tests.conftest import CHECKPOINT, ROOT

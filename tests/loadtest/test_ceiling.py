@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from loadtest.ceiling import find_datasheet, find_peak, precision_of
+from loadtest.batches.ceiling import find_datasheet, find_peak, precision_of
 from loadtest.device import read_device
 from loadtest.errors import LoadTestError
 from loadtest.result import Device
@@ -68,7 +68,7 @@ def test_the_peak_of_this_cpu_is_measured() -> None:
 
 def test_a_peak_that_cannot_be_measured_says_why_in_a_line() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "loadtest.peak", "fp16", "gpu"],
+        [sys.executable, "-m", "loadtest.batches.peak", "fp16", "gpu"],
         capture_output=True,
         text=True,
         cwd=ROOT,

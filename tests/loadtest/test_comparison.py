@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from loadtest.comparison import FEWEST_FOR_P99, Round, compare
 from loadtest.errors import LoadTestError
+from loadtest.report.comparison import FEWEST_FOR_P99, Round, compare
+from loadtest.report.sides import doubts, interleaved, matched, read_side
 from loadtest.result import write_result
-from loadtest.sides import doubts, interleaved, matched, read_side
 from tests.loadtest.results import GPU, batch_row, bench, load, run, versus
 
 TRUE = 0.9

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadtest.batches.flop import ModelShape, read_config, window_flop, windows_flop
 from loadtest.errors import LoadTestError
-from loadtest.flop import ModelShape, read_config, window_flop, windows_flop
 from tests.conftest import CHECKPOINT
 
 SIZES = st.integers(1, 64)

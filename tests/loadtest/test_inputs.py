@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
+from loadtest.batches.inputs import Rows, join, make_rows, read_questions, read_tokenizer
 from loadtest.errors import LoadTestError
-from loadtest.inputs import Rows, join, make_rows, read_questions, read_tokenizer
 from qa.squad import Example
 from qa.windows import make_windows
 from tests.conftest import ROOT

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from loadtest.plan import Plan, closed, holds, open_, slo
+from loadtest.load.plan import Plan, closed, holds, open_, slo
+from loadtest.load.rows import Level
 from loadtest.result import LoadRow, Slo
-from loadtest.rows import Level
 
 CAPACITY = 100.0  # questions/s
 P99_MS = 130.0

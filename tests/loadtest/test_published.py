@@ -4,10 +4,10 @@ import io
 
 from rich.console import Console
 
-from loadtest.flop import ModelShape
+from loadtest.batches.flop import ModelShape
+from loadtest.batches.table import batch_tables
 from loadtest.published import read_published
 from loadtest.result import Accuracy, BatchRow, Device, Environment, Peak, Result, TritonSplit
-from loadtest.table import batch_tables
 
 FIGURES = {
     ("1x A100 40GB", "fp16"): """

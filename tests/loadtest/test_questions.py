@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.errors import LoadTestError
-from loadtest.questions import Answer, Question, body_of, parse_answer, read_questions
+from loadtest.load.questions import Answer, Question, body_of, parse_answer, read_questions
 from tests.conftest import ROOT
 
 DATASET = ROOT / "tests" / "data" / "squad-dev-sample.json"

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.cells import Table
-from loadtest.drawing import COLOURS, LIGHT
-from loadtest.report import plots_of, tables_of, write_report
+from loadtest.report.cells import Table
+from loadtest.report.drawing import COLOURS, LIGHT
+from loadtest.report.series import batch_series, load_series
+from loadtest.report.writing import plots_of, tables_of, write_report
 from loadtest.result import Result, write_result
 from loadtest.samples import nvidia_reading
-from loadtest.series import batch_series, load_series
 from tests.conftest import ROOT
 from tests.loadtest.results import (
     GPU,

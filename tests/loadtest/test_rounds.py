@@ -2,10 +2,10 @@
 
 import pytest
 
-from loadtest.flop import ModelShape, window_flop
+from loadtest.batches.flop import ModelShape, window_flop
+from loadtest.batches.rounds import Round, Subject, make_row
+from loadtest.batches.triton import Statistics, split_between
 from loadtest.result import TritonSplit
-from loadtest.rounds import Round, Subject, make_row
-from loadtest.triton import Statistics, split_between
 
 SHAPE = ModelShape(layers=1, hidden=4, intermediate=8, embedding=4)
 SUBJECT = Subject("onnx_fp32", 2, 16, "squad", 1)

@@ -2,15 +2,15 @@
 
 import pytest
 
-from loadtest.answers import check_answers
-from loadtest.counts import Counts
 from loadtest.errors import LoadTestError
-from loadtest.keeping import Assignment, Keeper, Sample, judge
-from loadtest.load_table import describe, latency_table, stage_table
-from loadtest.questions import Answer, Question
+from loadtest.load.answers import check_answers
+from loadtest.load.counts import Counts
+from loadtest.load.keeping import Assignment, Keeper, Sample, judge
+from loadtest.load.questions import Answer, Question
+from loadtest.load.rows import Level, make_row, of_phase
+from loadtest.load.stages import mean_stages
+from loadtest.load.table import describe, latency_table, stage_table
 from loadtest.result import LoadRow
-from loadtest.rows import Level, make_row, of_phase
-from loadtest.stages import mean_stages
 
 QUESTIONS = [Question("Who?", "x" * 10), Question("When?", "x" * 20)]
 KNOWN = Answer("He", 0, 2)

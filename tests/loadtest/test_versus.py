@@ -8,7 +8,7 @@ from tokenizers import Tokenizer
 from embedded.ports import free_ports
 from loadtest.baselines import bare_loop
 from loadtest.errors import LoadTestError
-from loadtest.questions import read_questions
+from loadtest.load.questions import read_questions
 from tests.conftest import CHECKPOINT, ROOT
 from tests.loadtest.command import loadtest, result
 from tests.loadtest.stub import Reply, serving

@@ -1,0 +1,68 @@
+"""The peak of the device in a variant's precision: measured, and by the datasheet."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from loadtest.errors import LoadTestError
+from loadtest.result import Device, Peak
+
+DATASHEETS = Path(__file__).with_name("datasheets.toml")
+PRECISIONS = ("fp32", "tf32", "fp16", "bf16", "int8")
+SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Datasheet:
+    """The dense peaks of a GPU in TFLOP/s (int8: TOP/s) by precision, and who says so."""
+
+    name: str  # a regular expression for NVML's name
+    source: str
+    peaks: dict[str, float]
+
+
+def precision_of(variant: str) -> str:
+    """Return the precision that a variant's name says; raises LoadTestError if it says none."""
+    found = [part for part in variant.split("_") if part in PRECISIONS]
+    if len(found) != 1:
+        raise LoadTestError(
+            f"variant {variant!r} does not say its precision, one of {', '.join(PRECISIONS)}"
+        )
+    return found[0]
+
+
+def find_datasheet(device: Device) -> Datasheet | None:
+    """Return the datasheet of ``device``; None where it is not known, or a part of a GPU."""
+    if device.kind == "cpu" or " MIG " in device.name:
+        return None
+    sheets = (Datasheet(**each) for each in tomllib.loads(DATASHEETS.read_text())["gpus"])
+    return next((sheet for sheet in sheets if re.search(sheet.name, device.name)), None)
+
+
+def find_peak(variant: str, device: Device) -> tuple[Peak, str | None]:
+    """Return what ``device`` could do in the precision of ``variant``, measured now.
+
+    And why it was not measured, if it was not.
+    """
+    precision = precision_of(variant)
+    if precision == "tf32" and device.kind == "cpu":
+        precision = "fp32"  # the same graph; a CPU has no TF32
+    name = f"openvino_{precision}" if variant.startswith("openvino") else precision
+    measured, reason = _measure(name, device.kind)
+    sheet = find_datasheet(device)
+    return Peak(name, measured, sheet.peaks.get(precision) if sheet else None), reason
+
+
+def _measure(precision: str, kind: str) -> tuple[float | None, str | None]:
+    command = (sys.executable, "-m", "loadtest.batches.peak", precision, kind)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        return None, f"it took longer than {SECONDS} s"
+    if done.returncode != 0:
+        last = done.stderr.strip().splitlines()
+        return None, last[-1] if last else f"it ended with code {done.returncode}"
+    return float(done.stdout), None

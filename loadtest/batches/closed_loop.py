@@ -1,0 +1,163 @@
+"""Batches through Triton in a closed loop, a Locust user per client: the rounds of a row."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, cast
+
+from locust import User, task
+from locust.env import Environment
+from locust.exception import StopUser
+
+from loadtest.batches.inputs import Rows
+from loadtest.batches.rounds import Round
+from loadtest.batches.triton import Triton, infer_request, read_logits, split_between
+from loadtest.errors import LoadTestError
+from loadtest.settling import has_settled
+
+INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """When the warm-up and the measurement of a round end."""
+
+    batches: int  # that are measured, unless the time ends before them
+    seconds: float  # after which no further batch begins; one is measured whatever it takes
+    warmup_seconds: float  # after which the warm-up ends though latency has not settled
+
+
+def measure(
+    url: str,
+    model: str,
+    rows: Rows,
+    batch: int,
+    clients: int,
+    budget: Budget,
+    advance: Callable[[float], None],
+) -> Round:
+    """Send batches of ``rows`` to ``model`` and time them, ``clients`` at a time.
+
+    The time of a batch is that of the call, as a client sees it: the request's serialisation,
+    the way there and back, and the logits as arrays. ``advance`` is called between batches, with
+    the share of the round that is done. A fault or Ctrl-C ends the round, which keeps what was
+    measured and says why.
+    """
+    batches = list(rows.batches(batch))
+    requests = [infer_request(model, each) for each in batches]
+    lengths = [each.lengths for each in batches]
+
+    def is_warm(phase: _Phase) -> bool:
+        """Batches of SQuAD differ in length, so it is the time of a token that has to settle."""
+        return bool(phase.samples) and (
+            has_settled(_times(phase, lengths)) or phase.spent >= budget.warmup_seconds
+        )
+
+    def is_measured(phase: _Phase) -> bool:
+        by_count, by_time = phase.sent / budget.batches, phase.spent / budget.seconds
+        advance(min(1.0, max(by_count, by_time)))
+        return phase.sent > 0 and (by_count >= 1 or by_time >= 1)
+
+    warmup, measured = _Phase(requests, is_warm), _Phase(requests, is_measured)
+    triton = Triton(url)
+    split = None
+    try:
+        _run(url, clients, warmup)
+        before = triton.statistics(model)
+        _run(url, clients, measured)
+        split = split_between(before, triton.statistics(model))
+        fault = None
+    except KeyboardInterrupt:
+        fault = INTERRUPTED
+    except LoadTestError as error:
+        fault = str(error)
+    finally:
+        triton.close()
+    return Round(
+        latencies=tuple(ms for ms, _ in measured.samples),
+        seconds=measured.last - measured.first,
+        warmup_batches=len(warmup.samples),
+        settled=has_settled(_times(warmup, lengths)),
+        lengths=tuple(chain.from_iterable(lengths[number] for _, number in measured.samples)),
+        split=split,
+        fault=fault,
+    )
+
+
+def _times(phase: "_Phase", lengths: Sequence[Sequence[int]]) -> list[float]:
+    """Return the ms of a real token, by batch."""
+    return [ms / sum(lengths[number]) for ms, number in phase.samples]
+
+
+class _Phase:
+    """Batches that clients take turns to send, until ``is_over`` says so, and their times."""
+
+    def __init__(self, requests: Sequence[Any], is_over: Callable[["_Phase"], bool]) -> None:
+        self._requests = requests
+        self._is_over = is_over
+        self.sent = 0
+        self.samples: list[tuple[float, int]] = []  # ms, and the number of the request
+        self.first = self.last = 0.0  # start of the first batch, end of the last
+        self.fault: LoadTestError | None = None
+
+    @property
+    def spent(self) -> float:
+        """The seconds since its first batch was sent."""
+        return time.perf_counter() - self.first if self.sent else 0.0
+
+    def connect(self, triton: Triton) -> None:
+        """Open the connection: the first batch is not to wait for it."""
+        try:
+            triton.version()
+        except LoadTestError as error:
+            self.fault = error
+
+    def send(self, triton: Triton) -> bool:
+        """Send the next batch, unless the phase is over; return whether it was sent."""
+        if self.fault or self._is_over(self):
+            return False
+        number = self.sent % len(self._requests)
+        self.sent += 1
+        started = time.perf_counter()
+        if self.sent == 1:
+            self.first = started
+        try:
+            read_logits(triton.infer(self._requests[number]))
+        except LoadTestError as error:
+            self.fault = error
+            return False
+        ended = time.perf_counter()
+        self.samples.append((1000 * (ended - started), number))
+        self.last = ended
+        return True
+
+
+def _run(url: str, clients: int, phase: _Phase) -> None:
+    """Have as many Locust users send the batches of ``phase``; raises its fault."""
+
+    class Client(User):
+        """One client: a connection of its own, and a batch as soon as the last was answered."""
+
+        def on_start(self) -> None:
+            self.triton = Triton(url)
+            phase.connect(self.triton)
+
+        @task
+        def send(self) -> None:
+            if not phase.send(self.triton):
+                raise StopUser
+
+        def on_stop(self) -> None:
+            self.triton.close()
+
+    environment = Environment(user_classes=[Client], catch_exceptions=False)
+    runner = environment.create_local_runner()
+    try:
+        runner.start(clients, spawn_rate=clients)
+        cast(Any, runner.spawning_greenlet).join()
+        runner.user_greenlets.join()
+    finally:
+        runner.quit()
+    if phase.fault:
+        raise phase.fault

@@ -1,0 +1,170 @@
+"""The harness's client of Triton, over gRPC, and what Triton says of models and of its time."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import numpy as np
+from numpy.typing import NDArray
+from tritonclient.grpc import model_config_pb2, service_pb2, service_pb2_grpc
+
+from loadtest.batches.inputs import Rows
+from loadtest.errors import LoadTestError
+from loadtest.result import TritonSplit
+from qa import tensors
+
+CHANNEL_OPTIONS = [
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.use_local_subchannel_pool", 1),  # a connection for each client
+]
+REPLY_SECONDS = 10  # for what Triton answers without computing
+LOAD_SECONDS = 300
+INFER_SECONDS = 600  # a batch of 512 on a slow CPU
+STAGES = ("queue", "compute_input", "compute_infer", "compute_output")
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What Triton says of a model that is loaded."""
+
+    name: str
+    sequence_length: int
+    max_batch_size: int
+    on_gpu: bool
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """A model's totals since it was loaded."""
+
+    requests: int
+    nanoseconds: tuple[int, ...]  # by STAGES
+
+
+class Triton:
+    """A connection to the Triton at ``url`` (host:port).
+
+    Every method raises LoadTestError where Triton does not answer, or refuses.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._channel = grpc.insecure_channel(url, options=CHANNEL_OPTIONS)
+        self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._channel.close()
+
+    def version(self) -> str:
+        """Return the version of the server."""
+        reply = self._call(self._stub.ServerMetadata, service_pb2.ServerMetadataRequest())
+        return str(reply.version)
+
+    def models(self) -> dict[str, bool]:
+        """Return the names of all models of its repository, and whether they are loaded."""
+        reply = self._call(self._stub.RepositoryIndex, service_pb2.RepositoryIndexRequest())
+        return {model.name: model.state == "READY" for model in reply.models}
+
+    @contextmanager
+    def loaded(self, model: str) -> Iterator[ModelInfo]:
+        """Have ``model`` loaded until the block is left; one that was loaded before stays so."""
+        models = self.models()
+        if model not in models:
+            raise LoadTestError(
+                f"Triton at {self.url} has no model {model!r}; known are {', '.join(models)}"
+            )
+        if models[model]:
+            yield self.info(model)
+            return
+        request = service_pb2.RepositoryModelLoadRequest(model_name=model)
+        self._call(self._stub.RepositoryModelLoad, request, LOAD_SECONDS)
+        try:
+            yield self.info(model)
+        finally:
+            with suppress(LoadTestError):  # a server that is gone has nothing to unload
+                self._call(
+                    self._stub.RepositoryModelUnload,
+                    service_pb2.RepositoryModelUnloadRequest(model_name=model),
+                )
+
+    def info(self, model: str) -> ModelInfo:
+        """Return what Triton says of ``model``."""
+        request = service_pb2.ModelConfigRequest(name=model)
+        config = self._call(self._stub.ModelConfig, request).config
+        if {tensor.name for tensor in config.input} != set(tensors.INPUTS):
+            raise LoadTestError(f"model {model!r} does not answer questions: its inputs are others")
+        (length,) = {tensor.dims[-1] for tensor in config.input}
+        gpu = model_config_pb2.ModelInstanceGroup.KIND_GPU
+        return ModelInfo(
+            name=model,
+            sequence_length=length,
+            max_batch_size=config.max_batch_size,
+            on_gpu=any(group.kind == gpu for group in config.instance_group),
+        )
+
+    def statistics(self, model: str) -> Statistics:
+        """Return the totals of ``model``."""
+        request = service_pb2.ModelStatisticsRequest(name=model)
+        reply = self._call(self._stub.ModelStatistics, request)
+        every = [each.inference_stats for each in reply.model_stats]
+        return Statistics(
+            requests=sum(stats.success.count for stats in every),
+            nanoseconds=tuple(sum(getattr(stats, name).ns for stats in every) for name in STAGES),
+        )
+
+    def infer(self, request: Any) -> Any:
+        """Send a request of ``infer_request``, and return the reply."""
+        return self._call(self._stub.ModelInfer, request, INFER_SECONDS)
+
+    def begin(self, request: Any) -> grpc.Future:
+        """Send a request of ``infer_request``, and return what will have the reply or the error."""
+        return self._stub.ModelInfer.future(request, timeout=INFER_SECONDS)
+
+    def _call(self, method: Any, request: Any, seconds: float = REPLY_SECONDS) -> Any:
+        try:
+            return method(request, timeout=seconds)
+        except grpc.RpcError as error:
+            raise LoadTestError(_explain(error, self.url, seconds)) from error
+
+
+def infer_request(model: str, rows: Rows) -> Any:
+    """Make the request for the logits of ``rows``."""
+    request = service_pb2.ModelInferRequest(model_name=model)
+    arrays = (rows.input_ids, rows.attention_mask, rows.token_type_ids)
+    for name, array in zip(tensors.INPUTS, arrays, strict=True):
+        request.inputs.add(name=name, datatype="INT32", shape=array.shape)
+        request.raw_input_contents.append(array.tobytes())
+    for name in tensors.OUTPUTS:
+        request.outputs.add(name=name)
+    return request
+
+
+def read_logits(reply: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the start and end logits of a reply, ``[n, sequence]``; they come in any order."""
+    arrays = {
+        output.name: np.frombuffer(content, dtype=np.float32).reshape(tuple(output.shape))
+        for output, content in zip(reply.outputs, reply.raw_output_contents, strict=True)
+    }
+    return arrays[tensors.START_LOGITS], arrays[tensors.END_LOGITS]
+
+
+def split_between(before: Statistics, after: Statistics) -> TritonSplit | None:
+    """Return where the time went of the requests between the two; None when there were none."""
+    requests = after.requests - before.requests
+    if requests <= 0:
+        return None
+    differences = zip(after.nanoseconds, before.nanoseconds, strict=True)
+    return TritonSplit(*((late - early) / requests / 1e6 for late, early in differences))
+
+
+def _explain(error: grpc.RpcError, url: str, seconds: float) -> str:
+    code, details = error.code(), error.details() or ""
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return f"Triton at {url} did not answer within {seconds:g} s"
+    if code is grpc.StatusCode.UNAVAILABLE and "explicit" not in details:
+        return f"Triton at {url} does not answer: is it up? ({details})"
+    return f"Triton at {url} refuses: {details}"

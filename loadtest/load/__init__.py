@@ -1,0 +1,1 @@
+"""Questions under load: Locust's users, their levels, and what they measured."""

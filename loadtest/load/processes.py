@@ -1,0 +1,74 @@
+"""Locust's processes: this one alone, or one that commands those that load."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import gevent
+from locust.env import Environment
+from locust.exception import RPCError
+from locust.runners import MasterRunner
+
+from loadtest.errors import LoadTestError
+from loadtest.load.batch_user import BatchUser
+from loadtest.load.gateway import free_port
+from loadtest.load.users import AnswerUser, HuggingFaceUser
+
+LOCUSTFILE = Path(__file__).parent.parent / "locustfile.py"
+PORT = 5557  # Locust's own choice
+STOP_SECONDS = 5  # that a request in flight has when a level ends
+JOIN_SECONDS = 60
+
+
+@contextmanager
+def locust_environment(processes: int = 0, workers: int = 0) -> Iterator[Environment]:
+    """Yield an environment whose runner starts users when it is told to.
+
+    ``processes`` of this machine load, and ``workers`` of others, which join port 5557; without
+    either, this process does. Raises LoadTestError when they do not come.
+    """
+    environment = Environment(
+        user_classes=[AnswerUser, HuggingFaceUser, BatchUser], stop_timeout=STOP_SECONDS
+    )
+    with ExitStack() as stack:
+        if processes + workers == 0:
+            stack.callback(environment.create_local_runner().quit)
+        else:
+            master = _master(environment, *(("*", PORT) if workers else ("127.0.0.1", free_port())))
+            for _ in range(processes):
+                stack.enter_context(_worker(master.master_bind_port))
+            stack.callback(master.quit)
+            _wait(master, processes + workers)
+        yield environment
+
+
+def _master(environment: Environment, host: str, port: int) -> MasterRunner:
+    try:
+        return environment.create_master_runner(host, port)
+    except RPCError as error:
+        raise LoadTestError(f"port {port}, for the workers, cannot be used: {error}") from error
+
+
+@contextmanager
+def _worker(port: int) -> Iterator[None]:
+    command = (sys.executable, "-m", "locust", "-f", LOCUSTFILE, "-L", "WARNING", "--worker")
+    process = subprocess.Popen(
+        (*command, "--master-port", str(port)),
+        start_new_session=True,  # Ctrl-C is for us
+    )
+    try:
+        yield
+    finally:
+        try:
+            process.wait(STOP_SECONDS)  # the runner has told it to quit
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _wait(runner: MasterRunner, count: int) -> None:
+    missing = LoadTestError(f"{count} loading processes did not join within {JOIN_SECONDS} s")
+    with gevent.Timeout(JOIN_SECONDS, missing):
+        while len(runner.clients.ready) < count:
+            gevent.sleep(0.05)

@@ -1,0 +1,124 @@
+"""The gateway under load: a plan is run against it, and what comes of it is kept and shown."""
+
+import signal
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import typer
+from rich.console import Console
+
+from loadtest.device import environment
+from loadtest.errors import LoadTestError
+from loadtest.load.answers import check_answers
+from loadtest.load.gateway import Gateway
+from loadtest.load.measuring import Measuring, System
+from loadtest.load.plan import Plan
+from loadtest.load.processes import locust_environment
+from loadtest.load.questions import read_questions
+from loadtest.load.rows import Level
+from loadtest.load.running import run
+from loadtest.load.table import NOTE, describe, latency_table, stage_table
+from loadtest.load.users import AnswerUser, HuggingFaceUser
+from loadtest.result import LoadRow, Result, Slo, write_result
+
+Route = Literal["answer", "huggingface"]
+USERS = {"answer": AnswerUser, "huggingface": HuggingFaceUser}
+INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True)
+class Load:
+    """What loads the gateway, and how long."""
+
+    route: Route
+    dataset: Path
+    questions: int
+    seconds: float  # that each level is measured
+    processes: int
+    workers: int
+
+
+def load_gateway(
+    plans: Mapping[str, Plan], load: Load, served: AbstractContextManager[Gateway], folder: Path
+) -> None:
+    """Run ``plans`` against the gateway that is ``served``; write to ``folder`` and print.
+
+    Each has a result of its own, by its name. Raises LoadTestError when one did not come to its
+    end, or a reply was wrong; what was measured until then is written.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    questions = read_questions(load.dataset, load.questions)
+    with (
+        served as gateway,
+        locust_environment(load.processes, load.workers) as locust,
+    ):
+        measuring = Measuring(locust, load.seconds)
+        system = System.recorded(
+            f"gateway {gateway.variant}",
+            gateway.url,
+            USERS[load.route],
+            questions,
+            gateway.counts,
+        )
+        for name, plan in plans.items():
+            started = environment()
+            rows, slo, partial = _run(plan, measuring, system)
+            result = Result(
+                name=name,
+                environment=started,
+                checkpoint=gateway.checkpoint,
+                dataset=f"{load.dataset.name}, {len(questions)} questions",
+                loads=tuple(rows),
+                slo=slo,
+                partial=partial,
+            )
+            _report(result, gateway, write_result(result, folder))
+
+
+def _run(
+    plan: Plan, measuring: Measuring, system: System
+) -> tuple[list[LoadRow], Slo | None, str | None]:
+    """Return the rows of ``plan``, what it found, and why it ended before its end."""
+    console, rows = Console(stderr=True), list[LoadRow]()
+
+    def measure(level: Level) -> LoadRow:
+        with console.status(f"{level}, for {measuring.seconds:g} s once it is steady"):
+            row = measuring.measure(system, level)
+        rows.append(row)
+        console.print(f"{level}: {describe(row)}", highlight=False)
+        return row
+
+    try:
+        return rows, run(plan, measure, system.url), None
+    except LoadTestError as error:
+        return rows, None, str(error)
+    except KeyboardInterrupt:
+        return rows, None, INTERRUPTED
+
+
+def _report(result: Result, gateway: Gateway, path: Path) -> None:
+    console = Console()
+    console.print(latency_table(result.loads), stage_table(result.loads), NOTE)
+    if result.slo:
+        console.print(_slo_line(result.slo))
+    print(f"the result: {path}")
+    said = check_answers(result.loads, gateway.variant)
+    if said:
+        print(said)
+    if result.partial == INTERRUPTED:
+        raise typer.Exit(130)  # as a shell says of one that SIGINT ended
+    if result.partial:
+        raise LoadTestError(f"{result.partial}; what was measured until then is in {path}")
+
+
+def _slo_line(slo: Slo) -> str:
+    if not slo.rate:
+        return f"no rate holds a p99 of {slo.p99_ms:g} ms"
+    return (
+        f"p99 of {slo.p99_ms:g} ms holds up to {slo.rate:.1f} questions/s; goodput "
+        f"{slo.goodput:.1f}/s, {100 * slo.goodput / slo.offline_rate:.0f} % of the offline "
+        f"{slo.offline_rate:.1f}/s"
+    )

@@ -1,0 +1,60 @@
+"""The gateway and the baselines in turns: A B A B, both up all the while, one loaded at a time."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from loadtest.errors import LoadTestError
+from loadtest.load.batch_user import BatchUser
+from loadtest.load.client import is_reachable
+from loadtest.load.keeping import TRANSPORT
+from loadtest.load.measuring import System
+from loadtest.load.questions import Question
+from loadtest.load.rows import Level
+from loadtest.result import Accuracy, LoadRow
+from qa.squad import Example, SquadError, evaluate
+
+BATCHED = ", batched"
+
+Measure = Callable[[System, Level, int], LoadRow]
+
+
+def batched(system: System) -> System:
+    """Return the same system, asked many questions in one request."""
+    return replace(system, name=system.name + BATCHED, user=BatchUser)
+
+
+def take_turns(
+    measure: Measure, systems: Sequence[System], users: Sequence[float], rounds: int
+) -> Iterator[LoadRow]:
+    """Measure every system at every number of users, in each round all of them in turn.
+
+    Those that are batched have one user. Raises LoadTestError when a system is gone.
+    """
+    for number in range(rounds):
+        for each in users:
+            for system in systems:
+                if system.user is BatchUser and each != users[0]:
+                    continue
+                row = measure(system, Level("closed", each), number)
+                yield row
+                if row.failures.get(TRANSPORT) and not is_reachable(system.url):
+                    raise LoadTestError(f"{system.name} at {system.url} answers no more")
+
+
+def accuracy_of(system: System, examples: Sequence[Example], dataset: str) -> Accuracy:
+    """Score the answers that ``system`` gave unloaded, against the gold answers of ``examples``.
+
+    Raises LoadTestError when a question has no gold answer.
+    """
+    asked: Mapping[Question, Example] = {
+        Question(each.question, each.context): each for each in examples
+    }
+    found = [asked[question] for question in system.questions]
+    predictions = {
+        example.id: answer.text for example, answer in zip(found, system.known, strict=True)
+    }
+    try:
+        scores = evaluate(found, predictions)
+    except SquadError as error:
+        raise LoadTestError(str(error)) from error
+    return Accuracy(scores.exact_match, scores.f1, scores.total, f"measured in this run, {dataset}")

@@ -1,0 +1,1 @@
+"""Result files as a page with tables and plots, and as ratios."""
