@@ -3,10 +3,8 @@
 import shutil
 import signal
 import socket
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -16,10 +14,14 @@ from tests.e2e.stack import (
     STOP_SECONDS,
     Stack,
     leftovers,
+    listens,
+    paused,
     processes,
     running,
     start,
+    wait_for,
     wait_until_ready,
+    windows_in_flight,
 )
 from tests.e2e.test_answer import NORMAN
 
@@ -35,30 +37,19 @@ def refused(stack: Stack) -> str:
     return said
 
 
-def wait_until_not_ready(stack: Stack) -> None:
-    """At the latest, when it no longer accepts connections."""
-    with suppress(httpx.TransportError):
-        while httpx.get(f"{stack.url}/health/ready", timeout=10).status_code == 200:
-            time.sleep(0.02)
-
-
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 def test_what_is_in_flight_is_answered_before_the_end(
     repository: Path, tmp_path: Path, sent: signal.Signals
 ) -> None:
-    with running(repository, tmp_path) as stack:
-        replies: list[httpx.Response] = []
-        asking = threading.Thread(
-            target=lambda: replies.append(httpx.post(f"{stack.url}/answer", json=LONG, timeout=60))
-        )
-        asking.start()
-        time.sleep(0.2)  # tokenized, and in Triton, which takes a second or more for it
-        stack.process.send_signal(sent)
-        wait_until_not_ready(stack)
-        assert asking.is_alive(), "the question was too easy to be in flight"
+    with running(repository, tmp_path) as stack, ThreadPoolExecutor(1) as pool:
+        with paused(stack):
+            asking = pool.submit(httpx.post, f"{stack.url}/answer", json=NORMAN, timeout=60)
+            wait_for(lambda: windows_in_flight(stack) > 0)
+            stack.process.send_signal(sent)
+            wait_for(lambda: not listens(stack.port))  # nobody takes it for ready
+            assert not asking.done()
+        assert asking.result().json()["answer"] == "William the Conqueror"
         assert stack.process.wait(STOP_SECONDS) == 0
-        asking.join()
-        assert replies[0].json()["answer"] == "William the Conqueror"
         assert leftovers(stack) == []
 
 
