@@ -36,10 +36,10 @@ def create_app(
     metrics = Metrics()
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Metrics]]:
         async with answerer_of(settings, triton_urls, choice, metrics, embedded) as answerer:
             app.state.answerer = answerer
-            yield
+            yield {"metrics": metrics}  # for the protocol, which counts what comes to no request
 
     app = FastAPI(
         title="ELECTRA question answering",

@@ -6,16 +6,18 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 
 START_SECONDS = 60
 STOP_SECONDS = 40
+UNLOADED_START_SECONDS = 5  # of gateway and Triton, where nothing else runs
 PATIENCE_SECONDS = 60  # for what takes a moment, but on a machine that is busy with something else
 
 
@@ -110,15 +112,37 @@ def windows_in_flight(stack: Stack) -> int:
     return counted(stack, "windows_in_flight")
 
 
+def triton(stack: Stack, metric: str) -> int:
+    """Triton's own figure, over all labels."""
+    text = httpx.get(f"http://127.0.0.1:{stack.triton_metrics_port}/metrics", timeout=60).text
+    return sum(int(each) for each in re.findall(rf"^{metric}{{.*}} (\d+)", text, re.MULTILINE))
+
+
 def listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def waiting(stack: Stack) -> int:
+    """The requests in Triton's queue."""
+    return triton(stack, "nv_inference_pending_request_count")
+
+
+def executed(stack: Stack) -> int:
+    """The windows that Triton has computed."""
+    return triton(stack, "nv_inference_count")
+
+
+def wait_until_answering(stack: Stack, restarted: int) -> None:
+    """Return when Triton has been started again so many times, and answers."""
+    wait_for(lambda: counted(stack, "triton_restarts_total") == restarted)
+    wait_until_ready(stack)
+
+
 @contextmanager
-def paused(stack: Stack) -> Iterator[None]:
-    """Stop Triton and its stubs: what is in flight stays so until the block is left."""
-    stopped = processes(stack)
+def paused(stack: Stack, part: str = "") -> Iterator[None]:
+    """Stop that part of Triton, or all: what is in flight stays so until the block is left."""
+    stopped = parts(stack, part)
     for pid in stopped:
         os.kill(pid, signal.SIGSTOP)
     try:
@@ -158,6 +182,58 @@ def processes(stack: Stack) -> dict[int, str]:
             if mark in command:
                 found[int(folder.name)] = command.replace(b"\0", b" ").decode()
     return found
+
+
+PARTS = {"stub": "triton_python_backend_stub", "server": "bin/tritonserver"}
+
+
+def parts(stack: Stack, part: str) -> list[int]:
+    """The process ids of that part of Triton, of all of it when it is empty."""
+    program = PARTS.get(part, "")
+    return [pid for pid, line in processes(stack).items() if program in line.split()[0]]
+
+
+def kill(stack: Stack, part: str, sent: signal.Signals = signal.SIGKILL) -> None:
+    (pid,) = parts(stack, part)
+    os.kill(pid, sent)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What clients were told, in any order; ``broken`` are the connections that failed."""
+
+    replies: list[httpx.Response] = field(default_factory=list)
+    broken: list[httpx.TransportError] = field(default_factory=list)
+
+    def wait_for_more(self) -> None:
+        """Return when the clients have had so many more replies that they ask steadily."""
+        enough = len(self.replies) + 20
+        wait_for(lambda: len(self.replies) >= enough)
+
+
+@contextmanager
+def asking(stack: Stack, body: dict[str, str]) -> Iterator[Told]:
+    """Have four clients ask while the block runs, each time on a new connection."""
+    told, ending = Told(), threading.Event()
+
+    def ask() -> None:
+        limits = httpx.Limits(max_keepalive_connections=0)
+        with httpx.Client(base_url=stack.url, timeout=60, limits=limits) as client:
+            while not ending.is_set():
+                try:
+                    told.replies.append(client.post("/answer", json=body))
+                except httpx.TransportError as error:
+                    told.broken.append(error)
+
+    clients = [threading.Thread(target=ask) for _ in range(4)]
+    for each in clients:
+        each.start()
+    try:
+        yield told
+    finally:
+        ending.set()
+        for each in clients:
+            each.join()
 
 
 def leftovers(stack: Stack) -> list[str]:
