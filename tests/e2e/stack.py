@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -140,17 +140,16 @@ def wait_until_answering(stack: Stack, restarted: int) -> None:
 
 
 @contextmanager
-def paused(stack: Stack, part: str = "") -> Iterator[None]:
-    """Stop that part of Triton, or all: what is in flight stays so until the block is left."""
-    stopped = parts(stack, part)
-    for pid in stopped:
-        os.kill(pid, signal.SIGSTOP)
+def paused(stack: Stack) -> Iterator[None]:
+    """Stop Triton's server: what is in flight stays so until the block is left.
+
+    Not its stub, which Triton takes for dead after a second.
+    """
+    kill(stack, "server", signal.SIGSTOP)
     try:
         yield
     finally:
-        for pid in stopped:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
+        kill(stack, "server", signal.SIGCONT)
 
 
 @contextmanager
@@ -187,14 +186,9 @@ def processes(stack: Stack) -> dict[int, str]:
 PARTS = {"stub": "triton_python_backend_stub", "server": "bin/tritonserver"}
 
 
-def parts(stack: Stack, part: str) -> list[int]:
-    """The process ids of that part of Triton, of all of it when it is empty."""
-    program = PARTS.get(part, "")
-    return [pid for pid, line in processes(stack).items() if program in line.split()[0]]
-
-
 def kill(stack: Stack, part: str, sent: signal.Signals = signal.SIGKILL) -> None:
-    (pid,) = parts(stack, part)
+    """Send that part of Triton a signal."""
+    (pid,) = [pid for pid, line in processes(stack).items() if PARTS[part] in line.split()[0]]
     os.kill(pid, sent)
 
 

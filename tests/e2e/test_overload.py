@@ -7,7 +7,7 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -19,6 +19,7 @@ import pytest
 
 from tests.e2e.stack import (
     Stack,
+    counted,
     executed,
     paused,
     processes,
@@ -31,7 +32,8 @@ from tests.e2e.stack import (
 from tests.e2e.test_answer import NORMAN
 from tests.e2e.test_bad_input import JSON
 
-LONG = {**NORMAN, "context": NORMAN["context"] + " It was a mild and dry year." * 420}  # 24 windows
+LONG = {**NORMAN, "context": NORMAN["context"] + " It was a mild and dry year." * 420}  # 25 windows
+HUGE = {**LONG, "doc_stride": 7}  # 430 windows: some hundred times what the tests take meanwhile
 
 
 @pytest.fixture(scope="module")
@@ -44,26 +46,22 @@ def small(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture(scope="module")
 def patient(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One that lets all wait, however long."""
-    with running(repository, tmp_path_factory.mktemp("patient"), MAX_QUEUE_SECONDS="60") as stack:
+    settings = {"MAX_QUEUE_SECONDS": "600", "REQUEST_SECONDS": "600"}
+    with running(repository, tmp_path_factory.mktemp("patient"), **settings) as stack:
         yield stack
 
 
 @contextmanager
 def busy(stack: Stack) -> Iterator[None]:
-    """Stop Triton's stub at a question: what comes in the block waits in the queue behind it."""
-
-    def fills() -> bool:
-        asked.append(pool.submit(httpx.post, f"{stack.url}/answer", json=NORMAN, timeout=60))
-        wait_for(lambda: windows_in_flight(stack) == len(asked))
-        time.sleep(0.1)  # for Triton, which takes the first out of its queue again
-        return waiting(stack) > 0
-
-    asked: list[Future[httpx.Response]] = []
-    with ThreadPoolExecutor() as pool:
-        with paused(stack, "stub"):
-            wait_for(fills)
-            yield
-        assert {each.result().status_code for each in asked} == {200}
+    """Keep Triton busy with a HUGE: what comes in the block waits in its queue."""
+    asked = counted(stack, "question_windows_count")
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(httpx.post, f"{stack.url}/answer", json=HUGE, timeout=600)
+        wait_for(lambda: counted(stack, "question_windows_count") > asked)
+        time.sleep(0.1)  # from the gateway into Triton, and out of its queue
+        yield
+        assert not first.done()
+        assert first.result().status_code == 200
     wait_for(lambda: waiting(stack) == 0)
 
 
@@ -120,7 +118,7 @@ def test_what_a_client_left_behind_is_not_computed(patient: Stack) -> None:
         for each in leaving:
             each.close()
         wait_for(lambda: windows_in_flight(patient) == in_flight)
-    assert executed(patient) - rows < 24  # those that kept it busy
+    assert executed(patient) - rows < 430 + 25
     assert triton(patient, "nv_inference_request_failure") - failed >= 3  # and late probes
     assert windows_in_flight(patient) == 0
 
@@ -128,7 +126,7 @@ def test_what_a_client_left_behind_is_not_computed(patient: Stack) -> None:
 def test_what_is_late_is_504_and_not_computed(patient: Stack) -> None:
     failed, rows = triton(patient, "nv_inference_request_failure"), executed(patient)
     with busy(patient), ThreadPoolExecutor(3) as pool:
-        headers = {"x-request-timeout-ms": "2000"}
+        headers = {"x-request-timeout-ms": "500"}
         url = f"{patient.url}/answer"
         asked = [
             pool.submit(httpx.post, url, json=LONG, headers=headers, timeout=60) for _ in range(3)
@@ -136,7 +134,7 @@ def test_what_is_late_is_504_and_not_computed(patient: Stack) -> None:
         for each in asked:
             late = each.result()
             assert (late.status_code, late.json()["error"]["type"]) == (504, "deadline_exceeded")
-    assert executed(patient) - rows < 24
+    assert executed(patient) - rows < 430 + 25
     assert triton(patient, "nv_inference_request_failure") - failed >= 3  # and late probes
 
 
