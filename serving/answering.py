@@ -143,6 +143,7 @@ class Answerer:
             except Overloaded as error:
                 seconds = self.admission.retry_after(len(windows))
                 raise Overloaded(str(error), retry_after=seconds) from error
+        ticket.drain(len(windows))
         answers = await in_thread(trace, "decode", self._decode, asked, windows, logits)
         if self.settings.log_texts:
             texts = {"question": asked.question, "context": asked.context}
