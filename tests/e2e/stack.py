@@ -15,10 +15,10 @@ from pathlib import Path
 
 import httpx
 
-START_SECONDS = 60
+START_SECONDS = 180
 STOP_SECONDS = 40
 UNLOADED_START_SECONDS = 5  # of gateway and Triton, where nothing else runs
-PATIENCE_SECONDS = 60  # for what takes a moment, but on a machine that is busy with something else
+PATIENCE_SECONDS = 180  # for what takes a moment, but on a machine that is busy with something else
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from tests.e2e.stack import (
+    START_SECONDS,
     STOP_SECONDS,
     Stack,
     leftovers,
@@ -28,7 +29,7 @@ from tests.e2e.test_answer import NORMAN
 
 def refused(stack: Stack) -> str:
     """Wait for a gateway that cannot start; return what it said."""
-    assert stack.process.wait(60) == 1, stack.log.read_text()
+    assert stack.process.wait(START_SECONDS) == 1, stack.log.read_text()
     assert leftovers(stack) == []
     said = stack.log.read_text()
     assert "Traceback" not in said
@@ -82,7 +83,7 @@ def test_a_port_in_use(repository: Path, tmp_path: Path) -> None:
         port = str(taken.getsockname()[1])
         for name in ("PORT", "TRITON_GRPC_PORT", "TRITON_HTTP_PORT", "TRITON_METRICS_PORT"):
             stack = start(repository, tmp_path, **{name: port})
-            assert stack.process.wait(60) == 1
+            assert stack.process.wait(START_SECONDS) == 1
             said = stack.log.read_text()
             assert f"port {port} on 127.0.0.1 cannot be used (Address already in use)" in said
             assert f"choose another with {name}=" in said

@@ -31,7 +31,8 @@ from tests.e2e.test_observation import samples
 
 @pytest.fixture(scope="module")
 def several(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with running(repository, tmp_path_factory.mktemp("workers"), WORKERS="2") as stack:
+    settings = {"WORKERS": "2", "MAX_QUEUE_SECONDS": "60"}  # a slow machine refuses nothing
+    with running(repository, tmp_path_factory.mktemp("workers"), **settings) as stack:
         wait_for_workers(stack)
         yield stack
 
