@@ -133,9 +133,9 @@ def executed(stack: Stack) -> int:
     return triton(stack, "nv_inference_count")
 
 
-def wait_until_answering(stack: Stack, restarted: int) -> None:
-    """Return when Triton has been started again so many times, and answers."""
-    wait_for(lambda: counted(stack, "triton_restarts_total") == restarted)
+def wait_until_answering(stack: Stack, before: int = 0) -> None:
+    """Return when Triton has been started again more than ``before`` times, and answers."""
+    wait_for(lambda: counted(stack, "triton_restarts_total") > before)
     wait_until_ready(stack)
 
 
