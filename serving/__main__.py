@@ -26,7 +26,7 @@ from embedded.server import EmbeddedTriton, run_triton
 from serving.app import create_app
 from serving.logs import configure
 from serving.metrics import Metrics, share
-from serving.protocol import TimedProtocol
+from serving.protocol import BoundedProtocol
 from serving.settings import Settings
 from serving.workers import create_worker, run_workers, supervised
 
@@ -90,11 +90,15 @@ def serve(settings: Settings) -> None:
 
 
 def _config(settings: Settings, create: Callable[[], FastAPI]) -> uvicorn.Config:
+    protocol = partial(
+        BoundedProtocol,
+        max_connections=settings.max_connections,
+        head_seconds=settings.head_seconds,
+    )
     return uvicorn.Config(
         create,
         factory=True,
-        # a type, says uvicorn, but it calls whatever it is given
-        http=partial(TimedProtocol, head_seconds=settings.head_seconds),  # type: ignore[arg-type]
+        http=protocol,  # type: ignore[arg-type]  # a type, says uvicorn, but it only calls it
         workers=settings.workers,
         log_config=None,
         access_log=False,

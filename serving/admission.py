@@ -24,14 +24,20 @@ class Ticket:
     """The windows that one request has in flight."""
 
     windows: int
-    changed: Callable[[], None]
+    changed: Callable[[int], None]  # told how many of them are answered
     known: int = 0  # of them, that are no estimate
 
     def correct(self, estimate: int, windows: int) -> None:
         """Put ``windows``, now that they are known, in the place of what was estimated."""
         self.windows += windows - estimate
         self.known += windows
-        self.changed()
+        self.changed(0)
+
+    def drain(self, windows: int) -> None:
+        """Give back the room of ``windows``, which are known, now that they are answered."""
+        self.windows -= windows
+        self.known -= windows
+        self.changed(windows)
 
 
 class Admission:
@@ -73,13 +79,12 @@ class Admission:
             self._check(windows)
         ticket = Ticket(windows, self._changed)
         self._tickets.add(ticket)
-        self._changed()
+        self._changed(0)
         try:
             yield ticket
-            self._drained.append((self._busy_time(), ticket.windows))
         finally:
             self._tickets.remove(ticket)
-            self._changed()
+            self._changed(0)
 
     def retry_after(self, windows: int) -> int:
         """Return the whole seconds after which ``windows`` may find room, 1 to 60."""
@@ -122,7 +127,9 @@ class Admission:
         idle = 0.0 if self._busy else self._clock() - self._idle_since
         return self._clock() - self._idle_seconds - idle
 
-    def _changed(self) -> None:
+    def _changed(self, drained: int) -> None:
+        if drained:
+            self._drained.append((self._busy_time(), drained))
         busy = any(ticket.known for ticket in self._tickets)
         if busy and not self._busy:
             self._idle_seconds += self._clock() - self._idle_since

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tokenizers import Tokenizer
 
@@ -42,6 +42,7 @@ class Answerer:
     triton: Pool
     admission: Admission
     metrics: Metrics
+    probes: dict[ModelInfo, Windows] = field(default_factory=dict)  # what `probe` asks of each
 
     async def info(self) -> ModelInfo:
         """Return what Triton says of the default model."""
@@ -90,12 +91,15 @@ class Answerer:
     async def probe(self, triton: Pool | Triton) -> None:
         """Have ``triton`` answer a short question in the readiness timeout; raises as ``answer``.
 
-        It is neither admitted, so that a gateway under load is ready, nor counted; and it is
-        short enough for the event loop.
+        It is neither admitted, so that a gateway under load is ready, nor counted. It is tokenized
+        once, before there is load: the tokenizer's threads are the same for all, and the event
+        loop would wait for the contexts that keep them busy.
         """
         info = await triton.info(self.choice.model, self.settings.ready_seconds)
         asked = Question.model_validate(EXAMPLE).asked()
-        windows = self._windows(asked, info)
+        if info not in self.probes:
+            self.probes[info] = self._windows(asked, info)
+        windows = self.probes[info]
         logits = await triton.infer(info.name, windows, self.settings.ready_seconds)
         self._decode(asked, windows, logits)
 
@@ -139,6 +143,7 @@ class Answerer:
             except Overloaded as error:
                 seconds = self.admission.retry_after(len(windows))
                 raise Overloaded(str(error), retry_after=seconds) from error
+        ticket.drain(len(windows))
         answers = await in_thread(trace, "decode", self._decode, asked, windows, logits)
         if self.settings.log_texts:
             texts = {"question": asked.question, "context": asked.context}
@@ -192,9 +197,9 @@ class Answerer:
             raise ModelFault(str(error)) from error
 
     def _check_lengths(self, asked: Asked) -> None:
-        for field, text, limit in (
+        for name, text, limit in (
             ("question", asked.question, self.settings.max_question_chars),
             ("context", asked.context, self.settings.max_context_chars),
         ):
             if len(text) > limit:
-                raise TooLarge(f"{field} has {len(text)} characters; at most {limit} are allowed")
+                raise TooLarge(f"{name} has {len(text)} characters; at most {limit} are allowed")

@@ -11,6 +11,7 @@ ServingError
 ├── Overloaded            429  too many windows are in flight, or Triton's queue is full
 ├── ModelFault            500  the model failed on this request
 ├── Unavailable           503  Triton is down or not ready
+├── TooManyConnections    503  more connections are open than are allowed
 └── DeadlineExceeded      504  the answer did not come in time
 """
 
@@ -106,6 +107,13 @@ class Unavailable(ServingError):
     """Triton is down or not ready."""
 
     status, type = 503, "unavailable"
+    retry_after = 1
+
+
+class TooManyConnections(ServingError):
+    """More connections are open than are allowed."""
+
+    status, type = 503, "too_many_connections"
     retry_after = 1
 
 

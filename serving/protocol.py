@@ -1,26 +1,37 @@
-"""HTTP/1.1 as uvicorn speaks it, but a request's head has to come in time."""
+"""HTTP/1.1 as uvicorn speaks it, with bounds on connections and on the time of a head."""
 
 from asyncio import TimerHandle, Transport
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from fastapi.responses import JSONResponse
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from serving.errors import TooManyConnections, error_body
 
 
-class TimedProtocol(HttpToolsProtocol):
+class BoundedProtocol(HttpToolsProtocol):
     """Hang up on a client that opens a connection, or begins a request, and then takes its time.
 
     uvicorn itself limits only the time between two requests. A body is BodyLimit's to wait for.
+    A connection beyond ``max_connections`` is told so and closed at once; uvicorn's own limit
+    would keep it, and refuse requests on connections that it has accepted before.
     """
 
-    def __init__(self, *args: Any, head_seconds: float, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, max_connections: int, head_seconds: float, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self.max_connections = max_connections
         self.head_seconds = head_seconds
         self.head: TimerHandle | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
-        """Begin to wait."""
+        """Begin to wait, unless there are too many already."""
         super().connection_made(transport)
-        self._wait_for_head()
+        if len(self.connections) > self.max_connections:
+            self._refuse()
+        else:
+            self._wait_for_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
@@ -36,6 +47,17 @@ class TimedProtocol(HttpToolsProtocol):
         """Wait no more."""
         self._wait_no_more()
         super().on_headers_complete()
+
+    def _refuse(self) -> None:
+        error = TooManyConnections(
+            f"{self.max_connections} connections are open, the most allowed; try again shortly"
+        )
+        self.app_state["metrics"].observe_error(error.type)
+        headers = {"retry-after": str(error.retry_after), "connection": "close"}
+        reply = JSONResponse(error_body(error.type, str(error)), error.status, headers)
+        head = b"".join(name + b": " + value + b"\r\n" for name, value in reply.raw_headers)
+        self.transport.write(STATUS_LINE[error.status] + head + b"\r\n" + reply.body)
+        self.transport.close()
 
     def _wait_for_head(self) -> None:
         if self.head is None:

@@ -69,6 +69,9 @@ class Settings(BaseSettings):
     ready_seconds: float = Field(2, gt=0, description="time that a readiness inference has")
     grace_seconds: float = Field(20, gt=0, description="time to finish what is in flight at exit")
 
+    max_connections: int = Field(
+        900, ge=1, description="connections of one worker; beyond it they get 503"
+    )
     head_seconds: float = Field(10, gt=0, description="time that a request's head has to come")
     body_seconds: float = Field(10, gt=0, description="time that a request's body has to come")
     max_body_bytes: int = Field(1_000_000, ge=1, description="size of a request's body")

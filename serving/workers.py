@@ -5,6 +5,8 @@ share of the bound on windows in flight; prometheus_client sums what they count.
 """
 
 import asyncio
+import multiprocessing
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +30,9 @@ from serving.settings import Settings
 def create_worker(settings: Settings, triton_urls: Sequence[str], choice: Choice) -> FastAPI:
     """Make the application of one worker, in its process."""
     die_with_parent()
+    parent = multiprocessing.parent_process()
+    if parent and not parent.is_alive():  # killed before the kernel was told
+        sys.exit(1)
     configure(settings.log_format, settings.log_level)
     return create_app(settings, triton_urls, choice)
 

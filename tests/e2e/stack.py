@@ -1,20 +1,24 @@
 """The real gateway and its Triton as child processes, on ports of their own."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 
-START_SECONDS = 60
+START_SECONDS = 180
 STOP_SECONDS = 40
+UNLOADED_START_SECONDS = 5  # of gateway and Triton, where nothing else runs
+PATIENCE_SECONDS = 180  # for what takes a moment, but on a machine that is busy with something else
 
 
 @dataclass(frozen=True)
@@ -77,17 +81,75 @@ def start(repository: Path, folder: Path, **settings: str) -> Stack:
     return Stack(process, log, *ports)
 
 
-def wait_until_ready(stack: Stack, seconds: float = START_SECONDS) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
+    """Return as soon as ``condition`` holds, however quick or slow the machine is."""
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds:g} s"
+        time.sleep(0.005)
+
+
+def wait_until_ready(stack: Stack, seconds: float = START_SECONDS) -> None:
+    def ready() -> bool:
         assert stack.process.poll() is None, stack.log.read_text()
         try:
-            if httpx.get(f"{stack.url}/health/ready", timeout=10).status_code == 200:
-                return
+            return httpx.get(f"{stack.url}/health/ready", timeout=60).status_code == 200
         except httpx.TransportError:
-            pass
-        time.sleep(0.05)
-    raise AssertionError(f"not ready after {seconds} s:\n{stack.log.read_text()}")
+            return False
+
+    wait_for(ready, seconds)
+
+
+def counted(stack: Stack, metric: str) -> int:
+    """The gateway's own figure."""
+    text = httpx.get(f"{stack.url}/metrics", timeout=60).text
+    found = re.search(rf"^electra_qa_{metric} (\d+)", text, re.MULTILINE)
+    assert found, text
+    return int(found[1])
+
+
+def windows_in_flight(stack: Stack) -> int:
+    return counted(stack, "windows_in_flight")
+
+
+def triton(stack: Stack, metric: str) -> int:
+    """Triton's own figure, over all labels."""
+    text = httpx.get(f"http://127.0.0.1:{stack.triton_metrics_port}/metrics", timeout=60).text
+    return sum(int(each) for each in re.findall(rf"^{metric}{{.*}} (\d+)", text, re.MULTILINE))
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def waiting(stack: Stack) -> int:
+    """The requests in Triton's queue."""
+    return triton(stack, "nv_inference_pending_request_count")
+
+
+def executed(stack: Stack) -> int:
+    """The windows that Triton has computed."""
+    return triton(stack, "nv_inference_count")
+
+
+def wait_until_answering(stack: Stack, before: int = 0) -> None:
+    """Return when Triton has been started again more than ``before`` times, and answers."""
+    wait_for(lambda: counted(stack, "triton_restarts_total") > before)
+    wait_until_ready(stack)
+
+
+@contextmanager
+def paused(stack: Stack) -> Iterator[None]:
+    """Stop Triton's server: what is in flight stays so until the block is left.
+
+    Not its stub, which Triton takes for dead after a second.
+    """
+    kill(stack, "server", signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        kill(stack, "server", signal.SIGCONT)
 
 
 @contextmanager
@@ -121,13 +183,57 @@ def processes(stack: Stack) -> dict[int, str]:
     return found
 
 
+PARTS = {"stub": "triton_python_backend_stub", "server": "bin/tritonserver"}
+
+
+def kill(stack: Stack, part: str, sent: signal.Signals = signal.SIGKILL) -> None:
+    """Send that part of Triton a signal."""
+    (pid,) = [pid for pid, line in processes(stack).items() if PARTS[part] in line.split()[0]]
+    os.kill(pid, sent)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What clients were told, in any order; ``broken`` are the connections that failed."""
+
+    replies: list[httpx.Response] = field(default_factory=list)
+    broken: list[httpx.TransportError] = field(default_factory=list)
+
+    def wait_for_more(self) -> None:
+        """Return when the clients have had so many more replies that they ask steadily."""
+        enough = len(self.replies) + 20
+        wait_for(lambda: len(self.replies) >= enough)
+
+
+@contextmanager
+def asking(stack: Stack, body: dict[str, str]) -> Iterator[Told]:
+    """Have four clients ask while the block runs, each time on a new connection."""
+    told, ending = Told(), threading.Event()
+
+    def ask() -> None:
+        limits = httpx.Limits(max_keepalive_connections=0)
+        with httpx.Client(base_url=stack.url, timeout=60, limits=limits) as client:
+            while not ending.is_set():
+                try:
+                    told.replies.append(client.post("/answer", json=body))
+                except httpx.TransportError as error:
+                    told.broken.append(error)
+
+    clients = [threading.Thread(target=ask) for _ in range(4)]
+    for each in clients:
+        each.start()
+    try:
+        yield told
+    finally:
+        ending.set()
+        for each in clients:
+            each.join()
+
+
 def leftovers(stack: Stack) -> list[str]:
     """Processes, ports and files that outlived the stack."""
     found = list(processes(stack).values())
-    for port in stack.ports:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                found.append(f"port {port}")
+    found += [f"port {port}" for port in stack.ports if listens(port)]
     for folder in ("/dev/shm", "/tmp"):  # noqa: S108
         found += [str(path) for path in Path(folder).glob(f"electra-qa-{stack.process.pid}-*")]
     return found

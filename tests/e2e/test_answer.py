@@ -112,7 +112,7 @@ def test_every_question_gets_its_own_answer_under_load(patient: Stack) -> None:
         assert one.pop("score") == pytest.approx(other.pop("score"), abs=1e-4)
         assert one == other
     requests, executions = (now - then for now, then in zip(after, before, strict=True))
-    assert 60 <= requests < 70  # the gateway's probes are among them
+    assert requests >= 60  # the gateway's probes are among them
     assert executions < requests / 2
 
 

@@ -24,6 +24,7 @@ def browser() -> Iterator[Browser]:
     path = shutil.which("chromium")
     if path is None:
         pytest.skip("needs a Chromium: apt-get install chromium")
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
@@ -39,7 +40,7 @@ def opened(browser: Browser, stack: Stack, **context: Any) -> Page:
     page.on("pageerror", lambda error: said.append(str(error)))
     page.on("close", lambda _: pytest.fail(said[0]) if said else None)
     page.goto(stack.url)
-    expect(page.locator("#model")).to_contain_text("electra_qa_", timeout=PATIENCE_MS)
+    expect(page.locator("#model")).to_contain_text("electra_qa_")
     return page
 
 
@@ -109,7 +110,7 @@ def test_errors_are_shown_as_the_api_gives_them(browser: Browser, stack: Stack) 
     page.locator("#context").fill(" ")
     page.locator("#ask").click()
     expect(page.locator("#error")).to_have_text(
-        "422 invalid_request: context: must hold more than white space", timeout=PATIENCE_MS
+        "422 invalid_request: context: must hold more than white space"
     )
     expect(page.locator("#result")).to_be_hidden()
     page.locator("#context").fill("<b>Ann</b> lives in <i>Oslo</i>.")
@@ -126,7 +127,7 @@ def test_a_key_is_asked_for(browser: Browser, repository: Path, tmp_path: Path) 
         page.goto(stack.url)
         expect(page.locator("#key")).to_be_hidden()
         page.locator("#ask").click()
-        expect(page.locator("#error")).to_contain_text("401 unauthorized", timeout=PATIENCE_MS)
+        expect(page.locator("#error")).to_contain_text("401 unauthorized")
         expect(page.locator("#key")).to_be_focused()
         page.keyboard.type("secret")
         page.keyboard.press("Enter")

@@ -1,17 +1,20 @@
 """Keys, origins, certificates, and settings from a file."""
 
+import json
 import socket
 import ssl
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack
+from functools import partial
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.e2e.stack import Stack, running, start
+from tests.e2e.stack import Stack, listens, running, start, wait_for
 from tests.e2e.test_answer import NORMAN
 from tests.e2e.test_lifecycle import refused
 
@@ -98,29 +101,68 @@ def test_triton_listens_where_it_is_told(guarded: Stack, repository: Path, tmp_p
 
 
 def test_a_body_that_does_not_come_is_408(guarded: Stack) -> None:
-    def slowly() -> Iterator[bytes]:
-        yield b'{"question":'
-        time.sleep(1)
-        yield b'"too late"}'
+    slow = HTTPConnection("127.0.0.1", guarded.port, timeout=60)
+    slow.putrequest("POST", "/answer")
+    slow.putheader("authorization", "Bearer first-key")
+    slow.putheader("content-length", "100")
+    slow.endheaders(b'{"question":')
+    reply = slow.getresponse()
+    assert (reply.status, json.load(reply)["error"]["type"]) == (408, "slow_body")
+    slow.close()
 
-    headers = {"authorization": "Bearer first-key", "content-type": "application/json"}
-    slow = httpx.post(f"{guarded.url}/answer", content=slowly(), headers=headers)
-    assert (slow.status_code, slow.json()["error"]["type"]) == (408, "slow_body")
+
+def drip(connection: socket.socket) -> None:
+    """Send a head that takes ten times as long as it has."""
+    for letter in b"GET /health/live HTTP/1.1\r\nx: " + b"y" * 200:
+        connection.sendall(bytes([letter]))
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("first", [b"", b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n"])
 def test_a_head_that_does_not_come_ends_the_connection(guarded: Stack, first: bytes) -> None:
     """At once or after a request, and however steadily a little of it comes."""
-    with socket.create_connection(("127.0.0.1", guarded.port), timeout=10) as connection:
+    started = time.monotonic()
+    with socket.create_connection(("127.0.0.1", guarded.port), timeout=60) as connection:
         connection.sendall(first)
         if first:
             assert connection.recv(10_000).startswith(b"HTTP/1.1 200")
-        started = time.monotonic()
-        with suppress(BrokenPipeError, ConnectionResetError):
-            for letter in b"GET /health/live HTTP/1.1\r\nx: " + b"y" * 200:
-                connection.sendall(bytes([letter]))
-                time.sleep(0.05)
-        assert 0.5 < time.monotonic() - started < 5
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            drip(connection)
+    assert time.monotonic() - started > 1
+
+
+def lives(client: httpx.Client) -> bool:
+    return client.get("/health/live").status_code == 200
+
+
+def test_connections_beyond_the_bound_are_refused(repository: Path, tmp_path: Path) -> None:
+    """Whether they ask or not; the others are served as before, and room comes back."""
+    with ExitStack() as opened:
+        stack = opened.enter_context(running(repository, tmp_path, MAX_CONNECTIONS="3"))
+        first, second, third, fourth = [
+            opened.enter_context(httpx.Client(base_url=stack.url, timeout=60)) for _ in range(4)
+        ]
+        for each in (first, second, third):  # the start's own connections may yet be there
+            wait_for(partial(lives, each))
+        reason = 'electra_qa_rejections_total{reason="too_many_connections"} '
+        earlier = float(first.get("/metrics").text.partition(reason)[2].partition("\n")[0] or 0)
+        for asked in (b"", b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n"):
+            with socket.create_connection(("127.0.0.1", stack.port), timeout=60) as beyond:
+                beyond.sendall(asked)
+                reply = HTTPResponse(beyond)
+                reply.begin()
+                assert (reply.status, reply.getheader("retry-after")) == (503, "1")
+                assert json.load(reply)["error"] == {
+                    "type": "too_many_connections",
+                    "message": "3 connections are open, the most allowed; try again shortly",
+                }
+        assert not lives(fourth)
+        assert lives(first)
+        assert lives(second)
+        assert lives(third)
+        assert f"{reason}{earlier + 3}" in first.get("/metrics").text
+        third.close()
+        wait_for(partial(lives, fourth))
 
 
 def test_metrics_may_be_open(repository: Path, tmp_path: Path) -> None:
@@ -151,14 +193,8 @@ def test_https(repository: Path, certificate: tuple[Path, Path], tmp_path: Path)
     stack = start(repository, tmp_path, TLS_CERT=str(cert), TLS_KEY=str(key))
     try:
         with httpx.Client(verify=trusting, timeout=60) as client:
-            deadline = time.monotonic() + 60
-            while time.monotonic() < deadline:
-                assert stack.process.poll() is None, stack.log.read_text()
-                try:
-                    reply = client.post(f"https://127.0.0.1:{stack.port}/answer", json=NORMAN)
-                    break
-                except httpx.TransportError:
-                    time.sleep(0.1)
+            wait_for(lambda: listens(stack.port))
+            reply = client.post(f"https://127.0.0.1:{stack.port}/answer", json=NORMAN)
         assert reply.json()["answer"] == "William the Conqueror"
         assert f"https://127.0.0.1:{stack.port}" in stack.log.read_text()
     finally:

@@ -80,6 +80,7 @@ def test_lengths_are_multiples_of_the_step_or_the_whole_sequence() -> None:
 
 
 @given(st.lists(st.integers(0, 384), max_size=600))
+@settings(deadline=None)
 def test_sub_batches_hold_every_row_with_tokens_once(lengths: list[int]) -> None:
     array = np.array(lengths, dtype=np.int64)
     groups = list(sub_batches(array))

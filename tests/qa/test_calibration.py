@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qa.calibration import expected_calibration_error
@@ -22,6 +22,7 @@ def test_errors_by_hand(scores: list[float], right: list[bool], error: float) ->
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=50))
+@settings(deadline=None)
 def test_it_is_the_sum_over_bins_of_the_definition(pairs: list[tuple[float, bool]]) -> None:
     scores, right = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     error = 0.0

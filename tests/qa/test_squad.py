@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qa.squad import (
@@ -57,6 +57,7 @@ def test_edge_cases_of_the_official_script(
 
 
 @given(st.text(), st.text())
+@settings(deadline=None)
 def test_f1_is_symmetric_and_in_range(one: str, other: str) -> None:
     assert f1(one, other) == pytest.approx(f1(other, one))
     assert 0 <= f1(one, other) <= 1

@@ -24,10 +24,11 @@ class Clock:
 
 @contextmanager
 def admitted(admission: Admission, windows: int) -> Iterator[Ticket]:
-    """A request that was tokenized, and has as many windows as was estimated."""
+    """A request that was tokenized, has as many windows as was estimated, and is answered."""
     with admission.admit(windows) as ticket:
         ticket.correct(windows, windows)
         yield ticket
+        ticket.drain(ticket.known)
 
 
 def test_the_bound_is_kept_and_room_comes_back() -> None:
@@ -124,12 +125,26 @@ def test_the_wait_is_bounded_once_the_rate_is_known() -> None:
         pass
 
 
+def test_what_got_an_error_was_not_drained() -> None:
+    """Of 60 pairs, 10 were answered in a second; the others got errors in place."""
+    clock = Clock()
+    admission = Admission(1000, 1, clock=clock)
+    with admission.admit(60) as ticket:
+        ticket.correct(40, 40)
+        clock.now += 1
+        ticket.drain(10)
+        assert admission.in_flight == 50
+    assert admission.retry_after(30) == 3
+    assert admission.in_flight == 0
+
+
 def test_what_is_in_flight_is_told() -> None:
     told: list[float] = []
     admission = Admission(10, 60, observe=told.append)
     with admission.admit(2) as ticket:
         ticket.correct(0, 3)
-    assert told == [2, 5, 0]
+        ticket.drain(3)
+    assert told == [2, 5, 2, 0]
 
 
 @given(
