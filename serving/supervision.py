@@ -19,7 +19,7 @@ from serving.errors import DeadlineExceeded, ServingError, Unavailable
 logger = logging.getLogger(__name__)
 
 CHECK_SECONDS = 0.5
-BACK_OFF_SECONDS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)  # before each start, and then the last
+BACK_OFF_SECONDS = (0.0, 1.0, 2.0, 4.0)  # before each start, and then the last
 CONNECT_SECONDS = 5.0
 STEADY_SECONDS = 60.0  # up for so long, it is no longer counted as failing
 
