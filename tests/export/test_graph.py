@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from export import onnx_graph
 from export.errors import ExportError
+from export.fused import ATTENTION
 from export.graph_weights import SCALE, graph_shapes
 from export.onnx_file import EXTERNAL_SUFFIX, is_empty, write_onnx
 from export.onnx_graph import MAX_IR_VERSION, OPSET, fuse, fused_graph, plain_graph
 from export.parity import Model
-from export.proof import ATTENTION
 from export.reference import reference_logits
 from export.runtime import load_model
 from export.savedmodel import write_savedmodel
