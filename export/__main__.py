@@ -3,6 +3,7 @@
 import signal
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -122,7 +123,9 @@ def _export(
 ) -> Report:
     source = resolve(name, revision)
     with step(console, f"read {source.name}"):
-        checkpoint = read_checkpoint(source.path)
+        # the steps read the weights again, each in a process of its own; kept here, they would
+        # take their memory all along
+        checkpoint = replace(read_checkpoint(source.path), weights={})
     for notice in checkpoint.notices:
         console.print(notice, highlight=False)
     if checkpoint.ignored:

@@ -4,16 +4,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from embedded.digest import sha256_of_all
+from export.fused import ATTENTION, OTHERS, count
 from export.report import Report, VariantReport
 from export.variants import VARIANTS, Variant
-
-#: Operators that ONNX Runtime's optimizer makes of several nodes, in float, packed and quantized
-#: (onnxruntime.transformers, ``get_fused_operator_statistics`` and ``convert_to_packing_mode``).
-ATTENTION = ("Attention", "MultiHeadAttention", "PackedAttention", "QAttention")
-OTHER_FUSED = (
-    *("EmbedLayerNormalization", "LayerNormalization", "SkipLayerNormalization"),
-    *("BiasGelu", "FastGelu", "Gelu"),
-)
 
 _DIGEST_SHOWN = 8  # characters: enough to tell files apart
 _VARIANTS = {variant.model_name: variant for variant in VARIANTS}
@@ -60,11 +53,6 @@ def short_name(model_name: str) -> str:
     return variant.name if variant else model_name
 
 
-def count(operators: Mapping[str, int], kinds: tuple[str, ...]) -> int:
-    """Return how many nodes are of these operators."""
-    return sum(operators.get(kind, 0) for kind in kinds)
-
-
 def digest(row: VariantReport) -> str:
     """Return the sha256 of a variant's file; of several, that of what sha256sum prints of them."""
     if len(row.files) == 1:
@@ -102,7 +90,7 @@ def _fused(report: Report, name: str) -> Cell:
     if operators is None:
         return Cell("")
     found, layers = count(operators, ATTENTION), report.config["num_hidden_layers"]
-    return Cell(f"{found}/{layers}", note=f"{count(operators, OTHER_FUSED)} others")
+    return Cell(f"{found}/{layers}", note=f"{count(operators, OTHERS)} others")
 
 
 def _largest(report: Report, name: str) -> Cell:

@@ -23,7 +23,8 @@ from export.drawing import (
     write_names,
     write_number,
 )
-from export.figures import ATTENTION, OTHER_FUSED, count, variant_of
+from export.figures import variant_of
+from export.fused import ATTENTION, OTHERS, count
 from export.report import Report
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -119,7 +120,7 @@ def operators(report: Report) -> str | None:
         return None
     figure, axes = row_axes(list(graphs))
     for row, counts in enumerate(graphs.values()):
-        attention, fused = count(counts, ATTENTION), count(counts, OTHER_FUSED)
+        attention, fused = count(counts, ATTENTION), count(counts, OTHERS)
         total = sum(counts.values())
         axes.barh(row, attention, BAR, color=LIGHT["onnx"])
         axes.barh(row, fused, BAR, attention, color=LIGHT["openvino"])

@@ -9,6 +9,7 @@ import onnx
 
 from export.accuracy import measure_accuracy
 from export.errors import ExportError
+from export.fused import ATTENTION, count
 from export.isolation import Progress, isolated
 from export.making import Materials
 from export.parity import Parity, Question, compare
@@ -19,7 +20,6 @@ from qa.squad import Scores
 
 FP32 = "onnx_fp32"  # what the others' accuracy is compared with
 LARGEST_F1_LOSS = 0.5  # points, of an int8 variant against fp32 on the same questions
-ATTENTION = ("Attention", "QAttention", "PackedAttention")  # fused: float, quantized, packed
 
 Step = Callable[[str], AbstractContextManager[Progress]]
 
@@ -100,7 +100,7 @@ def _count_operators(file: Path) -> dict[str, int]:
 
 
 def _check_fused(variant: Variant, operators: Mapping[str, int], layers: int) -> None:
-    fused = sum(operators.get(kind, 0) for kind in ATTENTION)
+    fused = count(operators, ATTENTION)
     if fused != layers:
         raise ExportError(f"{variant.name} has {fused} fused attention layers of {layers}")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
@@ -17,7 +18,7 @@ from export.__main__ import SAMPLE
 from export.checkpoint import Checkpoint, read_checkpoint
 from export.isolation import Progress
 from export.onnx_file import write_onnx
-from export.onnx_graph import fused_graph, plain_graph
+from export.onnx_graph import MAX_IR_VERSION, OPSET, fused_graph, plain_graph
 from export.pipeline import Request, export
 from export.report import Report
 from export.variants import VARIANTS, Variant
@@ -142,3 +143,19 @@ def snapshot(folder: Path) -> dict[str, bytes | None]:
         path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None
         for path in sorted(folder.rglob("*"))
     }
+
+
+def check_onnx(model: onnx.ModelProto) -> None:
+    """Check that a model is valid, old enough for the runtimes, and true to the tensor contract."""
+    onnx.checker.check_model(model)
+    assert model.ir_version <= MAX_IR_VERSION
+    assert next(each.version for each in model.opset_import if not each.domain) == OPSET
+    for tensors, names, kind in (
+        (model.graph.input, INPUTS, onnx.TensorProto.INT32),
+        (model.graph.output, OUTPUTS, onnx.TensorProto.FLOAT),
+    ):
+        assert {tensor.name for tensor in tensors} == set(names)
+        for tensor in tensors:
+            assert tensor.type.tensor_type.elem_type == kind
+            axes = [axis.dim_param for axis in tensor.type.tensor_type.shape.dim]
+            assert axes == ["batch", "sequence"]

@@ -1,0 +1,19 @@
+"""The operators that ONNX Runtime's optimizer makes of several nodes.
+
+In float, packed and quantized, as of onnxruntime.transformers, ``get_fused_operator_statistics``
+and ``convert_to_packing_mode``.
+"""
+
+from collections.abc import Mapping
+
+#: What the attention of a layer may become; MultiHeadAttention, of other graphs, would be a defect.
+ATTENTION = ("Attention", "PackedAttention", "QAttention")
+OTHERS = (
+    *("EmbedLayerNormalization", "LayerNormalization", "SkipLayerNormalization"),
+    *("BiasGelu", "FastGelu", "Gelu"),
+)
+
+
+def count(operators: Mapping[str, int], kinds: tuple[str, ...]) -> int:
+    """Return how many nodes, of a graph's ``operators``, are of these kinds."""
+    return sum(operators.get(kind, 0) for kind in kinds)
