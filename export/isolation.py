@@ -9,7 +9,9 @@ import os
 import signal
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +22,7 @@ from export.errors import ExportError
 Result = TypeVar("Result")
 Progress = Callable[[int, int], None]  # what is done, of how much
 
+_HELD_BACK = {signal.SIGINT, signal.SIGTERM}
 _LINES_SHOWN = 5
 
 
@@ -42,7 +45,8 @@ def isolated(
             args=(theirs, log.name, function, arguments, progress is not None),
             daemon=True,
         )
-        process.start()
+        with _undisturbed():
+            process.start()
         theirs.close()
         try:
             kind, value = _receive(ours, progress)
@@ -58,6 +62,17 @@ def isolated(
             said, trace = value
             raise ExportError(f"{function.__name__} failed: {said}") from RuntimeError(trace)
         raise ExportError(_ending(function.__name__, process.exitcode, Path(log.name)))
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Hold signals back: a process that is but half started would end in a traceback."""
+    resource_tracker.ensure_running()  # it comes with the first process, and lets signals through
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD_BACK)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _receive(connection: Connection, progress: Progress | None) -> tuple[str, Any]:
@@ -85,6 +100,7 @@ def _work(
     output = os.open(log, os.O_WRONLY | os.O_APPEND)
     os.dup2(output, 1)
     os.dup2(output, 2)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD_BACK)  # as they came with the start
     options = {"progress": lambda *done: connection.send(("progress", done))} if reports else {}
     message: tuple[str, object]
     try:
