@@ -130,6 +130,18 @@ def test_the_page_on_serving(copy: Path, environment: dict[str, str], tmp_path: 
         assert info["name"] == "electra_qa_onnx_fp32"
 
 
+def test_the_page_on_benchmarking(copy: Path, environment: dict[str, str]) -> None:
+    """But for smaller batches and a second of each; `.ci/run` has the environment of versus."""
+    bench, load, versus, loadgen, report, compare = blocks(ROOT / "docs" / "benchmarking.md", "sh")
+    assert versus.strip() == "make versus"
+    assert '"1 128 256 512"' in bench
+    for commands in (bench.replace('"1 128 256 512"', '"1 2"'), load, loadgen):
+        run(commands.replace("make ", "make SECONDS=1 "), copy, environment)
+    run(report, copy, environment)
+    assert (copy / "results" / "report" / "index.html").is_file()
+    assert "A / B" in run(compare, copy, environment)
+
+
 def test_make_help_lists_every_verb(environment: dict[str, str]) -> None:
     listed = {line.split()[0] for line in run("make help", ROOT, environment).splitlines()}
     verbs = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
