@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from training.batch import Batch, collate
 from training.loss import distillation_loss, marginal_loss
@@ -19,13 +20,17 @@ def batch() -> Batch:
     return collate(WINDOWS, torch.device("cpu"))
 
 
-def _logits(seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).normal(size=(2, 2, 8)).astype(np.float32) * 3
+def _logits(seed: int) -> NDArray[np.float32]:
+    logits: NDArray[np.float32] = (
+        np.random.default_rng(seed).normal(size=(2, 2, 8)).astype(np.float32)
+    )
+    return 3 * logits
 
 
-def _share(logits: np.ndarray, positions: list[int]) -> np.ndarray:
+def _share(logits: NDArray[np.float32], positions: list[int]) -> NDArray[np.float64]:
     powers = np.exp(logits[positions].astype(np.float64))
-    return powers / powers.sum()
+    shares: NDArray[np.float64] = powers / powers.sum()
+    return shares
 
 
 def test_a_batch_is_padded_to_its_longest(batch: Batch) -> None:

@@ -30,9 +30,9 @@ def squad(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def _training(*arguments: object, **options: bool) -> subprocess.CompletedProcess[str]:
+def _training(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "training", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, **options)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def _settings(*settings: str) -> list[str]:

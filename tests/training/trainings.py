@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -30,7 +31,7 @@ def sample_windows(initial: str, count: int = 160) -> list[TrainingWindow]:
 
 
 def train_sample(
-    initial: str, folder: Path, *settings: str, place: Place = HERE, **options: float
+    initial: str, folder: Path, *settings: str, place: Place = HERE, **options: Any
 ) -> Electra:
     """Train for 20 steps, or on from the state in ``folder``; return the model."""
     recipe = with_settings(RECIPE, settings)
