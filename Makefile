@@ -6,7 +6,8 @@
 #   DATASET     the SQuAD file that `make eval` sends, and on which `make export` measures EM and F1
 #   TRAIN       the SQuAD file that `make train` learns from, DEV those that it is evaluated on, at
 #               SQUAD 1.1 or 2.0; INIT, PRECISION, EPOCHS and SETTINGS change its recipe, SEEDS says
-#               how many runs, OUTPUT where they are written and gone on with
+#               how many runs, OUTPUT where they are written and gone on with, PROCESSES how many
+#               share the work: the GPUs, or the cores of a CPU
 #   ONLY        the format, onnx or savedmodel, that `make test-compat` loads; REPOSITORY from where
 #   PORT, MODEL and every other setting of serving/settings.py go to `make serve` as they are
 
@@ -27,6 +28,7 @@ SQUAD_FOLDER ?= ../shared/squad
 TRAIN ?= $(or $(DATASET),$(SQUAD_FOLDER)/train-v$(SQUAD).json.gz)
 DEV ?= $(SQUAD_FOLDER)/dev-v$(SQUAD).json.gz
 OUTPUT ?= build/trained
+TORCHRUN = $(if $(PROCESSES),-m torch.distributed.run --standalone --nproc-per-node=$(PROCESSES))
 SETTINGS += $(if $(INIT),init=$(INIT)) $(if $(PRECISION),precision=$(PRECISION)) \
 	$(if $(EPOCHS),epochs=$(EPOCHS))
 
@@ -105,7 +107,7 @@ build/parity/.set-up: pyproject.toml
 	@touch $@
 
 train: build/training/.set-up ## fine-tune on SQuAD, or go on with it (INIT=, SQUAD=, DATASET=, SEEDS=, OUTPUT=)
-	@build/training/bin/python -m training $(OUTPUT) $(TRAIN) $(DEV:%=--dev %) \
+	@build/training/bin/python $(TORCHRUN) -m training $(OUTPUT) $(TRAIN) $(DEV:%=--dev %) \
 		$(SETTINGS:%=--set %) $(if $(SEEDS),--seeds $(SEEDS))
 
 throughput: build/training/.set-up ## time a training step in each precision (SIZES=base)

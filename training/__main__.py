@@ -11,6 +11,7 @@ from rich.console import Console
 
 from export.errors import ExportError
 from qa.squad import SquadError
+from qa.windows import WindowError
 from training.allocator import keep_freed_memory
 from training.errors import TrainingError
 from training.place import find_place
@@ -18,8 +19,6 @@ from training.recipe import Recipe, with_settings
 from training.result import Result
 from training.run import Data, run
 from training.stability import stability_table, write_stability
-
-console = Console()
 
 
 def main(
@@ -36,6 +35,7 @@ def main(
     try:
         recipe = with_settings(Recipe(), setting)
         place = find_place()
+        console = Console(quiet=not place.is_first)
         data = Data(train, tuple(dev))
         results: list[Result] = []
         for seed in range(recipe.seed, recipe.seed + seeds):
@@ -46,7 +46,7 @@ def main(
             console.print(stability_table(results))
             write_stability(output, results)
             console.print(f"written to {output}; `make export CHECKPOINT={output}` reads it")
-    except (TrainingError, SquadError, ExportError) as error:
+    except (TrainingError, SquadError, WindowError, ExportError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(1) from error
     finally:

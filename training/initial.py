@@ -98,16 +98,22 @@ def _folder(name: str) -> Path:
 
 
 def _download(name: str) -> Path:
-    from huggingface_hub import list_repo_files, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    """Return the folder of the hub's cache; what is in it serves without a network."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError is its client's
+        HfHubHTTPError,
+        HTTPError,
+        LocalEntryNotFoundError,
+    )
 
     try:
-        files = list_repo_files(name)
-        weights = WEIGHTS if WEIGHTS in files else PICKLE
-        return Path(snapshot_download(name, allow_patterns=[*_DOWNLOADED, weights]))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        folder = Path(snapshot_download(name, allow_patterns=[*_DOWNLOADED, WEIGHTS]))
+        if not (folder / WEIGHTS).is_file():
+            snapshot_download(name, revision=folder.name, allow_patterns=[PICKLE])
+    except (HfHubHTTPError, HTTPError, LocalEntryNotFoundError, OSError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise TrainingError(f"cannot get {name} from the hub: {reason}") from error
+    return folder
 
 
 def _as_electra(values: dict[str, Any]) -> dict[str, Any]:

@@ -22,11 +22,11 @@ class Recipe:
     freeze_embeddings: bool = True  # word embeddings: half of the weights, rare words seen once
     # data
     max_seq_len: int = 384  # tokens of a window, as it is served
-    negatives: float = 0.0  # questions asked of another paragraph of the article, per question
+    negatives: float = 0.1  # questions asked of another paragraph of the article, per question
     # optimisation
-    epochs: float = 3.0
+    epochs: float = 2.5
     batch_size: int = 32  # windows of a step, over all processes
-    learning_rate: float = 1.5e-4  # its peak
+    learning_rate: float = 2e-4  # its peak
     warmup: float = 0.06  # share of the steps in which it rises; then it falls to 0, both linearly
     layer_decay: float = 0.9  # what each layer's rate is of that of the layer above it
     weight_decay: float = 0.01  # not of biases, nor of LayerNorm
