@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,8 @@ def train(
     The state in ``folder``, if there is one, is gone on with, and the result is the same as that
     of a training that never stopped: a step's batch and its dropout depend on its number alone.
     ``steps_at_most`` ends the training early, on the course of the whole one. Raises
-    TrainingError for a state of another recipe, and for a precision that ``place`` does not have.
+    TrainingError for a state of another recipe or training set, and for a precision that
+    ``place`` does not have.
     """
     set_precision(recipe.precision, place.device)
     model.to(place.device).train()
@@ -50,7 +52,8 @@ def train(
         teacher.to(place.device).eval()
     optimizer = make_optimizer(model, recipe)
     scaler = torch.amp.GradScaler(place.device.type, enabled=recipe.precision == "fp16")
-    meter = load_state(folder, recipe, model, optimizer, scaler, place.device)
+    settings = {**asdict(recipe), "windows": len(windows)}
+    meter = load_state(folder, settings, model, optimizer, scaler, place.device)
     whole = DistributedDataParallel(model) if place.world > 1 else model
 
     lengths = np.array([len(window) for window in windows])
@@ -73,7 +76,7 @@ def train(
             meter.count(loss, int(lengths[batches[number]].sum()), now - before)
             refresh()
             if place.is_first and (now - saved >= seconds_between_states or meter.step == last):
-                save_state(folder, recipe, meter, model, optimizer, scaler)
+                save_state(folder, settings, meter, model, optimizer, scaler)
                 saved = now
     return meter
 

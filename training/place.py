@@ -34,6 +34,11 @@ class Place:
             kind = f"CPU, {torch.get_num_threads()} threads, {capability}"
         return kind if self.world == 1 else f"{self.world} x {kind}"
 
+    def take_all_cores(self) -> None:
+        """Let this process compute alone, on the cores of those that have ended."""
+        if self.device.type == "cpu":
+            torch.set_num_threads(torch.get_num_threads() * self.world)
+
     def synchronize(self) -> None:
         """Wait until the device has done all that it was given."""
         if self.device.type == "cuda":

@@ -53,13 +53,16 @@ def run(recipe: Recipe, data: Data, folder: Path, place: Place, console: Console
     held_out = parts.held_out
     evaluated = {path.name: read_examples(path) for path in data.dev}
     windows = _windows(recipe, initial, parts.train, console)
+    console.print(f"training on {len(windows):,} windows")
     model = initial.model(recipe.dropout, recipe.attention_dropout, recipe.seed)
     trained = train(model, windows, recipe, place, folder, console, teacher=teacher)
     if not place.is_first:
         return None
+    name = place.name
+    place.take_all_cores()
     round_to_half(model)
     threshold, scores = _evaluate(recipe, model, initial, held_out, evaluated, place, console)
-    result = Result(recipe, len(windows), trained, place.name, threshold, scores)
+    result = Result(recipe, len(windows), trained, name, threshold, scores)
     write_model(folder, model, initial.tokenizer_json, result)
     return result
 
@@ -99,6 +102,7 @@ def _evaluate(
     """Return the null threshold, if one was chosen, and the scores by the name of the data."""
 
     def predictions(name: str, examples: list[Example]) -> dict[str, Prediction]:
+        console.print(f"evaluating on {name}: {len(examples):,} questions")
         with _bar(console) as progress:
             task = progress.add_task(name, total=len(examples))
             return predict(

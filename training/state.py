@@ -1,6 +1,7 @@
 """A training's state on disk, from which it goes on as if it had never stopped."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,15 @@ import torch
 from training.electra import Electra
 from training.errors import TrainingError
 from training.progress import Meter
-from training.recipe import Recipe
 
 FILE_NAME = "state.pt"
+
+Settings = Mapping[str, Any]  # all that the course of a training depends on, by name
 
 
 def save_state(
     folder: Path,
-    recipe: Recipe,
+    settings: Settings,
     meter: Meter,
     model: Electra,
     optimizer: torch.optim.Optimizer,
@@ -28,7 +30,7 @@ def save_state(
     There is no random state in it: each step seeds its own (training.loop).
     """
     state = {
-        "recipe": asdict(recipe),
+        "settings": dict(settings),
         "meter": asdict(meter),
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
@@ -44,7 +46,7 @@ def save_state(
 
 def load_state(
     folder: Path,
-    recipe: Recipe,
+    settings: Settings,
     model: Electra,
     optimizer: torch.optim.Optimizer,
     scaler: torch.amp.GradScaler,
@@ -52,15 +54,15 @@ def load_state(
 ) -> Meter:
     """Read the state of ``folder`` into its owners; return what has been done, nothing without one.
 
-    Raises TrainingError when it is that of another recipe.
+    Raises TrainingError when its settings were others.
     """
     path = folder / FILE_NAME
     if not path.exists():
         return Meter()
     state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    if differences := _differences(state["recipe"], asdict(recipe)):
+    if differences := _differences(state["settings"], settings):
         raise TrainingError(
-            f"{path} is of another recipe ({differences}); give another output, or remove it"
+            f"{path} is of another training ({differences}); give another output, or remove it"
         )
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
@@ -68,9 +70,9 @@ def load_state(
     return Meter(**state["meter"])
 
 
-def _differences(there: dict[str, Any], here: dict[str, Any]) -> str:
+def _differences(there: Settings, here: Settings) -> str:
     return ", ".join(
         f"{name} {there.get(name)!r}, not {here.get(name)!r}"
-        for name in here | there
+        for name in {**here, **there}
         if there.get(name) != here.get(name)
     )

@@ -126,7 +126,7 @@ def test_killed_and_resumed_is_as_never_stopped(initial_folder: Path, tmp_path: 
 
 def test_a_state_of_another_recipe_is_refused(initial_folder: Path, tmp_path: Path) -> None:
     train_sample(str(initial_folder), tmp_path, steps_at_most=1)
-    with pytest.raises(TrainingError, match=r"another recipe \(seed 1, not 2\)"):
+    with pytest.raises(TrainingError, match=r"another training \(seed 1, not 2\)"):
         train_sample(str(initial_folder), tmp_path, "seed=2")
 
 
