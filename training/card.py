@@ -4,12 +4,12 @@ from dataclasses import fields
 from datetime import timedelta
 
 from training.electra import Electra
+from training.initial import MINILM
 from training.recipe import Recipe
 from training.result import Result
 
 _CARD = """---
-license: apache-2.0
-language: en
+{license}language: en
 pipeline_tag: question-answering
 datasets: [squad]
 ---
@@ -18,7 +18,8 @@ datasets: [squad]
 
 ELECTRA's architecture for extractive question answering: {layers} layers of {hidden},
 {heads} heads, feed-forward {inner}, {parameters:.1f} M parameters; initialised from `{init}` and
-fine-tuned by this project's `make train`. Float16 on disk, to be computed in float32.
+fine-tuned by this project's `make train` on SQuAD (CC BY-SA 4.0). Float16 on disk, to be
+computed in float32.
 
 | data | EM | F1 | questions |
 |---|---|---|---|
@@ -47,6 +48,7 @@ def model_card(name: str, model: Electra, result: Result) -> str:
     config, trained = model.config, result.trained
     threshold = result.null_threshold
     return _CARD.format(
+        license="license: apache-2.0\n" if result.recipe.init == MINILM else "",
         name=name,
         layers=config.num_hidden_layers,
         hidden=config.hidden_size,

@@ -14,6 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 from training.batch import Batch, collate
 from training.batches import epoch_batches
 from training.electra import Electra
+from training.errors import TrainingError
 from training.loss import Logits, distillation_loss, marginal_loss
 from training.optimizer import make_optimizer, set_rate
 from training.place import Place, autocast, set_precision
@@ -42,9 +43,10 @@ def train(
     The state in ``folder``, if there is one, is gone on with, and the result is the same as that
     of a training that never stopped: a step's batch and its dropout depend on its number alone.
     ``steps_at_most`` ends the training early, on the course of the whole one. Raises
-    TrainingError for a state of another recipe or training set, and for a precision that
-    ``place`` does not have.
+    TrainingError for a state of another recipe or training set, for a precision that ``place``
+    does not have, and for a batch that its processes cannot share or the windows do not fill.
     """
+    _check(recipe, len(windows), place)
     set_precision(recipe.precision, place.device)
     model.to(place.device).train()
     model.electra["embeddings"].word_embeddings.weight.requires_grad_(not recipe.freeze_embeddings)
@@ -79,6 +81,17 @@ def train(
                 save_state(folder, settings, meter, model, optimizer, scaler)
                 saved = now
     return meter
+
+
+def _check(recipe: Recipe, windows: int, place: Place) -> None:
+    if recipe.batch_size % place.world:
+        raise TrainingError(
+            f"batch_size {recipe.batch_size} cannot be shared by {place.world} processes alike"
+        )
+    if windows < recipe.batch_size:
+        raise TrainingError(
+            f"{windows} windows do not fill a batch of {recipe.batch_size}; lower batch_size"
+        )
 
 
 def _seed(seed: int, step: int, rank: int) -> int:

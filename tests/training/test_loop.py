@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -155,6 +156,17 @@ def test_a_teacher_is_imitated(initial_folder: Path, tmp_path: Path) -> None:
     assert distance() < 0.8 * before
 
 
-def test_what_a_cpu_does_not_have_is_refused(initial_folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="precision fp16 needs a GPU"):
-        train_sample(str(initial_folder), tmp_path, "precision=fp16")
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("precision=fp16", "precision fp16 needs a GPU"),
+        ("batch_size=161", "160 windows do not fill a batch of 161"),
+        ("batch_size=9", "batch_size 9 cannot be shared by 2 processes alike"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(
+    initial_folder: Path, tmp_path: Path, setting: str, message: str
+) -> None:
+    world = 2 if "shared" in message else 1
+    with pytest.raises(TrainingError, match=message):
+        train_sample(str(initial_folder), tmp_path, setting, place=replace(HERE, world=world))
