@@ -29,8 +29,8 @@ TRAIN ?= $(or $(DATASET),$(SQUAD_FOLDER)/train-v$(SQUAD).json.gz)
 DEV ?= $(SQUAD_FOLDER)/dev-v$(SQUAD).json.gz
 OUTPUT ?= build/trained
 TORCHRUN = $(if $(PROCESSES),-m torch.distributed.run --standalone --nproc-per-node=$(PROCESSES))
-SETTINGS += $(if $(INIT),init=$(INIT)) $(if $(PRECISION),precision=$(PRECISION)) \
-	$(if $(EPOCHS),epochs=$(EPOCHS))
+RECIPE = $(if $(INIT),init=$(INIT)) $(if $(PRECISION),precision=$(PRECISION)) \
+	$(if $(EPOCHS),epochs=$(EPOCHS)) $(SETTINGS)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup serve export eval check format test test-slow docs test-compat test-parity train throughput \
@@ -108,7 +108,7 @@ build/parity/.set-up: pyproject.toml
 
 train: build/training/.set-up ## fine-tune on SQuAD, or go on with it (INIT=, SQUAD=, DATASET=, SEEDS=, OUTPUT=)
 	@build/training/bin/python $(TORCHRUN) -m training $(OUTPUT) $(TRAIN) $(DEV:%=--dev %) \
-		$(SETTINGS:%=--set %) $(if $(SEEDS),--seeds $(SEEDS))
+		$(RECIPE:%=--set %) $(if $(SEEDS),--seeds $(SEEDS))
 
 throughput: build/training/.set-up ## time a training step in each precision (SIZES=base)
 	@build/training/bin/python -m training.throughput build/throughput $(if $(SIZES),--sizes "$(SIZES)")
