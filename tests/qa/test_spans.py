@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from qa.spans import Answer, LogitsError, best_answers
-from qa.windows import Windows, best_window, make_windows
+from qa.spans import Answer, LogitsError, best_answers, null_difference
+from qa.windows import WindowError, Windows, best_window, make_windows
 
 QUESTION = "Who led the conquest?"
 
@@ -168,6 +168,23 @@ def test_scores_add_up_to_one(
         temperature=2,
     )
     assert sum(each.score for each in answers) == pytest.approx(1)
+
+
+@given(st.text(ALPHABET, min_size=1).filter(str.strip), st.integers(0, 2**16))
+def test_the_null_difference_is_the_threshold_that_decides(
+    tokenizer: Tokenizer, context: str, seed: int
+) -> None:
+    try:
+        windows = make_windows(tokenizer, QUESTION, context, sequence_length=24)
+    except WindowError:
+        return  # nothing that the tokenizer keeps
+    start, end = logits_like(windows, seed)
+    difference = null_difference(windows, start, end)
+    best = max(slow_candidates(windows, windows.words.tolist(), start, end).values())
+    assert difference == pytest.approx(slow_null_score(windows, start, end) - best, abs=1e-5)
+    for threshold, empty in ((difference - 1e-3, True), (difference + 1e-3, False)):
+        (found,) = best_answers(windows, context, start, end, null_threshold=threshold)
+        assert (found.start == found.end) == empty
 
 
 @given(context=contexts(), seed=st.integers(0, 2**32 - 1), threshold=st.floats(-20, 20))

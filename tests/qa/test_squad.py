@@ -11,6 +11,7 @@ from qa.squad import (
     Example,
     SquadError,
     evaluate,
+    evaluate_v2,
     exact_match,
     f1,
     normalize_answer,
@@ -81,10 +82,39 @@ def test_nothing_to_score_is_an_error() -> None:
         evaluate([Example("7", "q", "c", ())], {})
 
 
+@pytest.mark.parametrize(
+    ("answers", "prediction", "em", "score"),
+    [
+        ((), "", 100, 100),  # there is none, and it was said so
+        ((), "the", 100, 100),  # an article is no word
+        ((), "x", 0, 0),
+        (("x y", "x"), "", 0, 0),
+        (("x y", "z"), "x", 0, 200 / 3),
+        (("the", "x"), "", 0, 0),  # a gold answer without words does not count
+        (("the",), "", 100, 100),  # but where there is no other
+    ],
+)
+def test_edge_cases_of_the_official_script_of_v2(
+    answers: tuple[str, ...], prediction: str, em: float, score: float
+) -> None:
+    scores = evaluate_v2([Example("1", "q", "c", answers)], {"1": prediction})
+    assert scores.exact_match == em
+    assert scores.f1 == pytest.approx(score)
+
+
+def test_v2_is_v1_where_there_are_answers() -> None:
+    examples = read_examples(SAMPLE)
+    predictions = {each.id: each.context[:40] for each in examples[::2]}
+    assert evaluate_v2(examples, predictions) == evaluate(examples, predictions)
+    with pytest.raises(SquadError, match="no question"):
+        evaluate_v2([], {})
+
+
 def test_the_sample_is_read_plain_and_gzipped(tmp_path: Path) -> None:
     examples = read_examples(SAMPLE)
     assert len(examples) == 200
     assert all(answer in each.context for each in examples for answer in each.answers)
+    assert examples[0].title == json.loads(SAMPLE.read_text())["data"][0]["title"]
     packed = tmp_path / "sample.json.gz"
     packed.write_bytes(gzip.compress(SAMPLE.read_bytes()))
     assert read_examples(packed) == examples
@@ -107,6 +137,7 @@ def article(**changes: Any) -> dict[str, Any]:
         ('{"data": [{"title": "T"}]}', r"article 0 \('T'\): KeyError: 'paragraphs'"),
         (json.dumps(article(answers=[{}])), "question 'q1' of 'T': KeyError: 'text'"),
         (json.dumps(article(question=5)), "question 'q1' of 'T': TypeError"),
+        (json.dumps(article(answers=[{"text": 5}])), "question 'q1' of 'T': TypeError"),
     ],
 )
 def test_a_malformed_file_is_named_with_its_place(

@@ -1,0 +1,56 @@
+"""A small model to train, and the tests that need torch, which the main environment has not."""
+
+import json
+import os
+import shutil
+from dataclasses import asdict
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from export.config import ElectraConfig
+from tests.conftest import CHECKPOINT
+
+HERE = Path(__file__).parent
+SAMPLE = HERE.parent / "data" / "squad-dev-sample.json"
+
+WITHOUT_TORCH = (
+    "test_articles.py",
+    "test_batches.py",
+    "test_recipe.py",
+    "test_threshold.py",
+    "test_windows.py",
+    "test_published.py",
+)
+
+os.environ["OMP_NUM_THREADS"] = "1"  # of a model this small, more would wait for each other
+
+if find_spec("torch") is None:
+    collect_ignore = [
+        path.name for path in HERE.glob("test_*.py") if path.name not in WITHOUT_TORCH
+    ]
+
+CONFIG = ElectraConfig(30522, 16, 32, 2, 4, 64, 512)
+
+
+@pytest.fixture(scope="session")
+def initial_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An encoder of random weights and the real tokenizer, as the hub has discriminators."""
+    from training.electra import Electra  # torch, where there is one
+
+    folder = tmp_path_factory.mktemp("initial")
+    generator = np.random.default_rng(0)
+    weights = {
+        name: generator.standard_normal(tuple(tensor.shape), np.float32) * np.float32(0.1)
+        + np.float32("LayerNorm.weight" in name)
+        for name, tensor in Electra(CONFIG).state_dict().items()
+        if not name.startswith("qa_outputs")
+    }
+    save_file(weights, folder / "model.safetensors")
+    content = {"model_type": "electra", **asdict(CONFIG)}
+    (folder / "config.json").write_text(json.dumps(content))
+    shutil.copyfile(CHECKPOINT / "tokenizer.json", folder / "tokenizer.json")
+    return folder

@@ -1,0 +1,114 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from export.checkpoint import read_checkpoint
+from qa.squad import evaluate, read_examples
+from qa.windows import load_tokenizer
+from tests.training.conftest import SAMPLE
+from tests.training.trainings import HERE, WITHOUT_EFFECT, train_sample
+from training.evaluation import predict
+from training.initial import read_initial
+
+ROOT = Path(__file__).parents[2]
+SETTINGS = ("batch_size=8", "epochs=0.1", "max_seq_len=128", "negatives=0.5")
+
+
+@pytest.fixture(scope="module")
+def squad(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first articles of the sample, of which one has the title of an article held out."""
+    articles = json.loads(SAMPLE.read_text())["data"][:8]
+    articles[3]["title"] = "Airport"
+    path = tmp_path_factory.mktemp("squad") / "squad.json"
+    path.write_text(json.dumps({"data": articles}))
+    return path
+
+
+def _training(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "training", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def _settings(*settings: str) -> list[str]:
+    return [part for each in settings for part in ("--set", each)]
+
+
+def test_a_run_writes_what_make_export_reads(
+    initial_folder: Path, squad: Path, tmp_path: Path
+) -> None:
+    settings = _settings(f"init={initial_folder}", *SETTINGS)
+    _training(tmp_path, squad, "--dev", squad, *settings).check_returncode()
+    result = json.loads((tmp_path / "training.json").read_text())
+    assert result["recipe"]["init"] == str(initial_folder)
+    assert result["scores"].keys() == {"held out", "held out, with unanswerable", "squad.json"}
+    assert isinstance(result["null_threshold"], float)
+
+    checkpoint = read_checkpoint(tmp_path)  # would raise for any tensor that is amiss
+    assert checkpoint.ignored == ()
+    assert load_file(tmp_path / "model.safetensors")["qa_outputs.weight"].dtype == torch.float16
+    # what is on disk is what was measured
+    examples = read_examples(squad)
+    model, tokenizer = (
+        read_initial(str(tmp_path)).model(),
+        load_tokenizer(tmp_path / "tokenizer.json"),
+    )
+    found = predict(model, tokenizer, examples, 128, HERE)
+    scores = evaluate(examples, {name: each.answer for name, each in found.items()})
+    assert scores.f1 == pytest.approx(result["scores"]["squad.json"]["f1"])
+    card = (tmp_path / "README.md").read_text()
+    assert f"| squad.json | {scores.exact_match:.2f} | {scores.f1:.2f} |" in card
+    assert f"| init | {initial_folder} |" in card
+
+
+def test_seeds_have_a_folder_each_and_a_spread(
+    initial_folder: Path, squad: Path, tmp_path: Path
+) -> None:
+    settings = _settings(f"init={initial_folder}", *SETTINGS, "negatives=0")
+    _training(tmp_path, squad, "--seeds", 2, *settings).check_returncode()
+    stability = json.loads((tmp_path / "stability.json").read_text())
+    assert stability["seeds"] == [1, 2]
+    one, other = (load_file(tmp_path / f"seed-{seed}" / "model.safetensors") for seed in (1, 2))
+    assert not torch.equal(one["qa_outputs.weight"], other["qa_outputs.weight"])
+    for spread in stability["spreads"]:
+        assert spread["mean"] == pytest.approx(np.mean(spread["values"]))
+        assert spread["deviation"] == pytest.approx(np.std(spread["values"], ddof=1))
+
+
+@pytest.mark.parametrize(
+    ("init", "content", "message"),
+    [
+        ("nowhere", None, "nowhere is neither a folder with a config.json nor owner/name"),
+        (None, {"data": [{"title": "T", "paragraphs": [{"context": "c", "qas": [{"id": "7"}]}]}]},
+         "question '7' of 'T': KeyError: 'answers'"),
+        (None, {"data": []}, "holds no questions"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_trained_is_one_line(
+    initial_folder: Path, tmp_path: Path, init: str | None, content: object, message: str
+) -> None:
+    path = tmp_path / "train.json"
+    path.write_text(json.dumps(content))
+    done = _training(tmp_path / "out", path, *_settings(f"init={init or initial_folder}"))
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one(initial_folder: Path, tmp_path: Path) -> None:
+    settings = ("dropout=0", "precision=fp32")
+    alone = train_sample(str(initial_folder), tmp_path / "one", *settings).state_dict()
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    child = ["-m", "tests.training.child", initial_folder, tmp_path / "two", *settings]
+    subprocess.run([*command, *map(str, child)], cwd=ROOT, check=True)
+    both = torch.load(tmp_path / "two" / "state.pt", weights_only=True)["model"]
+    for name, tensor in alone.items():
+        if not name.endswith(WITHOUT_EFFECT):
+            torch.testing.assert_close(both[name], tensor, atol=2e-3, rtol=0)

@@ -1,0 +1,1 @@
+"""Fine-tuning ELECTRA for question answering on SQuAD; it makes the bundled checkpoint."""

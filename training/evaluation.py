@@ -1,0 +1,130 @@
+"""EM and F1 of a model in torch: float32, and the windows, spans and metric that are served."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from qa.spans import best_answers, null_difference
+from qa.squad import Example, Scores, evaluate, evaluate_v2
+from qa.tensors import PADDING_LOGIT
+from qa.windows import Windows, make_windows
+from training.electra import Electra
+from training.place import Place, set_precision
+from training.threshold import best_threshold
+
+QUESTIONS_AT_ONCE = 256  # their windows are sorted by length among themselves
+WINDOWS_AT_ONCE = 32
+
+Logits = tuple[NDArray[np.float32], NDArray[np.float32]]  # start and end, [n, sequence]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The best span, and by how much the empty answer is ahead of it."""
+
+    answer: str
+    null_difference: float
+
+
+def predict(
+    model: Electra,
+    tokenizer: Tokenizer,
+    examples: Sequence[Example],
+    max_seq_len: int,
+    place: Place,
+    *,
+    advance: Callable[[int], None] = lambda _: None,
+) -> dict[str, Prediction]:
+    """Answer all ``examples``, by question id; ``advance`` is told how many, as it goes.
+
+    Raises qa.windows.WindowError for a question or context without any text.
+    """
+    set_precision("fp32", place.device)
+    model.to(place.device).eval()
+    found: dict[str, Prediction] = {}
+    for first in range(0, len(examples), QUESTIONS_AT_ONCE):
+        some = examples[first : first + QUESTIONS_AT_ONCE]
+        found.update(_predict(model, tokenizer, some, max_seq_len, place))
+        advance(len(some))
+    return found
+
+
+def _predict(
+    model: Electra,
+    tokenizer: Tokenizer,
+    examples: Sequence[Example],
+    max_seq_len: int,
+    place: Place,
+) -> Iterator[tuple[str, Prediction]]:
+    all_windows = [
+        make_windows(tokenizer, each.question, each.context, sequence_length=max_seq_len)
+        for each in examples
+    ]
+    start, end = model_logits(model, all_windows, place)
+    first = 0
+    for example, windows in zip(examples, all_windows, strict=True):
+        rows = slice(first, first + len(windows))
+        best, *_ = best_answers(windows, example.context, start[rows], end[rows])
+        difference = null_difference(windows, start[rows], end[rows])
+        yield example.id, Prediction(best.answer, difference)
+        first += len(windows)
+
+
+def model_logits(model: Electra, all_windows: Sequence[Windows], place: Place) -> Logits:
+    """Return the logits of all windows, one after another; no batch is longer than its longest."""
+    ids, mask, types = (
+        np.concatenate([getattr(each, name) for each in all_windows])
+        for name in ("input_ids", "attention_mask", "token_type_ids")
+    )
+    start = np.full(ids.shape, PADDING_LOGIT, dtype=np.float32)
+    end = start.copy()
+    order = np.argsort(mask.sum(axis=1), kind="stable")
+    for at in range(0, len(order), WINDOWS_AT_ONCE):
+        rows = order[at : at + WINDOWS_AT_ONCE]
+        longest = int(mask[rows].sum(axis=1).max())
+        inputs = (
+            torch.from_numpy(each[rows, :longest]).to(place.device) for each in (ids, mask, types)
+        )
+        with torch.inference_mode():
+            starts, ends = model(*inputs)
+        start[rows, :longest], end[rows, :longest] = starts.cpu(), ends.cpu()
+    return start, end
+
+
+def has_unanswerable(examples: Sequence[Example]) -> bool:
+    """Whether SQuAD 2.0's metric is the one for ``examples``."""
+    return not all(example.answers for example in examples)
+
+
+def score(
+    examples: Sequence[Example], predictions: Mapping[str, Prediction], threshold: float
+) -> Scores:
+    """Return EM and F1 by the metric of SQuAD 1.1, or 2.0's where a question has no answer.
+
+    By the first, every question gets its best span; by the second, the empty answer where that
+    is ahead by more than ``threshold``.
+    """
+    if not has_unanswerable(examples):
+        return evaluate(examples, {name: each.answer for name, each in predictions.items()})
+    answers = {
+        name: "" if each.null_difference > threshold else each.answer
+        for name, each in predictions.items()
+    }
+    return evaluate_v2(examples, answers)
+
+
+def choose_threshold(examples: Sequence[Example], predictions: Mapping[str, Prediction]) -> float:
+    """Return the threshold of the highest F1 on ``examples``, by SQuAD 2.0's metric."""
+    found = [predictions[example.id] for example in examples]
+    return best_threshold(
+        [each.null_difference for each in found],
+        [
+            evaluate_v2([example], {example.id: each.answer}).f1
+            for example, each in zip(examples, found, strict=True)
+        ],
+        [evaluate_v2([example], {example.id: ""}).f1 for example in examples],
+    )

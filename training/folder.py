@@ -1,0 +1,45 @@
+"""The folder that a training writes, in Hugging Face's layout, for ``make export`` to read."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from export.config import FILE_NAME as CONFIG
+from export.config import MODEL_TYPE
+from export.tokenizer import FILE_NAME as TOKENIZER
+from training.card import model_card
+from training.electra import Electra
+from training.initial import INITIALIZER_RANGE, WEIGHTS
+from training.result import Result, write_result
+
+
+def write_model(folder: Path, model: Electra, tokenizer_json: str, result: Result) -> None:
+    """Write config, float16 weights, tokenizer, model card and result."""
+    weights = {
+        name: tensor.cpu().half().contiguous() for name, tensor in model.state_dict().items()
+    }
+    save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+    config = {
+        "architectures": ["ElectraForQuestionAnswering"],
+        "model_type": MODEL_TYPE,
+        **asdict(model.config),
+        "hidden_act": "gelu",
+        "hidden_dropout_prob": result.recipe.dropout,
+        "attention_probs_dropout_prob": result.recipe.attention_dropout,
+        "initializer_range": INITIALIZER_RANGE,
+        "pad_token_id": 0,
+        "torch_dtype": str(torch.float16).removeprefix("torch."),
+    }
+    (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
+    (folder / TOKENIZER).write_text(tokenizer_json)
+    write_result(folder, result)
+    (folder / "README.md").write_text(model_card(folder.name, model, result))
+
+
+def round_to_half(model: Electra) -> None:
+    """Round the weights to float16, so that what is measured is what is written."""
+    for parameter in model.parameters():
+        parameter.data = parameter.data.half().float()

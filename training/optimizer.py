@@ -1,0 +1,60 @@
+"""AdamW with a rate for each depth of the network, and the course of that rate."""
+
+import re
+
+import torch
+from torch import nn
+
+from training.electra import Electra
+from training.recipe import Recipe
+
+_LAYER = re.compile(r"electra\.encoder\.layer\.(\d+)\.")
+
+
+def make_optimizer(model: Electra, recipe: Recipe) -> torch.optim.AdamW:
+    """Return AdamW over the parameters that are trained.
+
+    Each group has its ``scale``: ``layer_decay`` to the power of how far it is below the head
+    (Clark et al. 2020, appendix B; Howard and Ruder 2018).
+    """
+    layers = model.config.num_hidden_layers
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            scale = recipe.layer_decay ** _depth(name, layers)
+            decay = 0.0 if _is_exempt(name) else recipe.weight_decay
+            groups.setdefault((scale, decay), []).append(parameter)
+    return torch.optim.AdamW(
+        [
+            {"params": parameters, "scale": scale, "weight_decay": decay, "lr": 0.0}
+            for (scale, decay), parameters in groups.items()
+        ],
+        fused=True,
+    )
+
+
+def _depth(name: str, layers: int) -> int:
+    """Return how many layers ``name`` is below the head: 0 for it, layers + 1 for embeddings."""
+    if name.startswith("qa_outputs"):
+        return 0
+    found = _LAYER.match(name)
+    return layers - int(found[1]) if found else layers + 1
+
+
+def _is_exempt(name: str) -> bool:
+    return name.endswith("bias") or "LayerNorm" in name
+
+
+def set_rate(optimizer: torch.optim.AdamW, recipe: Recipe, step: int, steps: int) -> None:
+    """Set the rates of ``step``, the first of which is 0."""
+    rate = recipe.learning_rate * course(step, steps, recipe.warmup)
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["scale"]
+
+
+def course(step: int, steps: int, warmup: float) -> float:
+    """Return the share of the peak rate at ``step`` of ``steps``: a rise, then a fall to 0."""
+    rising = round(warmup * steps)
+    if step < rising:
+        return (step + 1) / rising
+    return (steps - step) / (steps - rising)

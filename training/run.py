@@ -1,0 +1,138 @@
+"""One run: a recipe and data in, a folder for ``make export`` and its scores out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from qa.squad import Example, Scores, read_examples
+from training.articles import negatives, split
+from training.electra import Electra
+from training.errors import TrainingError
+from training.evaluation import (
+    Prediction,
+    choose_threshold,
+    has_unanswerable,
+    predict,
+    score,
+)
+from training.folder import round_to_half, write_model
+from training.initial import Initial, read_initial
+from training.loop import train
+from training.place import Place
+from training.recipe import Recipe
+from training.result import Result
+from training.windows import TrainingWindow, training_windows
+
+HELD_OUT = "held out"
+HELD_OUT_WITH_UNANSWERABLE = "held out, with unanswerable"
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a run reads: a training set, and files to evaluate on at its end."""
+
+    train: Path
+    dev: tuple[Path, ...] = ()
+
+
+def run(recipe: Recipe, data: Data, folder: Path, place: Place, console: Console) -> Result | None:
+    """Train by ``recipe``, evaluate, and write ``folder``; go on with the state that is in it.
+
+    Only the first of several processes returns a result. Raises TrainingError, SquadError or
+    ExportError for what cannot be trained, before it begins.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    initial = read_initial(recipe.init)
+    teacher = _teacher(recipe, initial)
+    parts = split(read_examples(data.train))
+    if not parts.train:
+        raise TrainingError(f"{data.train} has no article that is not held out")
+    held_out = parts.held_out
+    evaluated = {path.name: read_examples(path) for path in data.dev}
+    windows = _windows(recipe, initial, parts.train, console)
+    console.print(f"training on {len(windows):,} windows")
+    model = initial.model(recipe.dropout, recipe.attention_dropout, recipe.seed)
+    trained = train(model, windows, recipe, place, folder, console, teacher=teacher)
+    if not place.is_first:
+        return None
+    name = place.name
+    place.take_all_cores()
+    round_to_half(model)
+    threshold, scores = _evaluate(recipe, model, initial, held_out, evaluated, place, console)
+    result = Result(recipe, len(windows), trained, name, threshold, scores)
+    write_model(folder, model, initial.tokenizer_json, result)
+    return result
+
+
+def _teacher(recipe: Recipe, initial: Initial) -> Electra | None:
+    if not recipe.teacher:
+        return None
+    teacher = read_initial(recipe.teacher)
+    if teacher.tokenizer.get_vocab() != initial.tokenizer.get_vocab():
+        raise TrainingError(f"teacher {recipe.teacher} has another vocabulary than {recipe.init}")
+    return teacher.model()
+
+
+def _windows(
+    recipe: Recipe, initial: Initial, examples: list[Example], console: Console
+) -> list[TrainingWindow]:
+    examples = examples + negatives(examples, recipe.negatives, recipe.seed)
+    with _bar(console) as progress:
+        task = progress.add_task("windows", total=len(examples))
+        return training_windows(
+            initial.tokenizer,
+            examples,
+            recipe.max_seq_len,
+            advance=lambda: progress.advance(task),
+        )
+
+
+def _evaluate(
+    recipe: Recipe,
+    model: Electra,
+    initial: Initial,
+    held_out: list[Example],
+    evaluated: Mapping[str, list[Example]],
+    place: Place,
+    console: Console,
+) -> tuple[float | None, dict[str, Scores]]:
+    """Return the null threshold, if one was chosen, and the scores by the name of the data."""
+
+    def predictions(name: str, examples: list[Example]) -> dict[str, Prediction]:
+        console.print(f"evaluating on {name}: {len(examples):,} questions")
+        with _bar(console) as progress:
+            task = progress.add_task(name, total=len(examples))
+            return predict(
+                model,
+                initial.tokenizer,
+                examples,
+                recipe.max_seq_len,
+                place,
+                advance=lambda count: progress.advance(task, count),
+            )
+
+    threshold = None
+    scores: dict[str, Scores] = {}
+    if held_out:
+        made = [] if has_unanswerable(held_out) else negatives(held_out, 1.0, seed=0)
+        both = [*held_out, *made] if recipe.negatives else held_out
+        found = predictions(HELD_OUT, both)
+        if has_unanswerable(both):
+            threshold = choose_threshold(both, found)
+            scores[HELD_OUT_WITH_UNANSWERABLE] = score(both, found, threshold)
+        answerable = [each for each in held_out if each.answers]
+        scores[HELD_OUT] = score(answerable, found, 0.0)
+    for name, examples in evaluated.items():
+        scores[name] = score(examples, predictions(name, examples), threshold or 0.0)
+    return threshold, scores
+
+
+def _bar(console: Console) -> Progress:
+    """Return a bar for what takes minutes at most, and so says nothing but on a terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(
+        *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal
+    )

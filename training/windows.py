@@ -1,0 +1,111 @@
+"""Windows to train on: those that are served, with the positions of the right answers."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from qa.squad import Example, SquadError
+from qa.windows import WindowError, Windows, make_windows
+
+Spans = list[tuple[int, int]]  # first and last context token
+
+CLS_POSITION = 0
+
+
+@dataclass(frozen=True)
+class TrainingWindow:
+    """One window without its padding.
+
+    Without the answer, its one right position is that of [CLS].
+    """
+
+    input_ids: NDArray[np.int32]  # [length]
+    context_position: int  # of the first context token
+    starts: tuple[int, ...]  # positions where a right answer starts
+    ends: tuple[int, ...]  # and where one ends
+
+    def __len__(self) -> int:
+        """Return the number of tokens."""
+        return len(self.input_ids)
+
+
+def training_windows(
+    tokenizer: Tokenizer,
+    examples: Sequence[Example],
+    max_seq_len: int,
+    *,
+    advance: Callable[[], None] = lambda: None,
+) -> list[TrainingWindow]:
+    """Return the windows of all ``examples``; ``advance`` is called after each example.
+
+    Raises SquadError, which names the article and the question, when no windows can be made of
+    one, or when none of its answers is in its context.
+    """
+    found: list[TrainingWindow] = []
+    for example in examples:
+        try:
+            found += _windows_of(tokenizer, example, max_seq_len)
+        except (WindowError, SquadError) as error:
+            raise SquadError(f"question {example.id!r} of {example.title!r}: {error}") from error
+        advance()
+    return found
+
+
+def _windows_of(
+    tokenizer: Tokenizer, example: Example, max_seq_len: int
+) -> Iterator[TrainingWindow]:
+    windows = make_windows(
+        tokenizer, example.question, example.context, sequence_length=max_seq_len
+    )
+    spans = answer_spans(windows, example.context, example.answers)
+    if example.answers and not spans:
+        raise SquadError(f"none of its answers is in its context: {list(example.answers)}")
+    ends = windows.context_position + windows.lengths + 1
+    for row, end, (starts, lasts) in zip(
+        windows.input_ids, ends, labels(windows, spans), strict=True
+    ):
+        yield TrainingWindow(row[:end].copy(), windows.context_position, starts, lasts)
+
+
+def answer_spans(windows: Windows, context: str, answers: Sequence[str]) -> Spans:
+    """Return every occurrence of every answer, as its first and last context token.
+
+    An occurrence counts where it is whole words, as a served answer always is: "in" is not in
+    "India". Where no occurrence is (1960 in "1960s"), the words around each count instead.
+    """
+    occurrences = [at for answer in answers for at in _occurrences(context, answer.strip())]
+    opens = np.append(True, np.diff(windows.words) != 0)
+    closes = np.append(opens[1:], True)
+    whole, around = set(), set()
+    for start, end in occurrences:
+        # the tokens that have a character of it
+        first = int(np.searchsorted(windows.offsets[:, 1], start, side="right"))
+        last = int(np.searchsorted(windows.offsets[:, 0], end, side="left")) - 1
+        if first > last:  # nothing that the tokenizer keeps
+            continue
+        opening = first - int(np.argmax(opens[first::-1]))
+        closing = last + int(np.argmax(closes[last:]))
+        around.add((opening, closing))
+        if windows.offsets[opening, 0] == start and windows.offsets[closing, 1] == end:
+            whole.add((opening, closing))
+    return sorted(whole or around)
+
+
+def _occurrences(context: str, answer: str) -> Iterator[tuple[int, int]]:
+    at = context.find(answer) if answer else -1
+    while at >= 0:
+        yield at, at + len(answer)
+        at = context.find(answer, at + 1)
+
+
+def labels(windows: Windows, spans: Spans) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Return, for each window, the positions of the starts and ends of the spans that it holds."""
+    for first, length in zip(windows.firsts.tolist(), windows.lengths.tolist(), strict=True):
+        held = [(a, b) for a, b in spans if first <= a and b < first + length]
+        shift = windows.context_position - first
+        starts = sorted({a + shift for a, _ in held}) or [CLS_POSITION]
+        ends = sorted({b + shift for _, b in held}) or [CLS_POSITION]
+        yield tuple(starts), tuple(ends)
