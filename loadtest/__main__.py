@@ -1,8 +1,12 @@
 """``python -m loadtest``: latency tables, questions under load, baselines, reports."""
 
+import os
 import sys
 
-import locust  # noqa: F401 - the first: it patches the standard library for gevent
+# gRPC's own handling of a fork aborts one child in ten under gevent; ours start programs at once
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
+import locust  # noqa: F401 - before all others: it patches the standard library for gevent
 import typer
 
 from loadtest.commands import COMMANDS
@@ -12,7 +16,6 @@ from loadtest.errors import LoadTestError
 def main() -> None:
     """Run the command that the arguments name; an error of ours is one line, and exit code 1."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.callback()(lambda: None)  # or a sole command would have no name
     for command in COMMANDS:
         app.command()(command)
     try:
