@@ -11,7 +11,6 @@ import tempfile
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +21,7 @@ from export.errors import ExportError
 Result = TypeVar("Result")
 Progress = Callable[[int, int], None]  # what is done, of how much
 
-_HELD_BACK = {signal.SIGINT, signal.SIGTERM}
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LINES_SHOWN = 5
 
 
@@ -45,15 +44,16 @@ def isolated(
             args=(theirs, log.name, function, arguments, progress is not None),
             daemon=True,
         )
-        with _undisturbed():
-            process.start()
-        theirs.close()
         try:
+            with _undisturbed():
+                process.start()
+            theirs.close()
             kind, value = _receive(ours, progress)
             process.join()
         finally:
-            process.kill()
-            process.join()
+            if process.pid is not None:  # it was started
+                process.kill()
+                process.join()
         if kind == "result":
             return value  # type: ignore[no-any-return]
         if kind == "error":
@@ -66,13 +66,19 @@ def isolated(
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Hold signals back: a process that is but half started would end in a traceback."""
-    resource_tracker.ensure_running()  # it comes with the first process, and lets signals through
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD_BACK)
+    """Hold signals back: a process that is but half started would end in a traceback.
+
+    By handlers of our own, as a mask would be that of this thread alone.
+    """
+    held: list[int] = []
+    before = {each: signal.signal(each, lambda number, _: held.append(number)) for each in _SIGNALS}
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+        for number in held:
+            signal.raise_signal(number)
 
 
 def _receive(connection: Connection, progress: Progress | None) -> tuple[str, Any]:
@@ -100,7 +106,6 @@ def _work(
     output = os.open(log, os.O_WRONLY | os.O_APPEND)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD_BACK)  # as they came with the start
     options = {"progress": lambda *done: connection.send(("progress", done))} if reports else {}
     message: tuple[str, object]
     try:

@@ -6,17 +6,19 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, cast
 
+import gevent
 from locust import User, task
 from locust.env import Environment
 from locust.exception import StopUser
 
 from loadtest.batches.inputs import Rows
 from loadtest.batches.rounds import Round
-from loadtest.batches.triton import Triton, infer_request, read_logits, split_between
+from loadtest.batches.triton import Statistics, Triton, infer_request, read_logits, split_between
 from loadtest.errors import LoadTestError
 from loadtest.settling import has_settled
 
 INTERRUPTED = "interrupted"
+STATISTICS_SECONDS = 0.1  # Triton counts a request when its reply has been sent
 
 
 @dataclass(frozen=True)
@@ -64,9 +66,9 @@ def measure(
     split = None
     try:
         _run(url, clients, warmup)
-        before = triton.statistics(model)
+        before = _statistics(triton, model)
         _run(url, clients, measured)
-        split = split_between(before, triton.statistics(model))
+        split = split_between(before, _statistics(triton, model))
         fault = None
     except KeyboardInterrupt:
         fault = INTERRUPTED
@@ -83,6 +85,11 @@ def measure(
         split=split,
         fault=fault,
     )
+
+
+def _statistics(triton: Triton, model: str) -> Statistics:
+    gevent.sleep(STATISTICS_SECONDS)
+    return triton.statistics(model)
 
 
 def _times(phase: "_Phase", lengths: Sequence[Sequence[int]]) -> list[float]:

@@ -1,6 +1,7 @@
 """Work in a process of its own: results, errors and deaths come back as they should."""
 
 import ctypes
+import multiprocessing
 import os
 import signal
 from collections.abc import Callable
@@ -105,3 +106,21 @@ def test_an_interrupt_ends_the_process_too(tmp_path: Path) -> None:
     finally:
         signal.signal(signal.SIGALRM, before)
     assert not Path("/proc", file.read_text()).exists()
+
+
+class Interrupting:
+    """Pickled while a process is started; it is Ctrl-C's worst moment."""
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        signal.raise_signal(signal.SIGINT)
+        return str, ("pickled",)
+
+
+def test_a_process_that_is_half_started_is_not_interrupted(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        isolated(str, Interrupting())
+    for process in multiprocessing.active_children():
+        process.join(30)
+    assert capfd.readouterr().err == ""
