@@ -102,6 +102,7 @@ baseline: $(SETUP) build/baseline/.set-up ## serve transformers' pipeline until 
 
 versus: $(SETUP) build/baseline/.set-up ## the gateway and the pipeline in turns (USERS=, ROUNDS=, MODEL=)
 	@$(BIN)/python -m export --if-needed $(if $(SERVED),--variants "$(SERVED)")
+	@$(BIN)/python -m export --if-needed --variants onnx_int8  # for the bare loop
 	@exec $(BIN)/python -m loadtest versus $(if $(CHECKPOINT),--checkpoint "$(CHECKPOINT)") \
 		$(if $(USERS),--users "$(USERS)") $(if $(ROUNDS),--rounds $(ROUNDS)) \
 		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(DATASET),--dataset "$(DATASET)") \
