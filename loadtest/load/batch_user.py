@@ -4,6 +4,7 @@ import json
 import time
 from typing import Any
 
+from loadtest.load.client import headers
 from loadtest.load.keeping import RIGHT, Sample, judge
 from loadtest.load.questions import BATCH_ROUTE
 from loadtest.load.users import RETRY_SECONDS, AskingUser
@@ -29,13 +30,13 @@ class BatchUser(AskingUser):
             with self.client.post(
                 assignment.url + self.route,
                 data=json.dumps({"pairs": pairs}),
-                headers={"content-type": "application/json"},
+                headers=headers(),
                 name=self.route,
                 catch_response=True,
             ) as reply:
                 ms = 1e3 * (time.perf_counter() - due)
                 answers = _answers(reply.content or b"", len(pairs))
-                headers = reply.headers or {}
+                replied = reply.headers or {}
             outcomes = [
                 judge(reply.status_code, answer, assignment.known[self.route][number])
                 for number, answer in zip(numbers, answers, strict=True)
@@ -49,7 +50,7 @@ class BatchUser(AskingUser):
                     ms=ms,
                     delay=1e3 * (started - due),
                     outcome=outcome,
-                    timing=headers.get("server-timing") or "",
+                    timing=replied.get("server-timing") or "",
                 )
                 for number, outcome in zip(numbers, outcomes, strict=True)
             ]
@@ -57,7 +58,7 @@ class BatchUser(AskingUser):
             keeper.in_flight[sent] -= 1
         if RIGHT in outcomes:
             return 0.0
-        return float(headers.get("retry-after") or RETRY_SECONDS)
+        return float(replied.get("retry-after") or RETRY_SECONDS)
 
 
 def _answers(body: bytes, count: int) -> list[bytes]:

@@ -1,6 +1,7 @@
 """Single requests, one at a time: by the client that Locust's users have."""
 
 import json
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,13 @@ from loadtest.errors import LoadTestError
 from loadtest.load.questions import Answer, Question, body_of, parse_answer
 
 SECONDS = 60
+
+
+def headers() -> dict[str, str]:
+    """Return what every request brings; the key of LOADTEST_API_KEY is for a gateway with keys."""
+    key = os.environ.get("LOADTEST_API_KEY")
+    authorization = {"authorization": f"Bearer {key}"} if key else {}
+    return {"content-type": "application/json", **authorization}
 
 
 def session(url: str) -> FastHttpSession:
@@ -28,7 +36,7 @@ def is_reachable(url: str) -> bool:
 
 def get(url: str, path: str) -> str:
     """Return the text at ``url`` and ``path``; raises LoadTestError when there is none."""
-    reply = session(url).get(path)
+    reply = session(url).get(path, headers=headers())
     if reply.status_code != 200:
         raise LoadTestError(f"{url}{path} {_problem(reply)}")
     return reply.text or ""
@@ -54,8 +62,7 @@ def record_answers(url: str, route: str, questions: Sequence[Question]) -> list[
 
 
 def _ask(client: FastHttpSession, route: str, question: Question) -> Answer:
-    headers = {"content-type": "application/json"}
-    reply = client.post(route, data=body_of(question, route), headers=headers)
+    reply = client.post(route, data=body_of(question, route), headers=headers())
     answer = parse_answer(reply.content or b"") if reply.status_code == 200 else None
     if answer is None:
         raise LoadTestError(

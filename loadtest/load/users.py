@@ -6,6 +6,7 @@ import gevent
 from locust import task
 from locust.contrib.fasthttp import FastHttpUser
 
+from loadtest.load.client import headers
 from loadtest.load.keeping import RIGHT, Keeper, Sample, judge
 
 PATIENCE_SECONDS = 60
@@ -73,7 +74,7 @@ class AskingUser(FastHttpUser):
         with self.client.post(
             assignment.url + self.route,
             data=body,
-            headers={"content-type": "application/json"},
+            headers=headers(),
             name=self.route,
             catch_response=True,
         ) as reply:
@@ -82,13 +83,13 @@ class AskingUser(FastHttpUser):
             outcome = judge(reply.status_code, reply.content, known)
             if outcome != RIGHT:
                 reply.failure(outcome)
-        headers = reply.headers or {}
-        timing = headers.get("server-timing") or ""
+        replied = reply.headers or {}
+        timing = replied.get("server-timing") or ""
         delay = 1e3 * (started - due)
         keeper.samples.append(
             Sample(self.route, question, sent, keeper.phase, ms, delay, outcome, timing)
         )
-        return 0.0 if outcome == RIGHT else _pause(headers.get("retry-after") or "")
+        return 0.0 if outcome == RIGHT else _pause(replied.get("retry-after") or "")
 
 
 def _pause(retry_after: str) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.e2e.stack import free_ports, processes, start, wait_until_ready
 from tests.loadtest.command import SECONDS, loadtest, result, started
@@ -31,7 +32,12 @@ def _requests(page: str) -> int:
     return int(httpx.get(f"{page}/stats/requests").json()["stats"][-1]["num_requests"])
 
 
-def test_both_loops_with_a_gateway_of_its_own(tmp_path: Path, repository: Path) -> None:
+def test_both_loops_with_a_gateway_of_its_own(
+    tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which asks for a key, and gets it."""
+    monkeypatch.setenv("API_KEYS", "a-key-of-sixteen,another-key-of-16")
+    monkeypatch.setenv("LOADTEST_API_KEY", "another-key-of-16")
     code, out, err = loadtest(
         tmp_path,
         *("load", "--users", "2", "--rates", "4", "--seconds", "2", "--route", "huggingface"),
