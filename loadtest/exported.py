@@ -19,6 +19,7 @@ class Exported:
     """A model repository that the exporter made."""
 
     checkpoint: str
+    sequence_length: int
     shape: ModelShape
     accuracies: Mapping[str, Accuracy]  # by variant, where the exporter measured it
     devices: Mapping[str, str]  # "any", "cpu" or "gpu", by variant whose files are there
@@ -56,6 +57,7 @@ def read_exported(repository: Path) -> Exported | None:
     report = json.loads(path.read_bytes())
     return Exported(
         checkpoint=str(report["checkpoint"]),
+        sequence_length=int(report["sequence_length"]),
         shape=read_shape(report["config"], path),
         accuracies={
             name.removeprefix(PREFIX): Accuracy(

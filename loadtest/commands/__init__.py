@@ -11,6 +11,7 @@ from loadtest.commands.report import report
 from loadtest.commands.slo import slo
 from loadtest.commands.versus import versus
 from loadtest.commands.web import web
+from loadtest.commands.windows import windows
 
 COMMANDS: tuple[Callable[..., None], ...] = (
     bench,
@@ -22,4 +23,5 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     loadgen,
     report,
     compare,
+    windows,
 )

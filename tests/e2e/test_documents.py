@@ -20,6 +20,7 @@ import pytest
 
 from embedded.cpu import read_cpu
 from embedded.selection import choose
+from qa.tensors import INPUTS
 from tests.conftest import ROOT
 from tests.e2e.stack import START_SECONDS, free_ports
 
@@ -132,12 +133,18 @@ def test_the_page_on_serving(copy: Path, environment: dict[str, str], tmp_path: 
 
 def test_the_page_on_benchmarking(copy: Path, environment: dict[str, str]) -> None:
     """But for smaller batches and less time; `.ci/run` has the environment of versus."""
-    bench, load, versus, loadgen, report, compare = blocks(ROOT / "docs" / "benchmarking.md", "sh")
+    bench, load, versus, loadgen, windows, report, compare = blocks(
+        ROOT / "docs" / "benchmarking.md", "sh"
+    )
     assert versus.strip() == "make versus"
     assert '"1 128 256 512"' in bench
     quick = {bench.replace('"1 128 256 512"', '"1 2"'): 1, load: 0.5, loadgen: 1}
     for commands, seconds in quick.items():
         run(commands.replace("make ", f"make SECONDS={seconds} "), copy, environment)
+    (copy / "build").mkdir(exist_ok=True)
+    run(windows, copy, environment)
+    (first, *_) = json.loads((copy / "build" / "windows.json").read_text())["data"]
+    assert {name: len(values) for name, values in first.items()} == dict.fromkeys(INPUTS, 384)
     run(report, copy, environment)
     assert (copy / "results" / "report" / "index.html").is_file()
     assert "A / B" in run(compare, copy, environment)
