@@ -22,11 +22,13 @@ def check_numpy() -> None:
 def respond(requests: Sequence[Any], model: Model, length_step: int = 1) -> list[Any]:
     """Answer all requests of one execution with as few model calls as their lengths allow.
 
-    A request at fault gets an error of its own, and its neighbours their logits. For
-    ``length_step`` see ``compute_rows``.
+    A request at fault gets an error of its own, and its neighbours their logits. One that was
+    cancelled, or whose deadline has passed, is not computed: Triton reads the next batch ahead,
+    and what is in it can no longer be taken out of the queue. For ``length_step`` see
+    ``compute_rows``.
     """
     inputs = [_read(request) for request in requests]
-    faults = [_fault(each) for each in inputs]
+    faults = [_fault(*each) for each in zip(requests, inputs, strict=True)]
     sound = [each for each, fault in zip(inputs, faults, strict=True) if fault is None]
     results = iter(_compute(sound, model, length_step))
     return [next(results) if fault is None else _error(fault) for fault in faults]
@@ -38,7 +40,9 @@ def _read(request: Any) -> Inputs:
     }
 
 
-def _fault(inputs: Inputs) -> str | None:
+def _fault(request: Any, inputs: Inputs) -> str | None:
+    if request.is_cancelled():
+        return "cancelled before it was computed"
     try:
         check_rows(inputs)
     except RowError as error:

@@ -186,7 +186,9 @@ def test_a_full_queue_is_429_for_those_it_does_not_hold(repository: Path, tmp_pa
     small = tmp_path / "small"
     shutil.copytree(repository, small)
     config = small / "electra_qa_onnx_int8" / "config.pbtxt"
-    config.write_text(config.read_text().replace("max_queue_size: 1024", "max_queue_size: 2"))
+    bounded = "dynamic_batching { default_queue_policy { max_queue_size: 2 }"
+    assert "dynamic_batching {" in config.read_text()
+    config.write_text(config.read_text().replace("dynamic_batching {", bounded))
     named = running(small, tmp_path, MODEL="electra_qa_onnx_int8")
     with named as stack, ThreadPoolExecutor(60) as pool:
         with paused(stack):  # they come all at once, when it goes on

@@ -21,6 +21,8 @@ class TritonPythonModel:
         check_numpy()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = thread_count(args)
+        # when a run has ended its threads would spin on, on the cores that Triton needs next
+        options.add_session_config_entry("session.force_spinning_stop", "1")
         providers = wanted_providers(args, onnxruntime.get_available_providers())
         self._session = onnxruntime.InferenceSession(
             str(model_path(args)), options, providers=providers, enable_fallback=False
