@@ -132,7 +132,7 @@ def test_the_page_on_serving(copy: Path, environment: dict[str, str], tmp_path: 
 
 
 def test_the_page_on_benchmarking(copy: Path, environment: dict[str, str]) -> None:
-    """But for smaller batches and less time; `.ci/run` has the environment of versus."""
+    """But for smaller batches and less time, and not versus, whose environment takes long."""
     bench, load, versus, loadgen, windows, report, compare = blocks(
         ROOT / "docs" / "benchmarking.md", "sh"
     )
