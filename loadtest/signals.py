@@ -4,6 +4,8 @@ import signal
 
 import gevent
 
+INTERRUPTED = "interrupted"  # why a result is partial
+
 
 def interrupt_me() -> None:
     """Have both raise KeyboardInterrupt in the greenlet that calls this, and nowhere else.

@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 
 from loadtest.batches.accuracy import measure_accuracy
 from loadtest.batches.ceiling import find_peak
-from loadtest.batches.closed_loop import INTERRUPTED, Budget, measure
+from loadtest.batches.closed_loop import Budget, measure
 from loadtest.batches.flop import ModelShape
 from loadtest.batches.inputs import Kind, Rows, make_rows
 from loadtest.batches.meter import Meter
@@ -19,6 +19,7 @@ from loadtest.device import read_device
 from loadtest.errors import LoadTestError
 from loadtest.exported import model_name
 from loadtest.result import Accuracy, BatchRow, Device, Peak
+from loadtest.signals import INTERRUPTED
 from qa.squad import Example
 
 

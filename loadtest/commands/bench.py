@@ -11,7 +11,7 @@ from grpc.experimental.gevent import init_gevent
 from rich.console import Console
 
 from loadtest.batches.benchmark import Benchmark, Plan
-from loadtest.batches.closed_loop import INTERRUPTED, Budget
+from loadtest.batches.closed_loop import Budget
 from loadtest.batches.flop import ModelShape, read_config
 from loadtest.batches.inputs import Kind, read_questions, read_tokenizer
 from loadtest.batches.meter import Meter
@@ -22,7 +22,7 @@ from loadtest.errors import LoadTestError
 from loadtest.exported import PREFIX, Exported, model_name, read_exported
 from loadtest.published import read_published
 from loadtest.result import FOLDER, Device, Result, write_result
-from loadtest.signals import interrupt_me
+from loadtest.signals import INTERRUPTED, interrupt_me
 
 LOCAL = ("127.0.0.1", "localhost", "::1", "[::1]")
 

@@ -22,9 +22,7 @@ from loadtest.exported import model_name, read_exported
 from loadtest.mlperf import ROW, SCENARIOS, SERVER_P99_MS, unofficial
 from loadtest.result import FOLDER, LoadGenRow, Result, write_result
 from loadtest.samples import summarize
-from loadtest.signals import interrupt_me
-
-INTERRUPTED = "interrupted"
+from loadtest.signals import INTERRUPTED, interrupt_me
 
 
 def loadgen(

@@ -29,9 +29,7 @@ from loadtest.load.versus import BATCHED, accuracy_of, batched, take_turns
 from loadtest.load.versus_table import versus_table
 from loadtest.report.sides import matched, side_of
 from loadtest.result import FOLDER, LoadRow, Result, write_result
-from loadtest.signals import interrupt_me
-
-INTERRUPTED = "interrupted"
+from loadtest.signals import INTERRUPTED, interrupt_me
 
 
 def versus(

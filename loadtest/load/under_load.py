@@ -23,10 +23,10 @@ from loadtest.load.running import run
 from loadtest.load.table import NOTE, describe, latency_table, stage_table
 from loadtest.load.users import AnswerUser, HuggingFaceUser
 from loadtest.result import LoadRow, Result, Slo, write_result
+from loadtest.signals import INTERRUPTED
 
 Route = Literal["answer", "huggingface"]
 USERS = {"answer": AnswerUser, "huggingface": HuggingFaceUser}
-INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True)
