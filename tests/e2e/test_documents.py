@@ -45,8 +45,9 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def environment() -> dict[str, str]:
     names = ("PORT", "TRITON_HTTP_PORT", "TRITON_GRPC_PORT", "TRITON_METRICS_PORT")
     ports = dict(zip(names, map(str, free_ports(4)), strict=True))
-    # without what `make test` tells the makes that it runs itself
-    return {name: value for name, value in os.environ.items() if "MAKE" not in name} | ports
+    # without what `make test DATASET=` tells the makes that it runs itself
+    told = {name for name in os.environ if "MAKE" in name} | {"DATASET"}
+    return {name: value for name, value in os.environ.items() if name not in told} | ports
 
 
 @contextmanager
