@@ -1,7 +1,7 @@
 """Questions sent to a running gateway, a few at a time, and what came back."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import httpx
@@ -43,10 +43,11 @@ async def predict(
     url: str,
     examples: Sequence[Example],
     *,
+    options: Mapping[str, object],
     concurrency: int,
     advance: Callable[[], object],
 ) -> Predictions:
-    """Ask the gateway at ``url`` all questions, ``concurrency`` at a time.
+    """Ask the gateway at ``url`` all questions with ``options``, ``concurrency`` at a time.
 
     ``advance`` is called after each. A question that fails is kept with its reason: an
     evaluation of ten thousand does not end at one.
@@ -59,7 +60,7 @@ async def predict(
     async def work(client: httpx.AsyncClient) -> None:
         for example in pending:  # one iterator, shared by all workers
             try:
-                answers[example.id], scores[example.id] = await _ask(client, example)
+                answers[example.id], scores[example.id] = await _ask(client, example, options)
             except (EvaluationError, httpx.HTTPError) as error:
                 failures[example.id] = f"{type(error).__name__}: {error}"
             advance()
@@ -70,8 +71,10 @@ async def predict(
     return Predictions(answers, scores, failures)
 
 
-async def _ask(client: httpx.AsyncClient, example: Example) -> tuple[str, float]:
-    body = {"question": example.question, "context": example.context}
+async def _ask(
+    client: httpx.AsyncClient, example: Example, options: Mapping[str, object]
+) -> tuple[str, float]:
+    body = {"question": example.question, "context": example.context, **options}
     response = await client.post("/answer", json=body)
     while response.status_code == 429:  # asked to come again
         await asyncio.sleep(RETRY_SECONDS)

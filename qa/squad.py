@@ -85,6 +85,11 @@ def _example(question: Mapping[str, Any], context: Any, title: Any) -> Example:
     return Example(str(question["id"]), question["question"], context, answers, title)
 
 
+def has_unanswerable(examples: Iterable[Example]) -> bool:
+    """Whether SQuAD 2.0's metric is the one for ``examples``, and not 1.1's."""
+    return not all(example.answers for example in examples)
+
+
 def normalize_answer(text: str) -> str:
     """Lower-case ``text`` and drop punctuation, articles and surplus white space."""
     without_punctuation = text.lower().translate(_PUNCTUATION)

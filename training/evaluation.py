@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from qa.spans import best_answers, null_difference
-from qa.squad import Example, Scores, evaluate, evaluate_v2
+from qa.squad import Example, Scores, evaluate, evaluate_v2, has_unanswerable
 from qa.tensors import PADDING_LOGIT
 from qa.windows import Windows, make_windows
 from training.electra import Electra
@@ -93,11 +93,6 @@ def model_logits(model: Electra, all_windows: Sequence[Windows], place: Place) -
             starts, ends = model(*inputs)
         start[rows, :longest], end[rows, :longest] = starts.cpu(), ends.cpu()
     return start, end
-
-
-def has_unanswerable(examples: Sequence[Example]) -> bool:
-    """Whether SQuAD 2.0's metric is the one for ``examples``."""
-    return not all(example.answers for example in examples)
 
 
 def score(

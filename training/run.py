@@ -7,14 +7,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from qa.squad import Example, Scores, read_examples
+from qa.squad import Example, Scores, has_unanswerable, read_examples
 from training.articles import negatives, split
 from training.electra import Electra
 from training.errors import TrainingError
 from training.evaluation import (
     Prediction,
     choose_threshold,
-    has_unanswerable,
     predict,
     score,
 )

@@ -1,8 +1,10 @@
 """Accuracy through the whole path: gateway, Triton, backend, spans."""
 
 import json
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,13 +61,17 @@ def test_the_chosen_one_and_fp32_on_a_tenth_of_dev(
 ) -> None:
     """Every tenth question; the README has the figures of all of them."""
     tenth = read_examples(dataset)[::10]
-    path = tmp_path / "tenth.json"
-    path.write_text(json.dumps(as_squad(tenth)))
+    path = _written(tenth, tmp_path / "tenth.json")
     fp32, _ = evaluated(exact_stack, path, tmp_path / "fp32")
     chosen, _ = evaluated(stack, path, tmp_path / "chosen")
     assert fp32.total == 1057
     assert fp32.f1 == pytest.approx(FP32_ON_TENTH.f1, abs=0.1)
     assert chosen.f1 > fp32.f1 - 1
+
+
+def _written(examples: list[Example], path: Path) -> Path:
+    path.write_text(json.dumps(as_squad(examples)))
+    return path
 
 
 def as_squad(examples: list[Example]) -> dict[str, Any]:
@@ -83,6 +89,33 @@ def as_squad(examples: list[Example]) -> dict[str, Any]:
         for each in examples
     ]
     return {"version": "1.1", "data": [{"title": "every tenth", "paragraphs": paragraphs}]}
+
+
+def test_questions_without_an_answer(exact_stack: Stack, tmp_path: Path) -> None:
+    """Each question of ten twice, the second time of another one's paragraph, as SQuAD 2.0 has it.
+
+    A threshold that nothing reaches gives every one a span; one that all reach, none.
+    """
+    asked = read_examples(SAMPLE)[::20]
+    elsewhere = [
+        replace(each, id=f"{each.id}-elsewhere", context=other.context, answers=())
+        for each, other in zip(asked, [*asked[1:], asked[0]], strict=True)
+    ]
+    path = _written(asked + elsewhere, tmp_path / "squad-2.json")
+
+    def cells(threshold: str) -> list[list[str]]:
+        done = run_evaluation(str(path), "--url", exact_stack.url, "--null-threshold", threshold)
+        assert done.returncode == 0, done.stderr
+        return [re.findall(r"[\w.]+", line) for line in done.stdout.splitlines() if "│" in line]
+
+    spans_alone = evaluated(exact_stack, _written(asked, tmp_path / "squad-1.json"), tmp_path / "x")
+    f1 = f"{spans_alone[0].f1:.2f}"
+    (_, _, _, em, all_f1, _), with_one, without = cells("1000")
+    assert with_one[-1] == f1
+    assert without[-2:] == ["0.00", "0.00"]
+    assert float(all_f1) == pytest.approx(float(f1) / 2, abs=0.01)
+    (_, _, _, em, _, _), with_one, without = cells("-1000")
+    assert (em, with_one[-1], without[-1]) == ("50.00", "0.00", "100.00")
 
 
 def test_no_gateway() -> None:
