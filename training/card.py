@@ -9,7 +9,7 @@ from training.recipe import Recipe
 from training.result import Result
 
 _CARD = """---
-{license}language: en
+{origin}language: en
 pipeline_tag: question-answering
 datasets: [squad]
 ---
@@ -19,7 +19,7 @@ datasets: [squad]
 ELECTRA's architecture for extractive question answering: {layers} layers of {hidden},
 {heads} heads, feed-forward {inner}, {parameters:.1f} M parameters; initialised from `{init}` and
 fine-tuned by this project's `make train` on SQuAD (CC BY-SA 4.0). Float16 on disk, to be
-computed in float32.
+computed in float32.{not_google}
 
 | data | EM | F1 | questions |
 |---|---|---|---|
@@ -35,7 +35,20 @@ The recipe (`training/recipe.py` says what each setting is):
 | setting | |
 |---|---|
 {recipe}
+
+It reads English, and finds an answer only in the context that it is given. Text that is unlike
+Wikipedia's it was never trained on.
 """
+
+_ORIGIN_OF_MINILM = """license: apache-2.0
+base_model: sentence-transformers/all-MiniLM-L6-v2
+"""
+
+_NOT_GOOGLE = """
+
+It is *not* one of Google's ELECTRA checkpoints, and was not pre-trained by replaced-token
+detection: the package has the weights of all-MiniLM-L6-v2 (Apache-2.0), a BERT-type encoder, itself
+from MiniLM-L6-H384-uncased (MIT), whose layers are the same as ELECTRA's."""
 
 _THRESHOLD = """
 
@@ -47,8 +60,10 @@ def model_card(name: str, model: Electra, result: Result) -> str:
     """Return the text of ``README.md``."""
     config, trained = model.config, result.trained
     threshold = result.null_threshold
+    is_minilm = result.recipe.init == MINILM
     return _CARD.format(
-        license="license: apache-2.0\n" if result.recipe.init == MINILM else "",
+        origin=_ORIGIN_OF_MINILM if is_minilm else "",
+        not_google=_NOT_GOOGLE if is_minilm else "",
         name=name,
         layers=config.num_hidden_layers,
         hidden=config.hidden_size,

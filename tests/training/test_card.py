@@ -1,0 +1,34 @@
+"""The model card: the figures of its run, and where its weights are from."""
+
+import pytest
+
+from qa.squad import Scores
+from tests.training.conftest import CONFIG
+from training.card import model_card
+from training.electra import Electra
+from training.initial import MINILM
+from training.progress import Meter
+from training.recipe import Recipe
+from training.result import Result
+
+
+def card(init: str, null_threshold: float | None) -> str:
+    scores = {"dev.json": Scores(exact_match=1.234, f1=5.678, total=9000)}
+    trained = Meter(step=10, tokens=4000, seconds=2)
+    result = Result(Recipe(init=init), 500, trained, "a CPU", null_threshold, scores)
+    return model_card("mini", Electra(CONFIG), result)
+
+
+def test_it_has_the_figures() -> None:
+    text = card("elsewhere", 1.5)
+    assert "| dev.json | 1.23 | 5.68 | 9,000 |" in text
+    assert "Trained on 500 windows in 10 steps: 2,000 tokens/s on a CPU, 0:00:02" in text
+    assert "more than 1.50 (`null_threshold`)" in text
+    assert "null_threshold" not in card("elsewhere", None)
+
+
+@pytest.mark.parametrize(("init", "is_said"), [(MINILM, True), ("google/electra-base", False)])
+def test_minilm_is_named_and_licensed(init: str, is_said: bool) -> None:
+    text = card(init, None)
+    assert ("license: apache-2.0\nbase_model: sentence-transformers/" in text) is is_said
+    assert ("*not* one of Google's" in text) is is_said
