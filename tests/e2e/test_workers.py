@@ -123,7 +123,8 @@ def test_the_stub_is_started_again_once(repository: Path, tmp_path: Path) -> Non
 
 
 def test_all_workers_answer_before_the_end(repository: Path, tmp_path: Path) -> None:
-    with running(repository, tmp_path, WORKERS="2") as stack:
+    patient = {"MAX_QUEUE_SECONDS": "60"}  # else one of six is refused where a worker has four
+    with running(repository, tmp_path, WORKERS="2", **patient) as stack:
         wait_for_workers(stack)
         with ThreadPoolExecutor(6) as pool:
             with paused(stack):

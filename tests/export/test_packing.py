@@ -191,7 +191,8 @@ def test_row_of_padding_alone(golden: Golden, packed: Path) -> None:
     found, before = model(inputs), model(golden.inputs)
     others = [0, 2, 3]
     for name, value in zip(OUTPUTS, bias, strict=True):
-        np.testing.assert_array_equal(found[name][others], before[name][others])
+        # BLAS may sum in another order when a batch has fewer tokens: 2 steps of float16 near 1
+        np.testing.assert_allclose(found[name][others], before[name][others], atol=2e-3)
         np.testing.assert_array_equal(found[name][1], np.float16(value))
 
 
