@@ -14,26 +14,23 @@ def scores_table(
 ) -> Table:
     """Return a row of all questions and, of SQuAD 2.0, a row of each of its two kinds."""
     table = Table("variant", "questions", "failed", "EM", "F1", "questions/s")
-    answers = predictions.answers
-    if not has_unanswerable(examples):
-        kinds = {model: evaluate(examples, answers)}
-    else:
-        answerable = [each for each in examples if each.answers]
-        unanswerable = [each for each in examples if not each.answers]
-        kinds = {model: evaluate_v2(examples, answers)}
-        if answerable:
-            kinds["with an answer"] = evaluate_v2(answerable, answers)
-        kinds["without one"] = evaluate_v2(unanswerable, answers)
+    is_v2 = has_unanswerable(examples)
+    scores = (evaluate_v2 if is_v2 else evaluate)(examples, predictions.answers)
     rate = f"{len(examples) / seconds:.1f}"
-    failed = str(len(predictions.failures))
-    for name, scores in kinds.items():
-        table.add_row(name, *_cells(scores, failed if name == model else ""), rate)
-        rate = ""
+    table.add_row(*_row(model, scores, str(len(predictions.failures)), rate))
+    if is_v2:
+        kinds = {
+            "with an answer": [each for each in examples if each.answers],
+            "without one": [each for each in examples if not each.answers],
+        }
+        for name, some in kinds.items():
+            if some:
+                table.add_row(*_row(name, evaluate_v2(some, predictions.answers)))
     return table
 
 
-def _cells(scores: Scores, failed: str) -> tuple[str, str, str, str]:
-    return str(scores.total), failed, f"{scores.exact_match:.2f}", f"{scores.f1:.2f}"
+def _row(name: str, scores: Scores, failed: str = "", rate: str = "") -> tuple[str, ...]:
+    return (name, str(scores.total), failed, f"{scores.exact_match:.2f}", f"{scores.f1:.2f}", rate)
 
 
 def calibration_error(examples: Sequence[Example], predictions: Predictions) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from qa.squad import Example, Scores, evaluate, read_examples
+from qa.squad import Example, Scores, evaluate, normalize_answer, read_examples
 from tests.conftest import ROOT
 from tests.e2e.stack import Stack, free_ports, running
 
@@ -103,19 +103,24 @@ def test_questions_without_an_answer(exact_stack: Stack, tmp_path: Path) -> None
     ]
     path = _written(asked + elsewhere, tmp_path / "squad-2.json")
 
-    def cells(threshold: str) -> list[list[str]]:
-        done = run_evaluation(str(path), "--url", exact_stack.url, "--null-threshold", threshold)
+    def evaluated_at(threshold: str) -> tuple[list[list[str]], dict[str, str]]:
+        output = ("--output", str(tmp_path / "answers"))
+        options = ("--url", exact_stack.url, "--null-threshold", threshold, *output)
+        done = run_evaluation(str(path), *options)
         assert done.returncode == 0, done.stderr
-        return [re.findall(r"[\w.]+", line) for line in done.stdout.splitlines() if "│" in line]
+        rows = [re.findall(r"[\w.]+", line) for line in done.stdout.splitlines() if "│" in line]
+        return rows, json.loads((tmp_path / "answers").read_text())
 
     spans_alone = evaluated(exact_stack, _written(asked, tmp_path / "squad-1.json"), tmp_path / "x")
-    f1 = f"{spans_alone[0].f1:.2f}"
-    (_, _, _, em, all_f1, _), with_one, without = cells("1000")
-    assert with_one[-1] == f1
+    ((*_, all_f1, _), with_one, without), answers = evaluated_at("1000")
+    assert all(answers.values())
+    assert with_one[-1] == f"{spans_alone[0].f1:.2f}"
     # a span of punctuation or an article alone counts as the empty answer
-    assert float(without[-1]) <= 10
-    assert float(all_f1) == pytest.approx((float(f1) + float(without[-1])) / 2, abs=0.01)
-    (_, _, _, em, _, _), with_one, without = cells("-1000")
+    assert float(without[-1]) == 10 * sum(not normalize_answer(answers[x.id]) for x in elsewhere)
+    half = (float(with_one[-1]) + float(without[-1])) / 2
+    assert float(all_f1) == pytest.approx(half, abs=0.01)
+    ((_, _, _, em, _, _), with_one, without), answers = evaluated_at("-1000")
+    assert not any(answers.values())
     assert (em, with_one[-1], without[-1]) == ("50.00", "0.00", "100.00")
 
 
