@@ -26,8 +26,7 @@ computed in float32.{not_google}
 {scores}
 
 Float32, these weights; windows of {max_seq_len} tokens with a step of 128, answers of at most 30
-tokens. "held out" are the articles of the training set that were not trained on, on which every
-choice was made.{threshold}
+tokens. "held out" are the articles of the training set that were not trained on.{threshold}
 
 Trained on {windows:,} windows in {steps:,} steps: {rate:,.0f} tokens/s on {device}, {time}.
 The recipe (`training/recipe.py` says what each setting is):
