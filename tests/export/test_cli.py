@@ -111,7 +111,8 @@ def test_killed_export_changes_nothing(
             process.send_signal(number)
             _, errors = process.communicate(timeout=30)
         assert process.returncode == code
-        assert "Traceback" not in errors
+        if number != signal.SIGKILL:  # then the process that converts finds its parent gone
+            assert "Traceback" not in errors
         assert snapshot(repository) == before
         assert (len(list(tmp_path.glob(".*"))) == 1) is (number == signal.SIGKILL)
     finally:
