@@ -19,6 +19,7 @@
 #               SQUAD 1.1 or 2.0; INIT, PRECISION, EPOCHS and SETTINGS change its recipe, SEEDS says
 #               how many runs, OUTPUT where they are written and gone on with, PROCESSES how many
 #               share the work: the GPUs, or the cores of a CPU
+#   TEXTS       the SQuAD files and .txt files that `make pretrain` reads, with the settings of `make train`
 #   ONLY        the format, onnx or savedmodel, that `make test-compat` loads; REPOSITORY from where
 #   PORT, MODEL and every other setting of serving/settings.py go to `make serve` as they are
 
@@ -48,7 +49,7 @@ UNDER_LOAD = $(if $(URL),--url "$(URL)") $(if $(MODEL),--model "$(MODEL)") \
 EXPORT_SERVED = $(if $(URL),true,$(BIN)/python -m export --if-needed $(if $(SERVED),--variants "$(SERVED)"))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve export eval bench loadtest slo baseline versus loadgen report compare train throughput \
+.PHONY: help setup serve export eval bench loadtest slo baseline versus loadgen report compare pretrain train throughput \
 	check format test test-slow docs test-compat test-parity test-training lock clean
 
 help: ## list the verbs
@@ -172,6 +173,10 @@ build/parity/.set-up: pyproject.toml
 	@$(@D)/bin/pip install -q --disable-pip-version-check -e '.[parity]' \
 		|| { echo "cannot install torch: test-parity needs a package index"; exit 1; }
 	@touch $@
+
+pretrain: build/training/.set-up ## train the encoder on by replaced-token detection (TEXTS=, INIT=, OUTPUT=)
+	@build/training/bin/python $(TORCHRUN) -m training.pretraining $(or $(OUTPUT),build/pretrained) \
+		$(or $(TEXTS),$(TRAIN)) $(RECIPE:%=--set %)
 
 train: build/training/.set-up ## fine-tune on SQuAD, or go on with it (INIT=, SQUAD=, DATASET=, SEEDS=, OUTPUT=)
 	@build/training/bin/python $(TORCHRUN) -m training $(or $(OUTPUT),build/trained) $(TRAIN) $(DEV:%=--dev %) \

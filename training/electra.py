@@ -19,23 +19,7 @@ class Electra(nn.Module):
     ) -> None:
         super().__init__()
         self.config = config
-        self.electra = nn.ModuleDict(
-            {
-                "embeddings": Embeddings(config, dropout),
-                "encoder": nn.ModuleDict(
-                    {
-                        "layer": nn.ModuleList(
-                            Layer(config, dropout, attention_dropout)
-                            for _ in range(config.num_hidden_layers)
-                        )
-                    }
-                ),
-            }
-        )
-        if config.has_projection:
-            self.electra["embeddings_project"] = nn.Linear(
-                config.embedding_size, config.hidden_size
-            )
+        self.electra = Encoder(config, dropout, attention_dropout)
         self.qa_outputs = nn.Linear(config.hidden_size, 2)
 
     def forward(
@@ -45,17 +29,47 @@ class Electra(nn.Module):
 
         The inputs are integers ``[batch, sequence]``; the mask is 1 at tokens, 0 at padding.
         """
-        hidden = self.electra["embeddings"](input_ids, token_type_ids)
-        if self.config.has_projection:
-            hidden = self.electra["embeddings_project"](hidden)
+        hidden = self.electra(input_ids, attention_mask, token_type_ids)
+        start, end = self.qa_outputs(hidden).float().unbind(-1)
+        return start, end
+
+
+class Encoder(nn.Module):
+    """All but a head: what is pre-trained."""
+
+    def __init__(self, config: ElectraConfig, dropout: float, attention_dropout: float) -> None:
+        super().__init__()
+        self.embeddings = Embeddings(config, dropout)
+        self.encoder = Layers(config, dropout, attention_dropout)
+        if config.has_projection:
+            self.embeddings_project = nn.Linear(config.embedding_size, config.hidden_size)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
+        """Return ``[batch, sequence, hidden]``; the inputs are those of ``Electra``."""
+        hidden = self.embeddings(input_ids, token_type_ids)
+        if hasattr(self, "embeddings_project"):
+            hidden = self.embeddings_project(hidden)
+        return self.encoder(hidden, attention_mask)
+
+
+class Layers(nn.Module):
+    """The layers, one after another."""
+
+    def __init__(self, config: ElectraConfig, dropout: float, attention_dropout: float) -> None:
+        super().__init__()
+        self.layer = nn.ModuleList(
+            Layer(config, dropout, attention_dropout) for _ in range(config.num_hidden_layers)
+        )
+
+    def forward(self, hidden: Tensor, attention_mask: Tensor) -> Tensor:
+        """Return ``[batch, sequence, hidden]``."""
         kind = hidden.device.type
         if torch.is_autocast_enabled(kind):  # else each product would convert it again
             hidden = hidden.to(torch.get_autocast_dtype(kind))
         mask = attention_mask[:, None, None, :].bool()
-        for layer in self.electra["encoder"]["layer"]:
+        for layer in self.layer:
             hidden = layer(hidden, mask)
-        start, end = self.qa_outputs(hidden).float().unbind(-1)
-        return start, end
+        return hidden
 
 
 class Embeddings(nn.Module):

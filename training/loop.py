@@ -1,7 +1,7 @@
 """The training itself: steps of AdamW, from wherever the last process stopped."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,32 +9,33 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.console import Console
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from training.batch import Batch, collate
 from training.batches import epoch_batches
-from training.electra import Electra
 from training.errors import TrainingError
-from training.loss import Logits, distillation_loss, marginal_loss
 from training.optimizer import make_optimizer, set_rate
-from training.place import Place, autocast, set_precision
+from training.place import Place, set_precision
 from training.progress import Meter, progress_shown
-from training.recipe import Recipe
+from training.recipe import BaseRecipe
 from training.state import load_state, save_state
 from training.windows import TrainingWindow
 
 SECONDS_BETWEEN_STATES = 300
 
+Objective = Callable[[nn.Module, Batch], Tensor]  # the loss of a model on a batch
+
 
 def train(
-    model: Electra,
+    model: nn.Module,
     windows: Sequence[TrainingWindow],
-    recipe: Recipe,
+    objective: Objective,
+    recipe: BaseRecipe,
     place: Place,
     folder: Path,
     console: Console,
     *,
-    teacher: Electra | None = None,
     steps_at_most: int | None = None,
     seconds_between_states: float = SECONDS_BETWEEN_STATES,
 ) -> Meter:
@@ -49,9 +50,7 @@ def train(
     _check(recipe, len(windows), place)
     set_precision(recipe.precision, place.device)
     model.to(place.device).train()
-    model.electra["embeddings"].word_embeddings.weight.requires_grad_(not recipe.freeze_embeddings)
-    if teacher is not None:
-        teacher.to(place.device).eval()
+    _freeze(model, recipe)
     optimizer = make_optimizer(model, recipe)
     scaler = torch.amp.GradScaler(place.device.type, enabled=recipe.precision == "fp16")
     settings = {**asdict(recipe), "windows": len(windows)}
@@ -73,7 +72,7 @@ def train(
             batch = collate([windows[each] for each in mine], place.device)
             torch.manual_seed(_seed(recipe.seed, step, place.rank))
             set_rate(optimizer, recipe, step, steps)
-            loss = training_step(whole, batch, recipe, optimizer, scaler, teacher)
+            loss = training_step(whole, batch, objective, recipe, optimizer, scaler)
             before, now = now, time.monotonic()
             meter.count(loss, int(lengths[batches[number]].sum()), now - before)
             refresh()
@@ -83,7 +82,7 @@ def train(
     return meter
 
 
-def _check(recipe: Recipe, windows: int, place: Place) -> None:
+def _check(recipe: BaseRecipe, windows: int, place: Place) -> None:
     if recipe.batch_size % place.world:
         raise TrainingError(
             f"batch_size {recipe.batch_size} cannot be shared by {place.world} processes alike"
@@ -94,27 +93,26 @@ def _check(recipe: Recipe, windows: int, place: Place) -> None:
         )
 
 
+def _freeze(model: nn.Module, recipe: BaseRecipe) -> None:
+    for name, parameter in model.named_parameters():
+        if name.endswith("word_embeddings.weight"):
+            parameter.requires_grad_(not recipe.freeze_embeddings)
+
+
 def _seed(seed: int, step: int, rank: int) -> int:
     return int(np.random.SeedSequence([seed, step, rank]).generate_state(1)[0])
 
 
 def training_step(
-    model: torch.nn.Module,
+    model: nn.Module,
     batch: Batch,
-    recipe: Recipe,
+    objective: Objective,
+    recipe: BaseRecipe,
     optimizer: torch.optim.AdamW,
     scaler: torch.amp.GradScaler,
-    teacher: Electra | None = None,
 ) -> float:
     """Take one step on ``batch``, at the rates that ``optimizer`` has; return the loss."""
-    device = batch.input_ids.device
-    with autocast(recipe.precision, device):
-        logits = model(*batch.inputs)
-        theirs = _teacher_logits(teacher, batch)
-    loss = marginal_loss(logits, batch)
-    if theirs is not None:
-        distance = distillation_loss(logits, theirs, batch, recipe.teacher_temperature)
-        loss = torch.lerp(loss, distance, recipe.teacher_weight)
+    loss = objective(model, batch)
     scaler.scale(loss).backward()
     scaler.unscale_(optimizer)
     torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
@@ -122,11 +120,3 @@ def training_step(
     scaler.update()
     optimizer.zero_grad()
     return float(loss.detach())
-
-
-def _teacher_logits(teacher: Electra | None, batch: Batch) -> Logits | None:
-    if teacher is None:
-        return None
-    with torch.no_grad():
-        logits: Logits = teacher(*batch.inputs)
-    return logits

@@ -5,19 +5,21 @@ import re
 import torch
 from torch import nn
 
-from training.electra import Electra
-from training.recipe import Recipe
+from training.recipe import BaseRecipe
 
-_LAYER = re.compile(r"electra\.encoder\.layer\.(\d+)\.")
+_LAYER = re.compile(r"^electra\.encoder\.layer\.(\d+)\.")
 
 
-def make_optimizer(model: Electra, recipe: Recipe) -> torch.optim.AdamW:
+def make_optimizer(model: nn.Module, recipe: BaseRecipe) -> torch.optim.AdamW:
     """Return AdamW over the parameters that are trained.
 
     Each group has its ``scale``: ``layer_decay`` to the power of how far it is below the head
     (Clark et al. 2020, appendix B; Howard and Ruder 2018).
     """
-    layers = model.config.num_hidden_layers
+    layers = (
+        max(int(found[1]) for name, _ in model.named_parameters() if (found := _LAYER.match(name)))
+        + 1
+    )
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
@@ -35,7 +37,7 @@ def make_optimizer(model: Electra, recipe: Recipe) -> torch.optim.AdamW:
 
 def _depth(name: str, layers: int) -> int:
     """Return how many layers ``name`` is below the head: 0 for it, layers + 1 for embeddings."""
-    if name.startswith("qa_outputs"):
+    if not name.startswith("electra."):
         return 0
     found = _LAYER.match(name)
     return layers - int(found[1]) if found else layers + 1
@@ -45,7 +47,7 @@ def _is_exempt(name: str) -> bool:
     return name.endswith("bias") or "LayerNorm" in name
 
 
-def set_rate(optimizer: torch.optim.AdamW, recipe: Recipe, step: int, steps: int) -> None:
+def set_rate(optimizer: torch.optim.AdamW, recipe: BaseRecipe, step: int, steps: int) -> None:
     """Set the rates of ``step``, the first of which is 0."""
     rate = recipe.learning_rate * course(step, steps, recipe.warmup)
     for group in optimizer.param_groups:

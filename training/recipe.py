@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
+from typing import TypeVar
 
 from training.errors import TrainingError
 
@@ -9,8 +10,8 @@ PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """The defaults are what makes the bundled checkpoint; ``training/README.md`` has the reasons.
+class BaseRecipe:
+    """What fine-tuning and pre-training have in common.
 
     Two runs of the same recipe, data and machine give the same weights, bit for bit.
     """
@@ -22,7 +23,6 @@ class Recipe:
     freeze_embeddings: bool = True  # word embeddings: half of the weights, rare words seen once
     # data
     max_seq_len: int = 384  # tokens of a window, as it is served
-    negatives: float = 0.1  # questions asked of another paragraph of the article, per question
     # optimisation
     epochs: float = 2.25  # an hour and a half of two CPU cores
     batch_size: int = 32  # windows of a step, over all processes
@@ -31,16 +31,26 @@ class Recipe:
     layer_decay: float = 0.9  # what each layer's rate is of that of the layer above it
     weight_decay: float = 0.01  # not of biases, nor of LayerNorm
     clip: float = 1.0  # the gradient's largest norm
-    # distillation
-    teacher: str = ""  # a fine-tuned model to imitate, named as init is
-    teacher_weight: float = 0.5  # share of the loss that is the distance from the teacher
-    teacher_temperature: float = 2.0  # divides both models' logits, in that distance
     # arithmetic
     precision: str = "bf16"  # of the matrix products; the weights stay in fp32
     seed: int = 1
 
 
-def with_settings(recipe: Recipe, settings: Iterable[str]) -> Recipe:
+@dataclass(frozen=True)
+class Recipe(BaseRecipe):
+    """The defaults make the bundled checkpoint; ``training/README.md`` has the reasons."""
+
+    negatives: float = 0.1  # questions asked of another paragraph of the article, per question
+    # distillation
+    teacher: str = ""  # a fine-tuned model to imitate, named as init is
+    teacher_weight: float = 0.5  # share of the loss that is the distance from the teacher
+    teacher_temperature: float = 2.0  # divides both models' logits, in that distance
+
+
+RecipeT = TypeVar("RecipeT", bound=BaseRecipe)
+
+
+def with_settings(recipe: RecipeT, settings: Iterable[str]) -> RecipeT:
     """Return ``recipe`` with settings as ``epochs=2``; raise TrainingError for an unknown one."""
     known = {field.name: type(getattr(recipe, field.name)) for field in fields(recipe)}
     changes: dict[str, object] = {}

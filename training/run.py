@@ -20,6 +20,7 @@ from training.evaluation import (
 from training.folder import round_to_half, write_model
 from training.initial import Initial, read_initial
 from training.loop import train
+from training.objective import answer_objective
 from training.place import Place
 from training.recipe import Recipe
 from training.result import Result
@@ -45,7 +46,7 @@ def run(recipe: Recipe, data: Data, folder: Path, place: Place, console: Console
     """
     folder.mkdir(parents=True, exist_ok=True)
     initial = read_initial(recipe.init)
-    teacher = _teacher(recipe, initial)
+    objective = answer_objective(recipe, _teacher(recipe, initial, place))
     parts = split(read_examples(data.train))
     if not parts.train:
         raise TrainingError(f"{data.train} has no article that is not held out")
@@ -54,7 +55,7 @@ def run(recipe: Recipe, data: Data, folder: Path, place: Place, console: Console
     windows = _windows(recipe, initial, parts.train, console)
     console.print(f"training on {len(windows):,} windows")
     model = initial.model(recipe.dropout, recipe.attention_dropout, recipe.seed)
-    trained = train(model, windows, recipe, place, folder, console, teacher=teacher)
+    trained = train(model, windows, objective, recipe, place, folder, console)
     if not place.is_first:
         return None
     name = place.name
@@ -66,13 +67,15 @@ def run(recipe: Recipe, data: Data, folder: Path, place: Place, console: Console
     return result
 
 
-def _teacher(recipe: Recipe, initial: Initial) -> Electra | None:
+def _teacher(recipe: Recipe, initial: Initial, place: Place) -> Electra | None:
     if not recipe.teacher:
         return None
-    teacher = read_initial(recipe.teacher)
-    if teacher.tokenizer.get_vocab() != initial.tokenizer.get_vocab():
+    initial_of_teacher = read_initial(recipe.teacher)
+    if initial_of_teacher.tokenizer.get_vocab() != initial.tokenizer.get_vocab():
         raise TrainingError(f"teacher {recipe.teacher} has another vocabulary than {recipe.init}")
-    return teacher.model()
+    teacher = initial_of_teacher.model()
+    teacher.to(place.device).eval()
+    return teacher
 
 
 def _windows(

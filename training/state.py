@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-from training.electra import Electra
 from training.errors import TrainingError
 from training.progress import Meter
 
@@ -21,7 +20,7 @@ def save_state(
     folder: Path,
     settings: Settings,
     meter: Meter,
-    model: Electra,
+    model: torch.nn.Module,
     optimizer: torch.optim.Optimizer,
     scaler: torch.amp.GradScaler,
 ) -> None:
@@ -47,7 +46,7 @@ def save_state(
 def load_state(
     folder: Path,
     settings: Settings,
-    model: Electra,
+    model: torch.nn.Module,
     optimizer: torch.optim.Optimizer,
     scaler: torch.amp.GradScaler,
     device: torch.device,

@@ -24,6 +24,7 @@ from training.batch import Batch, collate
 from training.electra import Electra
 from training.errors import TrainingError
 from training.loop import training_step
+from training.objective import answer_objective
 from training.optimizer import make_optimizer, set_rate
 from training.place import Place, find_place, set_precision
 from training.published import published
@@ -69,12 +70,13 @@ def measure(
     optimizer = make_optimizer(model, recipe)
     set_rate(optimizer, recipe, 0, 1)
     scaler = torch.amp.GradScaler(place.device.type, enabled=precision == "fp16")
+    objective = answer_objective(recipe)
     inputs = _random_batch(batch, sequence, place.device)
     seconds = []
     for _ in range(warmup + steps):
         place.synchronize()
         began = time.perf_counter()
-        training_step(model, inputs, recipe, optimizer, scaler)
+        training_step(model, inputs, objective, recipe, optimizer, scaler)
         place.synchronize()
         seconds.append(time.perf_counter() - began)
     return Measured(size, precision, batch, sequence, tuple(seconds[warmup:]))

@@ -25,6 +25,7 @@ from training.errors import TrainingError
 from training.initial import read_initial
 from training.loop import train
 from training.loss import marginal_loss
+from training.objective import answer_objective
 from training.recipe import with_settings
 from training.windows import TrainingWindow
 
@@ -85,7 +86,7 @@ def test_a_step_changes_the_loss_as_computed_by_hand(initial_folder: Path, tmp_p
 
     for each in model.parameters():
         each.grad = None
-    train(model, windows, recipe, HERE, tmp_path, QUIET)
+    train(model, windows, answer_objective(recipe), recipe, HERE, tmp_path, QUIET)
     for name, parameter in model.named_parameters():
         if not name.endswith(WITHOUT_EFFECT):
             found = parameter.detach().numpy()
@@ -152,7 +153,8 @@ def test_a_teacher_is_imitated(initial_folder: Path, tmp_path: Path) -> None:
 
     before = distance()
     recipe = with_settings(RECIPE, settings)
-    train(model, windows, recipe, HERE, tmp_path, QUIET, teacher=teacher)
+    objective = answer_objective(recipe, teacher.eval())
+    train(model, windows, objective, recipe, HERE, tmp_path, QUIET)
     assert distance() < 0.8 * before
 
 

@@ -12,6 +12,7 @@ from tests.training.conftest import SAMPLE
 from training.electra import Electra
 from training.initial import read_initial
 from training.loop import train
+from training.objective import answer_objective
 from training.place import Place
 from training.recipe import Recipe, with_settings
 from training.windows import TrainingWindow, training_windows
@@ -37,5 +38,6 @@ def train_sample(
     recipe = with_settings(RECIPE, settings)
     model = read_initial(initial).model(recipe.dropout, recipe.attention_dropout, recipe.seed)
     folder.mkdir(exist_ok=True)
-    train(model, sample_windows(initial), recipe, place, folder, QUIET, **options)
+    windows, objective = sample_windows(initial), answer_objective(recipe)
+    train(model, windows, objective, recipe, place, folder, QUIET, **options)
     return model

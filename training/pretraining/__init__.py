@@ -1,0 +1,1 @@
+"""Replaced-token detection: the objective that ELECTRA is named for, on text without answers."""
