@@ -1,20 +1,12 @@
 """``python -m training OUTPUT TRAIN``: fine-tune, evaluate, and write what `make export` reads."""
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
-from rich.console import Console
 
-from export.errors import ExportError
-from qa.squad import SquadError
-from qa.windows import WindowError
-from training.allocator import keep_freed_memory
-from training.errors import TrainingError
-from training.place import find_place
+from training.command import at_a_place
 from training.recipe import Recipe, with_settings
 from training.result import Result
 from training.run import Data, run
@@ -31,11 +23,8 @@ def main(
     seeds: Annotated[int, typer.Option(min=1, help="runs, each of its own seed")] = 1,
 ) -> None:
     """Train by the recipe, which makes the bundled checkpoint unless settings say otherwise."""
-    keep_freed_memory()
-    try:
+    with at_a_place() as (place, console):
         recipe = with_settings(Recipe(), setting)
-        place = find_place()
-        console = Console(quiet=not place.is_first)
         data = Data(train, tuple(dev))
         results: list[Result] = []
         for seed in range(recipe.seed, recipe.seed + seeds):
@@ -46,12 +35,6 @@ def main(
             console.print(stability_table(results))
             write_stability(output, results)
             console.print(f"written to {output}; `make export CHECKPOINT={output}` reads it")
-    except (TrainingError, SquadError, WindowError, ExportError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise typer.Exit(1) from error
-    finally:
-        if torch.distributed.is_initialized():
-            torch.distributed.destroy_process_group()
 
 
 if __name__ == "__main__":

@@ -1,18 +1,11 @@
 """``python -m training.pretraining OUTPUT TEXT...``: by replaced-token detection."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
-from rich.console import Console
 
-from export.errors import ExportError
-from qa.squad import SquadError
-from training.allocator import keep_freed_memory
-from training.errors import TrainingError
-from training.place import find_place
+from training.command import at_a_place
 from training.pretraining.recipe import PretrainingRecipe
 from training.pretraining.run import run
 from training.recipe import with_settings
@@ -26,11 +19,8 @@ def main(
     ] = [],  # noqa: B006
 ) -> None:
     """Pre-train the encoder on; `make train INIT=OUTPUT` goes on from it."""
-    keep_freed_memory()
-    try:
+    with at_a_place() as (place, console):
         recipe = with_settings(PretrainingRecipe(), setting)
-        place = find_place()
-        console = Console(quiet=not place.is_first)
         if found := run(recipe, texts, output, place, console):
             console.print(
                 f"held-out articles: the generator restores {found.restored:.1%} of what is "
@@ -38,12 +28,6 @@ def main(
                 f"{found.precision:.1%} of the alarms are right"
             )
         console.print(f"written to {output}; `make train INIT={output}` begins with it")
-    except (TrainingError, SquadError, ExportError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise typer.Exit(1) from error
-    finally:
-        if torch.distributed.is_initialized():
-            torch.distributed.destroy_process_group()
 
 
 if __name__ == "__main__":
