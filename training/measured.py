@@ -1,0 +1,105 @@
+"""What runs and throughput measurements left in a folder, read back."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from training.errors import TrainingError
+
+THROUGHPUT = "throughput.json"
+PRETRAINING = "pretraining.json"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: a ``training.json``, under the name of the run."""
+
+    name: str
+    recipe: Mapping[str, Any]
+    steps: int
+    seconds: float
+    device: str
+    scores: Mapping[str, Mapping[str, float]]  # exact_match, f1 and total by data
+
+    def score(self, data: str, metric: str) -> float:
+        """Return ``exact_match`` or ``f1`` of the questions that ``data`` names, in percent."""
+        return self.scores[data][metric]
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Whole steps of windows of one length."""
+
+    size: str
+    device: str
+    precision: str
+    batch: int
+    sequence: int  # tokens
+    sequences: float  # per second, by the median step
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All of a folder."""
+
+    runs: tuple[Run, ...]  # by name
+    speeds: tuple[Speed, ...]
+    pretraining: Mapping[str, Any] | None
+
+
+def read_measured(folder: Path) -> Measured:
+    """Read the JSON files of ``folder``, each a run but for THROUGHPUT and PRETRAINING.
+
+    Raises TrainingError when a file is none of these.
+    """
+    contents = {path.name: _content(path) for path in sorted(folder.glob("*.json"))}
+    throughput = contents.pop(THROUGHPUT, {"device": "", "measured": []})
+    pretraining = contents.pop(PRETRAINING, None)
+    try:
+        return Measured(
+            runs=tuple(_run(name, content) for name, content in contents.items()),
+            speeds=tuple(_speed(throughput["device"], each) for each in throughput["measured"]),
+            pretraining=pretraining,
+        )
+    except KeyError as error:
+        raise TrainingError(f"a file of {folder} has no {error}") from error
+
+
+def read_run(path: Path) -> Run:
+    """Read one ``training.json``; raise TrainingError when it is none."""
+    try:
+        return _run(path.name, _content(path))
+    except KeyError as error:
+        raise TrainingError(f"{path} has no {error}") from error
+
+
+def _content(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"cannot read {path}: {error}") from error
+
+
+def _run(name: str, content: Mapping[str, Any]) -> Run:
+    return Run(
+        name=name.removesuffix(".json"),
+        recipe=content["recipe"],
+        steps=content["trained"]["step"],
+        seconds=content["trained"]["seconds"],
+        device=content["device"],
+        scores=content["scores"],
+    )
+
+
+def _speed(device: str, content: Mapping[str, Any]) -> Speed:
+    return Speed(
+        size=content["size"],
+        device=device,
+        precision=content["precision"],
+        batch=content["batch"],
+        sequence=content["sequence"],
+        sequences=content["batch"] / median(content["step_seconds"]),
+    )
