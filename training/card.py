@@ -17,9 +17,9 @@ datasets: [squad]
 # {name}
 
 ELECTRA's architecture for extractive question answering: {layers} layers of {hidden},
-{heads} heads, feed-forward {inner}, {parameters:.1f} M parameters; initialised from `{init}` and
-fine-tuned by this project's `make train` on SQuAD (CC BY-SA 4.0). Float16 on disk, to be
-computed in float32.{not_google}
+{heads} heads, feed-forward {inner}, {parameters:.1f} M parameters; initialised from `{init}`,
+{pretrained}and fine-tuned by this project's `make train` on SQuAD (CC BY-SA 4.0).
+Float16 on disk, to be computed in float32.{not_google}
 
 | data | EM | F1 | questions |
 |---|---|---|---|
@@ -45,9 +45,13 @@ base_model: sentence-transformers/all-MiniLM-L6-v2
 
 _NOT_GOOGLE = """
 
-It is *not* one of Google's ELECTRA checkpoints, and was not pre-trained by replaced-token
-detection: the package has the weights of all-MiniLM-L6-v2 (Apache-2.0), a BERT-type encoder, itself
-from MiniLM-L6-H384-uncased (MIT), whose layers are the same as ELECTRA's."""
+It is *not* one of Google's ELECTRA checkpoints: the package has the weights of all-MiniLM-L6-v2
+(Apache-2.0), a BERT-type encoder, itself from MiniLM-L6-H384-uncased (MIT), whose layers are the
+same as ELECTRA's."""
+
+_PRETRAINED = """trained on by replaced-token detection
+(`make pretrain`: {tokens:.1f} M tokens, {time}),
+"""
 
 _THRESHOLD = """
 
@@ -59,17 +63,18 @@ def model_card(name: str, model: Electra, result: Result) -> str:
     """Return the text of ``README.md``."""
     config, trained = model.config, result.trained
     threshold = result.null_threshold
-    is_minilm = result.recipe.init == MINILM
+    init = _origin(result)
     return _CARD.format(
-        origin=_ORIGIN_OF_MINILM if is_minilm else "",
-        not_google=_NOT_GOOGLE if is_minilm else "",
+        origin=_ORIGIN_OF_MINILM if init == MINILM else "",
+        not_google=_NOT_GOOGLE if init == MINILM else "",
         name=name,
         layers=config.num_hidden_layers,
         hidden=config.hidden_size,
         heads=config.num_attention_heads,
         inner=config.intermediate_size,
         parameters=sum(each.numel() for each in model.parameters()) / 1e6,
-        init=result.recipe.init,
+        init=init,
+        pretrained=_pretrained(result),
         scores="\n".join(
             f"| {data} | {each.exact_match:.2f} | {each.f1:.2f} | {each.total:,} |"
             for data, each in result.scores.items()
@@ -85,3 +90,18 @@ def model_card(name: str, model: Electra, result: Result) -> str:
             f"| {each.name} | {getattr(result.recipe, each.name)} |" for each in fields(Recipe)
         ),
     )
+
+
+def _origin(result: Result) -> str:
+    """Return what the first of all trainings began with."""
+    return (
+        result.recipe.init if result.pretraining is None else result.pretraining["recipe"]["init"]
+    )
+
+
+def _pretrained(result: Result) -> str:
+    if result.pretraining is None:
+        return ""
+    trained = result.pretraining["trained"]
+    time = timedelta(seconds=round(trained["seconds"]))
+    return _PRETRAINED.format(tokens=trained["tokens"] / 1e6, time=time)

