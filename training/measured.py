@@ -19,7 +19,6 @@ class Run:
 
     name: str
     recipe: Mapping[str, Any]
-    steps: int
     seconds: float
     device: str
     scores: Mapping[str, Mapping[str, float]]  # exact_match, f1 and total by data
@@ -87,7 +86,6 @@ def _run(name: str, content: Mapping[str, Any]) -> Run:
     return Run(
         name=name.removesuffix(".json"),
         recipe=content["recipe"],
-        steps=content["trained"]["step"],
         seconds=content["trained"]["seconds"],
         device=content["device"],
         scores=content["scores"],

@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from training.errors import TrainingError
-from training.gains import HELD_OUT, WITH_UNANSWERABLE, Gains, gains
+from training.gains import Gains, gains
 from training.measured import Measured, Run, Speed, read_measured, read_run
 from training.published import published
+from training.result import HELD_OUT, WITH_UNANSWERABLE
 
 BUNDLED = Path("checkpoints/electra-mini-squad/training.json")
 START, END = "<!-- measured -->", "<!-- /measured -->"

@@ -12,6 +12,9 @@ from training.recipe import Recipe
 
 FILE_NAME = "training.json"
 
+# names of the data that no run learns from
+HELD_OUT, WITH_UNANSWERABLE = "held out", "held out, with unanswerable"
+
 
 @dataclass(frozen=True)
 class Result:

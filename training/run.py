@@ -23,11 +23,8 @@ from training.loop import train
 from training.objective import answer_objective
 from training.place import Place
 from training.recipe import Recipe
-from training.result import Result
+from training.result import HELD_OUT, WITH_UNANSWERABLE, Result
 from training.windows import TrainingWindow, training_windows
-
-HELD_OUT = "held out"
-HELD_OUT_WITH_UNANSWERABLE = "held out, with unanswerable"
 
 
 @dataclass(frozen=True)
@@ -124,7 +121,7 @@ def _evaluate(
         found = predictions(HELD_OUT, both)
         if has_unanswerable(both):
             threshold = choose_threshold(both, found)
-            scores[HELD_OUT_WITH_UNANSWERABLE] = score(both, found, threshold)
+            scores[WITH_UNANSWERABLE] = score(both, found, threshold)
         answerable = [each for each in held_out if each.answers]
         scores[HELD_OUT] = score(answerable, found, 0.0)
     for name, examples in evaluated.items():

@@ -24,14 +24,13 @@ from training.batch import Batch, collate
 from training.electra import Electra
 from training.errors import TrainingError
 from training.loop import training_step
+from training.measured import THROUGHPUT
 from training.objective import answer_objective
 from training.optimizer import make_optimizer, set_rate
 from training.place import Place, find_place, set_precision
 from training.published import published
 from training.recipe import PRECISIONS, Recipe
 from training.windows import CLS_POSITION, TrainingWindow
-
-FILE_NAME = "throughput.json"
 
 #: The bundled checkpoint's shape, and Google's (Clark et al. 2020, table 6).
 SIZES = {
@@ -135,7 +134,7 @@ def main(
     output.mkdir(parents=True, exist_ok=True)
     content = {"device": place.name, "torch": torch.__version__}
     content |= {"measured": [asdict(each) for each in measured]}
-    (output / FILE_NAME).write_text(json.dumps(content, indent=2) + "\n")
+    (output / THROUGHPUT).write_text(json.dumps(content, indent=2) + "\n")
 
 
 if __name__ == "__main__":

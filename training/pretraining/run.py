@@ -11,8 +11,9 @@ from rich.console import Console
 from export.tokenizer import FILE_NAME as TOKENIZER
 from training.errors import TrainingError
 from training.folder import write_config, write_weights
-from training.initial import PRETRAINING, Initial, draw_weights, read_initial
+from training.initial import Initial, draw_weights, read_initial
 from training.loop import train
+from training.measured import PRETRAINING
 from training.place import Place
 from training.pretraining.evaluation import Found, evaluate_detection
 from training.pretraining.models import ReplacedTokenDetection

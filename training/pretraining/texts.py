@@ -1,7 +1,7 @@
 """Text to pre-train on: windows of SQuAD's questions and paragraphs, and of plain text files."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,18 +24,12 @@ class Texts:
     held_out: list[TrainingWindow]
 
 
-def read_texts(
-    paths: Sequence[Path],
-    tokenizer: Tokenizer,
-    max_seq_len: int,
-    *,
-    advance: Callable[[], None] = lambda: None,
-) -> Texts:
+def read_texts(paths: Sequence[Path], tokenizer: Tokenizer, max_seq_len: int) -> Texts:
     """Return the windows of SQuAD files (``.json``, ``.json.gz``) and of plain text (``.txt``).
 
     A SQuAD file's are those that are fine-tuned on: a question before each paragraph. In a text
-    file, UTF-8, blank lines divide paragraphs. ``advance`` is called after each file. Raises
-    TrainingError for a file of another kind, or that cannot be read, and SquadError.
+    file, UTF-8, blank lines divide paragraphs. Raises TrainingError for a file of another
+    kind, or that cannot be read, and SquadError.
     """
     train: list[TrainingWindow] = []
     held_out: list[TrainingWindow] = []
@@ -48,7 +42,6 @@ def read_texts(
             held_out += training_windows(tokenizer, parts.held_out, max_seq_len)
         else:
             raise TrainingError(f"{path} is neither SQuAD (.json, .json.gz) nor text (.txt)")
-        advance()
     return Texts(train, held_out)
 
 
