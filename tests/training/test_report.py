@@ -52,6 +52,13 @@ def test_a_change_is_compared_with_the_mean_and_the_noise_of_the_seeds(folder: P
     assert rows["held out, F1"] == ["70.00", "71.00", "72.50", f"{f1:.2f}", f"{deviation:.2f}"]
 
 
+def test_the_time_to_train_is_that_of_all_trainings(folder: Path) -> None:
+    content = json.loads((folder / "pretrained.json").read_text())
+    earlier = content | {"earlier": {"trained": {"seconds": 3600.0}}}
+    (folder / "last.json").write_text(json.dumps(content | {"earlier": earlier}))
+    assert read_run(folder / "last.json").seconds == 60 + 60 + 3600
+
+
 def test_throughput_is_of_windows_of_384_tokens_by_the_median_step(folder: Path) -> None:
     tables = markdown(read_measured(folder), read_run(ROOT / BUNDLED))
     assert "| mini | CPU | bf16 | 32 | 8.0 |" in tables

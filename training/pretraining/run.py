@@ -11,9 +11,9 @@ from rich.console import Console
 from export.tokenizer import FILE_NAME as TOKENIZER
 from training.errors import TrainingError
 from training.folder import write_config, write_weights
+from training.history import PRETRAINING
 from training.initial import Initial, draw_weights, read_initial
 from training.loop import train
-from training.measured import PRETRAINING
 from training.place import Place
 from training.pretraining.evaluation import Found, evaluate_detection
 from training.pretraining.models import ReplacedTokenDetection
@@ -56,6 +56,7 @@ def run(
     (folder / TOKENIZER).write_text(initial.tokenizer_json)
     result = {"recipe": asdict(recipe), "windows": len(read.train), "trained": asdict(trained)}
     result |= {"device": place.name, "held_out": asdict(found) if found else None}
+    result |= {"earlier": initial.earlier}
     (folder / PRETRAINING).write_text(json.dumps(result, indent=2) + "\n")
     return found
 

@@ -1,0 +1,53 @@
+"""The trainings that a folder's weights have behind them, as each wrote of itself."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from export.json_file import read_json
+from training.errors import TrainingError
+
+TRAINING, PRETRAINING = "training.json", "pretraining.json"
+
+Record = Mapping[str, Any]
+
+_TOLD = {"recipe": ("init", "epochs", "learning_rate"), "trained": ("tokens", "seconds")}
+
+
+def last_training(folder: Path) -> Record | None:
+    """Return what `make train` or `make pretrain` wrote of the weights in ``folder``, or None.
+
+    Raises TrainingError for a file of that name which neither can have written.
+    """
+    path = next(
+        (folder / name for name in (TRAINING, PRETRAINING) if (folder / name).is_file()), None
+    )
+    if path is None:
+        return None
+    record = read_json(path)
+    try:
+        for each in trainings(record):
+            _check(each)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise TrainingError(
+            f"{path} is not by `make train` or `make pretrain` ({error!r}): move it away"
+        ) from error
+    return record
+
+
+def trainings(record: Record) -> list[Record]:
+    """Return ``record`` and those of the trainings before it, the first of all first."""
+    earlier = record.get("earlier")
+    return [record] if earlier is None else [*trainings(earlier), record]
+
+
+def is_pretraining(record: Record) -> bool:
+    """Whether `make pretrain` wrote ``record``."""
+    return "scores" not in record
+
+
+def _check(record: Record) -> None:
+    """Raise KeyError or TypeError when ``record`` lacks what is told of it in the end."""
+    for part, names in _TOLD.items():
+        for name in names:
+            record[part][name]
