@@ -65,6 +65,11 @@ def test_a_run_writes_what_make_export_reads(
     assert f"| squad.json | {scores.exact_match:.2f} | {scores.f1:.2f} |" in card
     assert f"| init | {initial_folder} |" in card
 
+    settings = _settings(f"init={tmp_path}", *SETTINGS, "seed=2")
+    _training(tmp_path / "second", squad, *settings).check_returncode()
+    second = json.loads((tmp_path / "second" / "training.json").read_text())
+    assert second["earlier"] == result
+
 
 def test_seeds_have_a_folder_each_and_a_spread(
     initial_folder: Path, squad: Path, tmp_path: Path
