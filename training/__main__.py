@@ -22,7 +22,7 @@ def main(
     ] = [],  # noqa: B006
     seeds: Annotated[int, typer.Option(min=1, help="runs, each of its own seed")] = 1,
 ) -> None:
-    """Train by the recipe, which makes the bundled checkpoint unless settings say otherwise."""
+    """Train by the recipe of ``training/recipe.py``, unless settings say otherwise."""
     with at_a_place() as (place, console):
         recipe = with_settings(Recipe(), setting)
         data = Data(train, tuple(dev))

@@ -18,7 +18,7 @@ from training.errors import TrainingError
 from training.optimizer import make_optimizer, set_rate
 from training.place import Place, set_precision
 from training.progress import Meter, progress_shown
-from training.recipe import BaseRecipe
+from training.recipe import AFTERWARDS, BaseRecipe
 from training.state import load_state, save_state
 from training.windows import TrainingWindow
 
@@ -54,6 +54,7 @@ def train(
     optimizer = make_optimizer(model, recipe)
     scaler = torch.amp.GradScaler(place.device.type, enabled=recipe.precision == "fp16")
     settings = {**asdict(recipe), "windows": len(windows)}
+    settings = {name: value for name, value in settings.items() if name not in AFTERWARDS}
     meter = load_state(folder, settings, model, optimizer, scaler, place.device)
     whole = DistributedDataParallel(model) if place.world > 1 else model
 

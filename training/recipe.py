@@ -1,4 +1,4 @@
-"""The recipe: every number that a training depends on, and the values of the bundled checkpoint."""
+"""The recipe: every number that a training depends on."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
@@ -38,14 +38,21 @@ class BaseRecipe:
 
 @dataclass(frozen=True)
 class Recipe(BaseRecipe):
-    """The defaults make the bundled checkpoint; ``training/README.md`` has the reasons."""
+    """The defaults are of the first of the bundled checkpoint's two trainings.
+
+    ``training/README.md`` has the second, and what each setting is worth.
+    """
 
     negatives: float = 0.1  # questions asked of another paragraph of the article, per question
     # distillation
     teacher: str = ""  # a fine-tuned model to imitate, named as init is
     teacher_weight: float = 0.5  # share of the loss that is the distance from the teacher
     teacher_temperature: float = 2.0  # divides both models' logits, in that distance
+    # what is written
+    init_share: float = 0.0  # of the fine-tuned init, in its mean with what was trained from it
 
+
+AFTERWARDS = ("init_share",)  # what the course of a training does not depend on
 
 RecipeT = TypeVar("RecipeT", bound=BaseRecipe)
 
@@ -64,6 +71,8 @@ def with_settings(recipe: RecipeT, settings: Iterable[str]) -> RecipeT:
         raise TrainingError(
             f"precision is {changed.precision!r}; it must be one of {', '.join(PRECISIONS)}"
         )
+    if isinstance(changed, Recipe) and not 0 <= changed.init_share <= 1:
+        raise TrainingError(f"init_share is {changed.init_share}; it must be from 0 to 1")
     return changed
 
 

@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from qa.squad import Example, Scores, has_unanswerable, read_examples
 from training.articles import negatives, split
+from training.average import average, check_averaged
 from training.electra import Electra
 from training.errors import TrainingError
 from training.evaluation import (
@@ -43,6 +44,7 @@ def run(recipe: Recipe, data: Data, folder: Path, place: Place, console: Console
     """
     folder.mkdir(parents=True, exist_ok=True)
     initial = read_initial(recipe.init)
+    check_averaged(recipe, initial)
     objective = answer_objective(recipe, _teacher(recipe, initial, place))
     parts = split(read_examples(data.train))
     if not parts.train:
@@ -57,6 +59,8 @@ def run(recipe: Recipe, data: Data, folder: Path, place: Place, console: Console
         return None
     name = place.name
     place.take_all_cores()
+    if recipe.init_share:
+        average(model, initial.model(), recipe.init_share)
     round_to_half(model)
     threshold, scores = _evaluate(recipe, model, initial, held_out, evaluated, place, console)
     result = Result(recipe, len(windows), trained, name, threshold, scores, initial.earlier)
