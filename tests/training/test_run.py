@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -6,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from export.checkpoint import read_checkpoint
 from qa.squad import evaluate, read_examples
@@ -65,10 +66,27 @@ def test_a_run_writes_what_make_export_reads(
     assert f"| squad.json | {scores.exact_match:.2f} | {scores.f1:.2f} |" in card
     assert f"| init | {initial_folder} |" in card
 
-    settings = _settings(f"init={tmp_path}", *SETTINGS, "seed=2")
-    _training(tmp_path / "second", squad, *settings).check_returncode()
-    second = json.loads((tmp_path / "second" / "training.json").read_text())
-    assert second["earlier"] == result
+
+def test_going_on_from_a_training_and_the_mean_with_it(
+    initial_folder: Path, squad: Path, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    _training(first, squad, *_settings(f"init={initial_folder}", *SETTINGS)).check_returncode()
+
+    def weights(share: str) -> dict[str, torch.Tensor]:
+        """Written at the end of the one training of ``second``; only the first call trains."""
+        settings = _settings(f"init={first}", *SETTINGS, "seed=2", f"init_share={share}")
+        _training(second, squad, *settings).check_returncode()
+        return load_file(second / "model.safetensors")
+
+    alone, mean, initial = weights("0"), weights("0.25"), load_file(first / "model.safetensors")
+    assert not torch.equal(alone["qa_outputs.weight"], initial["qa_outputs.weight"])
+    for name, tensor in mean.items():
+        expected = 0.75 * alone[name].float() + 0.25 * initial[name].float()
+        torch.testing.assert_close(tensor.float(), expected, rtol=2e-3, atol=1e-6)
+    record = json.loads((second / "training.json").read_text())
+    assert record["earlier"] == json.loads((first / "training.json").read_text())
+    assert record["recipe"]["init_share"] == 0.25
 
 
 def test_seeds_have_a_folder_each_and_a_spread(
@@ -104,6 +122,24 @@ def test_what_cannot_be_trained_is_one_line(
     assert done.stderr.startswith("error: ")
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("share", "message"),
+    [("2", "init_share is 2.0; it must be from 0 to 1"), ("0.5", "was not fine-tuned")],
+)
+def test_no_mean_of_what_is_none(
+    initial_folder: Path, squad: Path, tmp_path: Path, share: str, message: str
+) -> None:
+    pretrained = tmp_path / "pretrained"
+    shutil.copytree(initial_folder, pretrained)
+    path = pretrained / "model.safetensors"
+    weights = {name: each for name, each in load_file(path).items() if "qa_outputs" not in name}
+    save_file(weights, path, metadata={"format": "pt"})
+    settings = _settings(f"init={pretrained}", *SETTINGS, f"init_share={share}")
+    done = _training(tmp_path / "out", squad, *settings)
+    assert done.returncode == 1
+    assert message in done.stderr
 
 
 @pytest.mark.slow
