@@ -37,7 +37,7 @@ EXAMPLE: dict[str, JsonValue] = {
 #: Its reply, of the bundled checkpoint's electra_qa_openvino_int8; the score to four digits.
 EXAMPLE_SPAN: dict[str, JsonValue] = {
     "answer": "William the Conqueror",
-    "score": 0.9860,
+    "score": 0.9950,
     "start": 42,
     "end": 63,
 }
