@@ -1,6 +1,6 @@
 """The mean of a model and of the one that it was trained from.
 
-Both lie in one valley of the loss, and between them it is lower than at either: weight-space
+Both lie in one valley of the loss, where it is often lower between them than at either: weight-space
 ensembling, Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", section 3.
 """
 
