@@ -1,7 +1,7 @@
 """The mean of a model and of the one that it was trained from.
 
-Both lie in one valley of the loss, where it is often lower between them than at either: weight-space
-ensembling, Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", section 3.
+Both lie in one valley of the loss, where it is often lower between them than at either:
+weight-space ensembling, Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", section 3.
 """
 
 import torch
@@ -21,8 +21,8 @@ def check_averaged(recipe: Recipe, initial: Initial) -> None:
         )
 
 
-@torch.no_grad()
 def average(model: nn.Module, initial: nn.Module, share: float) -> None:
     """Move each weight of ``model`` to the mean with ``initial``, which counts for ``share``."""
-    for mine, theirs in zip(model.parameters(), initial.parameters(), strict=True):
-        mine.lerp_(theirs.to(mine.device), share)
+    with torch.no_grad():
+        for mine, theirs in zip(model.parameters(), initial.parameters(), strict=True):
+            mine.lerp_(theirs.to(mine.device), share)
