@@ -68,8 +68,8 @@ def model_card(name: str, model: Electra, result: Result) -> str:
     """Return the text of ``README.md``."""
     config, trained = model.config, result.trained
     threshold = result.null_threshold
-    *earlier, _ = trainings(asdict(result))
-    init = earlier[0]["recipe"]["init"] if earlier else result.recipe.init
+    all_of_them = trainings(asdict(result))
+    init = all_of_them[0]["recipe"]["init"]
     return _CARD.format(
         origin=_ORIGIN_OF_MINILM if init == MINILM else "",
         not_google=_NOT_GOOGLE if init == MINILM else "",
@@ -80,7 +80,7 @@ def model_card(name: str, model: Electra, result: Result) -> str:
         inner=config.intermediate_size,
         parameters=sum(each.numel() for each in model.parameters()) / 1e6,
         init=init,
-        earlier="".join(_told(each) for each in earlier),
+        earlier="".join(_told(each) for each in all_of_them[:-1]),
         scores="\n".join(
             f"| {data} | {each.exact_match:.2f} | {each.f1:.2f} | {each.total:,} |"
             for data, each in result.scores.items()

@@ -53,8 +53,8 @@ def train(
     _freeze(model, recipe)
     optimizer = make_optimizer(model, recipe)
     scaler = torch.amp.GradScaler(place.device.type, enabled=recipe.precision == "fp16")
-    settings = {**asdict(recipe), "windows": len(windows)}
-    settings = {name: value for name, value in settings.items() if name not in AFTERWARDS}
+    settings = {name: each for name, each in asdict(recipe).items() if name not in AFTERWARDS}
+    settings["windows"] = len(windows)
     meter = load_state(folder, settings, model, optimizer, scaler, place.device)
     whole = DistributedDataParallel(model) if place.world > 1 else model
 
