@@ -9,9 +9,9 @@ from google.protobuf import text_format  # type: ignore[import-untyped]
 from tritonclient.grpc import model_config_pb2 as triton
 
 from export.variants import CONFIG, Variant
-from qa.tensors import INPUTS, OUTPUTS
+from qa.tensors import INPUTS, OUTPUTS, RequestShape
 
-MAX_BATCH_SIZE = 512
+FREE = -1  # a dimension of any size
 WARMUP = "warmup"  # the folder in which Triton looks for a warm-up request's data
 WARMUP_FILE = "ones"
 
@@ -23,9 +23,10 @@ _KINDS = {
 
 # why each field is what it is, by its path in the message
 _COMMENTS = {
-    "max_batch_size": "rows of a batch; a request is all windows of one context, so this many fit",
-    "input": "int32, right-padded with 0; every window has the same length, or Triton could not "
-    "join requests into one batch; the backend drops the padding before it computes",
+    "max_batch_size": "rows of a batch: those of one full request, and no more, as the memory of "
+    "a native backend grows with them",
+    "input": "int32, right-padded with 0. The length is free, and so is that of the outputs: "
+    "NVIDIA's backends refuse outputs whose dims are not those of the graph",
     "output": "at padding, a logit means nothing",
     "instance_group": "one instance: it uses all cores, or the GPU where there is one; while it is "
     "busy the next batch forms",
@@ -57,26 +58,39 @@ _WHY_OPENVINO = (
     "CPU has instructions for it, and only there"
 )
 _WHY_BACKEND = (
-    "NVIDIA's own backend of this name takes only batches of exactly max_batch_size rows: in its "
-    "container, put embedded/backends/openvino in the place of that one (docs/exporting.md)"
+    "NVIDIA's own backend of this name takes only batches of exactly max_batch_size rows: put ours "
+    "in its place with `python -m embedded.install openvino` (docs/exporting.md)"
+)
+_WHY_SHAPE = (
+    "For the client: a row has at most sequence_length tokens and is padded to a multiple of "
+    "pad_to_multiple_of; a request has at most max_rows rows, and a longer text is several"
 )
 #: As NVIDIA's OpenVINO backend calls them, and embedded/backends/openvino_ir.py reads them.
 OPENVINO_PARAMETERS = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1"}
 
 
+def request_shape(variant: Variant, sequence_length: int) -> RequestShape:
+    """Return what a request to ``variant`` may look like."""
+    return RequestShape(
+        sequence_length=sequence_length,
+        pad_to_multiple_of=min(variant.padding.multiple or sequence_length, sequence_length),
+        max_rows=variant.max_rows,
+    )
+
+
 def model_config(variant: Variant, sequence_length: int) -> triton.ModelConfig:
-    """Return the config of a model that takes and gives ``[batch, sequence_length]``."""
+    """Return the config of a model that takes rows of up to ``sequence_length`` tokens."""
     return triton.ModelConfig(
         name=variant.model_name,
         backend=variant.runtime.backend,
         platform=variant.runtime.platform,
-        max_batch_size=MAX_BATCH_SIZE,
+        max_batch_size=variant.max_rows,
         input=[
-            triton.ModelInput(name=name, data_type=triton.TYPE_INT32, dims=[sequence_length])
+            triton.ModelInput(name=name, data_type=triton.TYPE_INT32, dims=[FREE])
             for name in INPUTS
         ],
         output=[
-            triton.ModelOutput(name=name, data_type=triton.TYPE_FP32, dims=[sequence_length])
+            triton.ModelOutput(name=name, data_type=triton.TYPE_FP32, dims=[FREE])
             for name in OUTPUTS
         ],
         instance_group=[triton.ModelInstanceGroup(count=1, kind=_KINDS[variant.device])],
@@ -84,7 +98,7 @@ def model_config(variant: Variant, sequence_length: int) -> triton.ModelConfig:
         optimization=_optimization(variant),
         parameters={
             name: triton.ModelParameter(string_value=value)
-            for name, value in _parameters(variant).items()
+            for name, value in _parameters(variant, sequence_length).items()
         },
         model_warmup=[_warmup(sequence_length)],
     )
@@ -104,26 +118,30 @@ def _optimization(variant: Variant) -> triton.ModelOptimizationPolicy | None:
     )
 
 
-def _parameters(variant: Variant) -> dict[str, str]:
+def _parameters(variant: Variant, sequence_length: int) -> dict[str, str]:
+    shape = request_shape(variant, sequence_length).parameters()
     if variant.format == "openvino":
-        return OPENVINO_PARAMETERS
+        return shape | OPENVINO_PARAMETERS
     if variant.format == "savedmodel" and variant.tf32 is not None:
-        return {"allow_tf32": str(int(variant.tf32))}
-    return {}
+        return shape | {"allow_tf32": str(int(variant.tf32))}
+    return shape
 
 
 def _comments(variant: Variant) -> dict[str, str]:
     comments = dict(_COMMENTS)
+    parameters = [_WHY_SHAPE, variant.padding.reason]
     if variant.device != "any":
         comments["instance_group.kind"] = _WHY_KIND[variant.name]
-    if variant.tf32 is not None:
-        field = "optimization" if variant.format == "onnx" else "parameters"
-        comments[field] = _WHY_TF32[variant.format]
-    elif variant.format == "onnx":
+    if variant.tf32 is not None and variant.format == "onnx":
+        comments["optimization"] = _WHY_TF32[variant.format]
+    elif variant.tf32 is not None:
+        parameters.append(_WHY_TF32[variant.format])
+    elif variant.format == "onnx" and variant.device != "cpu":
         comments["optimization"] = _WHY_STRICT
     if variant.format == "openvino":
-        comments["parameters"] = _WHY_OPENVINO
+        parameters.append(_WHY_OPENVINO)
         comments["backend"] = _WHY_BACKEND
+    comments["parameters"] = ". ".join(parameters)
     return comments
 
 

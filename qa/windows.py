@@ -23,6 +23,19 @@ class WindowError(ValueError):
 
 
 @dataclass(frozen=True)
+class Rows:
+    """Rows of one request to a model: int32 ``[rows, length]`` each, right-padded with 0."""
+
+    input_ids: NDArray[np.int32]
+    attention_mask: NDArray[np.int32]  # 1 at tokens, 0 at padding
+    token_type_ids: NDArray[np.int32]  # 1 at the context and its [SEP]
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.input_ids)
+
+
+@dataclass(frozen=True)
 class Windows:
     """The windows of one question and context; ``n`` windows of ``sequence`` tokens.
 
@@ -42,6 +55,19 @@ class Windows:
     def __len__(self) -> int:
         """Return the number of windows."""
         return len(self.firsts)
+
+    @property
+    def row_lengths(self) -> NDArray[np.int64]:
+        """The tokens of each window, without padding: ``[n]``."""
+        return self.question_len + SPECIAL_TOKENS_PER_WINDOW + self.lengths
+
+    def rows(self, numbers: NDArray[np.int64], length: int) -> Rows:
+        """Return the windows of these ``numbers``, of ``length`` tokens.
+
+        ``length`` must not be less than the tokens of any of them.
+        """
+        inputs = (self.input_ids, self.attention_mask, self.token_type_ids)
+        return Rows(*(each[numbers, :length] for each in inputs))
 
     @property
     def context_position(self) -> int:

@@ -1,9 +1,12 @@
 """How many windows may be in flight, and when to come again for what finds no room.
 
-Counted in windows, which are what takes time, and before tokenization, whose own time is spent
-in vain on a request that is refused after it. So what a request adds is an estimate first, and
-the truth once it is known. What bounds the latency is time: by Little's law a request waits for
-the windows ahead of it divided by the rate at which they are drained, and that is measured.
+Counted in windows, which are what takes time, and checked before tokenization, so that refused
+requests waste none. What a request adds is therefore an estimate first, and known later.
+
+What bounds the latency is time. Requests take turns at the model, a few windows each
+(``serving/parts.py``), so a request does not wait for all that is ahead of it: of each other
+request, it waits for as many windows as it has itself, or for those that are with Triton already.
+By Little's law that takes this many windows divided by the measured rate of answered ones.
 """
 
 import math
@@ -26,6 +29,7 @@ class Ticket:
     windows: int
     changed: Callable[[int], None]  # told how many of them are answered
     known: int = 0  # of them, that are no estimate
+    sent: int = 0  # of these, that are with Triton
 
     def correct(self, estimate: int, windows: int) -> None:
         """Put ``windows``, now that they are known, in the place of what was estimated."""
@@ -33,8 +37,14 @@ class Ticket:
         self.known += windows
         self.changed(0)
 
-    def drain(self, windows: int) -> None:
-        """Give back the room of ``windows``, which are known, now that they are answered."""
+    @contextmanager
+    def computing(self, windows: int) -> Iterator[None]:
+        """Count ``windows``, which are known, as sent in the block, and as answered after it."""
+        self.sent += windows
+        try:
+            yield
+        finally:
+            self.sent -= windows
         self.windows -= windows
         self.known -= windows
         self.changed(windows)
@@ -92,26 +102,32 @@ class Admission:
         if rate is None:
             return 1
         needed = max(windows, self.in_flight + windows - self.max_windows)
-        seconds = max(needed / rate, self.in_flight / rate - self.max_seconds)
+        seconds = max(needed / rate, self._ahead(windows) / rate - self.max_seconds)
         return min(max(1, math.ceil(seconds)), MAX_RETRY_SECONDS)
 
     def _check(self, windows: int) -> None:
-        ahead, rate = self.in_flight, self._rate()
-        if ahead + windows > self.max_windows:
+        rate = self._rate()
+        if self.in_flight + windows > self.max_windows:
             raise Overloaded(
-                f"{ahead} windows are in flight, and with the {windows} or so of this request "
-                f"more than the {self.max_windows} allowed; try again shortly",
+                f"{self.in_flight} windows are in flight, and with the {windows} or so of this "
+                f"request more than the {self.max_windows} allowed; try again shortly",
                 retry_after=self.retry_after(windows),
             )
-        # what may be refused yet, for its size, must not have others refused for the wait
-        waiting = sum(ticket.known for ticket in self._tickets)
-        if rate is not None and waiting / rate > self.max_seconds:
+        ahead = self._ahead(windows)
+        if rate is not None and ahead / rate > self.max_seconds:
             raise Overloaded(
-                f"{waiting} windows are ahead of this request, which take about "
-                f"{waiting / rate:.2g} s, more than the {self.max_seconds:g} s allowed; "
+                f"{ahead} windows are ahead of this request, which take about "
+                f"{ahead / rate:.2g} s, more than the {self.max_seconds:g} s allowed; "
                 "try again shortly",
                 retry_after=self.retry_after(windows),
             )
+
+    def _ahead(self, windows: int) -> int:
+        """Return how many windows of others are computed before a request of ``windows`` ends.
+
+        Estimates do not count: what may yet be refused for its size must not have others refused.
+        """
+        return sum(min(each.known, max(windows, each.sent)) for each in self._tickets)
 
     def _rate(self) -> float | None:
         """Return the windows drained per busy second lately; None before the first."""

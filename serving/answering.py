@@ -1,15 +1,17 @@
-"""From a question to its answers: windows, one inference, spans."""
+"""From a question to its answers: windows, their logits, spans."""
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from tokenizers import Tokenizer
 
 from embedded.selection import Choice
 from qa.spans import Answer, LogitsError, best_answers
-from qa.windows import WindowError, Windows, make_windows
+from qa.windows import Rows, WindowError, Windows, make_windows
 from serving.admission import Admission, Ticket
 from serving.asked import Asked
 from serving.deadline import Deadline
@@ -22,6 +24,7 @@ from serving.errors import (
     UnknownModel,
 )
 from serving.metrics import Metrics
+from serving.parts import Pace, infer_in_parts
 from serving.pool import Pool
 from serving.schema import EXAMPLE, Question
 from serving.settings import Settings
@@ -42,6 +45,7 @@ class Answerer:
     triton: Pool
     admission: Admission
     metrics: Metrics
+    paces: defaultdict[ModelInfo, Pace] = field(default_factory=lambda: defaultdict(Pace))
     probes: dict[ModelInfo, Windows] = field(default_factory=dict)  # what `probe` asks of each
 
     async def info(self) -> ModelInfo:
@@ -100,7 +104,8 @@ class Answerer:
         if info not in self.probes:
             self.probes[info] = self._windows(asked, info)
         windows = self.probes[info]
-        logits = await triton.infer(info.name, windows, self.settings.ready_seconds)
+        infer = partial(triton.infer, info.name, timeout=self.settings.ready_seconds)
+        logits = await infer_in_parts(windows, info.shape, Pace(), infer)
         self._decode(asked, windows, logits)
 
     async def _check(
@@ -136,14 +141,18 @@ class Answerer:
         windows = await in_thread(trace, "tokenize", self._windows, asked, info)
         trace.windows += len(windows)
         ticket.correct(self._estimate(asked, info), len(windows))
-        self.metrics.observe_windows(windows)
+        self.metrics.observe_windows(windows, info.shape)
+
+        async def infer(rows: Rows) -> Logits:
+            with ticket.computing(len(rows)):
+                return await self.triton.infer(info.name, rows, deadline.left())
+
         with trace.stage("infer"):
             try:
-                logits = await self.triton.infer(info.name, windows, deadline.left())
+                logits = await infer_in_parts(windows, info.shape, self.paces[info], infer)
             except Overloaded as error:
                 seconds = self.admission.retry_after(len(windows))
                 raise Overloaded(str(error), retry_after=seconds) from error
-        ticket.drain(len(windows))
         answers = await in_thread(trace, "decode", self._decode, asked, windows, logits)
         if self.settings.log_texts:
             texts = {"question": asked.question, "context": asked.context}
@@ -162,7 +171,7 @@ class Answerer:
 
     def _estimate(self, asked: Asked, info: ModelInfo) -> int:
         """Return about how many windows are to be computed: none of more than are allowed."""
-        return min(asked.estimate(info.sequence_length), self.settings.max_windows)
+        return min(asked.estimate(info.shape.sequence_length), self.settings.max_windows)
 
     def _windows(self, asked: Asked, info: ModelInfo) -> Windows:
         try:
@@ -170,12 +179,12 @@ class Answerer:
                 self.tokenizer,
                 asked.question,
                 asked.context,
-                sequence_length=info.sequence_length,
+                sequence_length=info.shape.sequence_length,
                 doc_stride=asked.doc_stride,
                 overlap=asked.overlap,
                 max_question_len=asked.max_question_len,
                 max_seq_len=asked.max_seq_len,
-                max_windows=min(self.settings.max_windows, info.max_batch_size),
+                max_windows=self.settings.max_windows,
             )
         except WindowError as error:
             raise InvalidRequest(str(error)) from error

@@ -14,6 +14,7 @@ from prometheus_client import (
     values,
 )
 
+from qa.tensors import RequestShape
 from qa.windows import Windows
 from serving.trace import Trace
 
@@ -78,6 +79,11 @@ class Metrics:
         self._tokens = Counter(
             "electra_qa_tokens", "Tokens in windows, without padding", registry=self.registry
         )
+        self._positions = Counter(
+            "electra_qa_positions",
+            "Tokens in windows, with the padding that is sent to Triton",
+            registry=self.registry,
+        )
         self._rejections = Counter(
             "electra_qa_rejections",
             "Requests, and pairs of a request, that got an error, by its type",
@@ -125,12 +131,14 @@ class Metrics:
         """Count a pair of a request that got an error in place."""
         self._rejections.labels(reason).inc()
 
-    def observe_windows(self, windows: Windows) -> None:
-        """Count what is about to be sent to Triton."""
-        tokens = int(windows.attention_mask.sum())
+    def observe_windows(self, windows: Windows, shape: RequestShape) -> None:
+        """Count what is about to be sent to Triton, padded as ``shape`` says."""
+        lengths = windows.row_lengths.tolist()
+        tokens, positions = sum(lengths), sum(map(shape.padded, lengths))
         self._windows.observe(len(windows))
         self._tokens.inc(tokens)
-        self._padding.observe(1 - tokens / windows.attention_mask.size)
+        self._positions.inc(positions)
+        self._padding.observe(1 - tokens / positions)
 
 
 def _bury(folder: Path) -> None:

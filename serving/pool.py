@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from qa.windows import Windows
+from qa.windows import Rows
 from serving.errors import ServingError, Unavailable
 from serving.triton import Logits, ModelInfo, Triton
 
@@ -23,7 +23,7 @@ class Endpoint:
     """One Triton, and what it has to do."""
 
     triton: Triton
-    windows: int = 0  # in flight
+    rows: int = 0  # in flight
     out: bool = False
 
 
@@ -59,8 +59,8 @@ class Pool:
         """Return the mean windows of the executions of one Triton; None before the first."""
         return await self._first(lambda triton: triton.mean_batch(model, timeout))
 
-    async def infer(self, model: str, windows: Windows, timeout: float) -> Logits:
-        """Run ``model`` on all windows, at most ``timeout`` seconds long.
+    async def infer(self, model: str, rows: Rows, timeout: float) -> Logits:
+        """Run ``model`` on ``rows``, at most ``timeout`` seconds long.
 
         When that Triton is unavailable, another has one try: an inference changes nothing, so
         that it may be asked for twice. Raises as ``Triton.infer`` does.
@@ -68,12 +68,12 @@ class Pool:
         end = time.monotonic() + timeout
         endpoint = self._least_busy()
         try:
-            return await self._infer(endpoint, model, windows, timeout)
+            return await self._infer(endpoint, model, rows, timeout)
         except Unavailable:
             left = end - time.monotonic()
             if len(self.endpoints) == 1 or left <= 0:
                 raise
-            return await self._infer(self._least_busy(but=endpoint), model, windows, left)
+            return await self._infer(self._least_busy(but=endpoint), model, rows, left)
 
     async def watch(self, ask: Callable[[Triton], Awaitable[object]]) -> None:
         """Try ``ask`` on those that are out now and then, until cancelled; then they are in."""
@@ -88,17 +88,15 @@ class Pool:
                     else:
                         self._mark(endpoint, out=False)
 
-    async def _infer(
-        self, endpoint: Endpoint, model: str, windows: Windows, timeout: float
-    ) -> Logits:
-        endpoint.windows += len(windows)
+    async def _infer(self, endpoint: Endpoint, model: str, rows: Rows, timeout: float) -> Logits:
+        endpoint.rows += len(rows)
         try:
-            logits = await endpoint.triton.infer(model, windows, timeout)
+            logits = await endpoint.triton.infer(model, rows, timeout)
         except Unavailable:
             self._mark(endpoint, out=True)
             raise
         finally:
-            endpoint.windows -= len(windows)
+            endpoint.rows -= len(rows)
         self._mark(endpoint, out=False)
         return logits
 
@@ -108,10 +106,10 @@ class Pool:
         endpoint.out = out
 
     def _least_busy(self, but: Endpoint | None = None) -> Endpoint:
-        """Return the one with the fewest windows of those that are in; if none is, of all."""
+        """Return the one with the fewest rows of those that are in; if none is, of all."""
         others = [endpoint for endpoint in self.endpoints if endpoint is not but]
         usable = [endpoint for endpoint in others if not endpoint.out] or others
-        return min(usable, key=lambda endpoint: endpoint.windows)
+        return min(usable, key=lambda endpoint: endpoint.rows)
 
     async def _first(self, ask: Callable[[Triton], Awaitable[Result]]) -> Result:
         """Return what the first that is available says."""

@@ -185,8 +185,10 @@ class Info(BaseModel):
     name: str = Field(description="the variant that answers")
     reason: str = Field(description="why it does: named by MODEL, or how it was chosen")
     backend: str
-    sequence_length: int
-    max_batch_size: int
+    sequence_length: int = Field(description="tokens of the longest window")
+    pad_to_multiple_of: int = Field(description="windows are padded to a multiple of so many")
+    max_rows: int = Field(description="windows of one request to Triton; more are several")
+    max_batch_size: int = Field(description="windows that Triton joins to one execution at most")
     mean_batch_size: float | None = Field(
         description="windows of an execution, the mean since Triton started"
     )

@@ -1,4 +1,4 @@
-"""The gateway's client of Triton: one asynchronous gRPC call per request."""
+"""The gateway's client of Triton, over asynchronous gRPC."""
 
 import math
 import time
@@ -12,7 +12,8 @@ from opentelemetry import propagate
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from qa import tensors
-from qa.windows import Windows
+from qa.tensors import ContractError, RequestShape, read_request_shape
+from qa.windows import Rows
 from serving.errors import (
     DeadlineExceeded,
     ModelFault,
@@ -40,13 +41,13 @@ class ModelInfo:
 
     name: str
     backend: str
-    sequence_length: int
+    shape: RequestShape  # of a request to it
     max_batch_size: int
 
 
 @dataclass(frozen=True)
 class Logits:
-    """A model's output for ``n`` windows: float32 ``[n, sequence]`` each."""
+    """A model's output for ``n`` rows: float32 ``[n, length]`` each."""
 
     start: NDArray[np.float32]
     end: NDArray[np.float32]
@@ -79,17 +80,20 @@ class Triton:
     async def info(self, model: str, timeout: float) -> ModelInfo:
         """Return what Triton says of ``model``, asked once; raises as ``infer`` does.
 
-        Raises UnknownModel for one that does not take the tensors of the contract.
+        Raises UnknownModel for one whose config does not keep the tensor contract.
         """
         if model not in self._infos:
             request = service_pb2.ModelConfigRequest(name=model)
             config = (await self._call(self._stub.ModelConfig, request, timeout, model)).config
             if {tensor.name for tensor in config.input} != set(tensors.INPUTS):
                 raise UnknownModel(f"model {model!r} does not answer questions")
-            (length,) = {tensor.dims[-1] for tensor in config.input}
-            self._infos[model] = ModelInfo(
-                config.name, config.backend or config.platform, length, config.max_batch_size
-            )
+            parameters = {name: each.string_value for name, each in config.parameters.items()}
+            try:
+                shape = read_request_shape(parameters)
+            except ContractError as error:
+                raise UnknownModel(f"model {model!r} cannot be served: {error}") from error
+            backend = config.backend or config.platform
+            self._infos[model] = ModelInfo(config.name, backend, shape, config.max_batch_size)
         return self._infos[model]
 
     async def mean_batch(self, model: str, timeout: float) -> float | None:
@@ -100,15 +104,22 @@ class Triton:
         executions = sum(each.execution_count for each in reply.model_stats)
         return windows / executions if executions else None
 
-    async def infer(self, model: str, windows: Windows, timeout: float) -> Logits:
-        """Run ``model`` on all windows in one call of at most ``timeout`` seconds.
+    async def infer(self, model: str, rows: Rows, timeout: float) -> Logits:
+        """Run ``model`` on ``rows`` in one call of at most ``timeout`` seconds.
 
         Raises Unavailable, Overloaded, DeadlineExceeded or ModelFault.
         """
-        request = inference_request(model, windows, timeout)
+        request = inference_request(model, rows, timeout)
         response = await self._call(self._stub.ModelInfer, request, timeout, model)
         self.answered_at = time.monotonic()
-        return read_logits(response)
+        logits = read_logits(response)
+        for each in (logits.start, logits.end):
+            if each.shape != rows.input_ids.shape:
+                raise ModelFault(
+                    f"the model gave logits of shape {each.shape} for rows of "
+                    f"{rows.input_ids.shape}; the server's log says more"
+                )
+        return logits
 
     async def _call(self, method: Any, request: Any, timeout: float, model: str = "") -> Any:
         metadata: dict[str, str] = {}
@@ -121,11 +132,11 @@ class Triton:
             raise Unavailable("the gateway is shutting down") from error
 
 
-def inference_request(model: str, windows: Windows, timeout: float) -> Any:
-    """Make the ModelInfer request of one question; Triton drops it after ``timeout`` seconds."""
+def inference_request(model: str, rows: Rows, timeout: float) -> Any:
+    """Make the ModelInfer request for ``rows``; Triton drops it after ``timeout`` seconds."""
     request = service_pb2.ModelInferRequest(model_name=model)
     request.parameters["timeout"].int64_param = round(timeout * 1e6)  # microseconds in the queue
-    arrays = (windows.input_ids, windows.attention_mask, windows.token_type_ids)
+    arrays = (rows.input_ids, rows.attention_mask, rows.token_type_ids)
     for name, array in zip(tensors.INPUTS, arrays, strict=True):
         request.inputs.add(name=name, datatype="INT32", shape=array.shape)
         request.raw_input_contents.append(array.tobytes())

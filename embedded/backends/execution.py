@@ -19,7 +19,9 @@ def check_numpy() -> None:
         raise RuntimeError(f"numpy {np.__version__} corrupts tensors in Triton's stub: use 1.26")
 
 
-def respond(requests: Sequence[Any], model: Model, length_step: int = 1) -> list[Any]:
+def respond(
+    requests: Sequence[Any], model: Model, sequence_length: int, length_step: int = 1
+) -> list[Any]:
     """Answer all requests of one execution with as few model calls as their lengths allow.
 
     A request at fault gets an error of its own, and its neighbours their logits. One that was
@@ -28,7 +30,7 @@ def respond(requests: Sequence[Any], model: Model, length_step: int = 1) -> list
     ``compute_rows``.
     """
     inputs = [_read(request) for request in requests]
-    faults = [_fault(*each) for each in zip(requests, inputs, strict=True)]
+    faults = [_fault(*each, sequence_length) for each in zip(requests, inputs, strict=True)]
     sound = [each for each, fault in zip(inputs, faults, strict=True) if fault is None]
     results = iter(_compute(sound, model, length_step))
     return [next(results) if fault is None else _error(fault) for fault in faults]
@@ -40,11 +42,11 @@ def _read(request: Any) -> Inputs:
     }
 
 
-def _fault(request: Any, inputs: Inputs) -> str | None:
+def _fault(request: Any, inputs: Inputs, sequence_length: int) -> str | None:
     if request.is_cancelled():
         return "cancelled before it was computed"
     try:
-        check_rows(inputs)
+        check_rows(inputs, sequence_length)
     except RowError as error:
         return str(error)
     return None

@@ -5,6 +5,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from qa.tensors import read_request_shape
+
 DEFAULT_FILES = {
     "onnxruntime": "model.onnx",
     "openvino": "model.xml",
@@ -23,6 +25,14 @@ def parameters(args: Mapping[str, str]) -> dict[str, str]:
     """Return the config's ``parameters``, by name."""
     configured = json.loads(args["model_config"]).get("parameters", {})
     return {name: value["string_value"] for name, value in configured.items()}
+
+
+def sequence_length(args: Mapping[str, str]) -> int:
+    """Return the tokens of the longest row that the model takes, by its config.
+
+    Raises ContractError when the config does not say it.
+    """
+    return read_request_shape(parameters(args)).sequence_length
 
 
 def thread_count(args: Mapping[str, str]) -> int:

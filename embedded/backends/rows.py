@@ -21,22 +21,26 @@ class RowError(ValueError):
     """Rows that break the tensor contract; the message says how."""
 
 
-def check_rows(inputs: Mapping[str, NDArray[np.int32]]) -> None:
-    """Raise RowError unless the inputs are int32 ``[rows, sequence]`` and padded on the right.
+def check_rows(inputs: Mapping[str, NDArray[np.int32]], sequence_length: int) -> None:
+    """Raise RowError unless the inputs are rows of the tensor contract.
 
-    The fused attention takes the mask for a length: a hole in it would give wrong logits
-    without any error.
+    They are int32 ``[rows, length]``, at most ``sequence_length`` long and padded on the right,
+    and hold no number that the model has no meaning for: it would give wrong logits without any
+    error, as it would for a hole in the mask, which fused attention takes for a length.
     """
     mask = inputs[tensors.ATTENTION_MASK]
     for name in tensors.INPUTS:
         array = inputs[name]
         if array.ndim != 2 or array.shape != mask.shape or array.dtype != np.int32:
             raise RowError(f"{name} is {array.dtype} {list(array.shape)}, not int32 [rows, length]")
+    if mask.shape[1] > sequence_length:
+        raise RowError(f"rows have {mask.shape[1]} tokens; at most {sequence_length} are allowed")
     lengths = mask.sum(axis=1)
     if not np.array_equal(mask, np.arange(mask.shape[1]) < lengths[:, None]):
         raise RowError("attention_mask must be ones, then zeros: padding is on the right only")
-    if inputs[tensors.INPUT_IDS].min(initial=0) < 0:
-        raise RowError("input_ids holds a negative token id")
+    for name in (tensors.INPUT_IDS, tensors.TOKEN_TYPE_IDS):
+        if (lowest := inputs[name].min(initial=0)) < 0:
+            raise RowError(f"{name} holds {lowest}, which is negative")
 
 
 def compute_rows(
@@ -45,7 +49,7 @@ def compute_rows(
     """Return start and end logits, float32 ``[rows, sequence]``, computing no padding.
 
     With a ``length_step`` it computes a little: the model gets lengths that are multiples of
-    it, or the whole sequence, and so meets fewer shapes.
+    it, or the whole width of the rows, and so meets fewer shapes.
 
     At padding the logits are ``tensors.PADDING_LOGIT``; a row that is all padding is not
     computed. ``inputs`` are as ``check_rows`` wants them.

@@ -70,7 +70,7 @@ class Benchmark:
         try:
             for _ in range(self.plan.rounds):
                 for variant in self.plan.variants:
-                    with triton.loaded(model_name(variant)) as model:
+                    with triton.loaded(model_name(variant), max(self.plan.batches)) as model:
                         self._check(model)
                         self._prepare(variant, triton, model)
                         for batch in self.plan.batches:
@@ -111,7 +111,8 @@ class Benchmark:
         if (largest := max(self.plan.batches)) > model.max_batch_size:
             raise LoadTestError(
                 f"a batch of {largest} is larger than {model.name} takes: its max_batch_size is "
-                f"{model.max_batch_size}"
+                f"{model.max_batch_size}; start Triton with --model-control-mode=explicit, and the "
+                "model is loaded for larger ones"
             )
 
     def _prepare(self, variant: str, triton: Triton, model: ModelInfo) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 import numpy as np
+from google.protobuf import json_format  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from tritonclient.grpc import model_config_pb2, service_pb2, service_pb2_grpc
 
@@ -70,8 +71,12 @@ class Triton:
         return {model.name: model.state == "READY" for model in reply.models}
 
     @contextmanager
-    def loaded(self, model: str) -> Iterator[ModelInfo]:
-        """Have ``model`` loaded until the block is left; one that was loaded before stays so."""
+    def loaded(self, model: str, rows: int = 1) -> Iterator[ModelInfo]:
+        """Have ``model`` loaded until the block is left; one that was loaded before stays so.
+
+        One that is loaded for the block takes at least ``rows`` rows in a batch, whatever its
+        config says.
+        """
         models = self.models()
         if model not in models:
             raise LoadTestError(
@@ -80,9 +85,12 @@ class Triton:
         if models[model]:
             yield self.info(model)
             return
-        request = service_pb2.RepositoryModelLoadRequest(model_name=model)
-        self._call(self._stub.RepositoryModelLoad, request, LOAD_SECONDS)
+        self._load(model)
         try:
+            config = self._config(model)
+            if config.max_batch_size < rows:
+                config.max_batch_size = rows
+                self._load(model, config)
             yield self.info(model)
         finally:
             with suppress(LoadTestError):  # a server that is gone has nothing to unload
@@ -93,15 +101,18 @@ class Triton:
 
     def info(self, model: str) -> ModelInfo:
         """Return what Triton says of ``model``."""
-        request = service_pb2.ModelConfigRequest(name=model)
-        config = self._call(self._stub.ModelConfig, request).config
+        config = self._config(model)
         if {tensor.name for tensor in config.input} != set(tensors.INPUTS):
             raise LoadTestError(f"model {model!r} does not answer questions: its inputs are others")
-        (length,) = {tensor.dims[-1] for tensor in config.input}
+        parameters = {name: each.string_value for name, each in config.parameters.items()}
+        try:
+            shape = tensors.read_request_shape(parameters)
+        except tensors.ContractError as error:
+            raise LoadTestError(f"model {model!r} cannot be measured: {error}") from error
         gpu = model_config_pb2.ModelInstanceGroup.KIND_GPU
         return ModelInfo(
             name=model,
-            sequence_length=length,
+            sequence_length=shape.sequence_length,
             max_batch_size=config.max_batch_size,
             on_gpu=any(group.kind == gpu for group in config.instance_group),
         )
@@ -123,6 +134,18 @@ class Triton:
     def begin(self, request: Any) -> grpc.Future:
         """Send a request of ``infer_request``, and return what will have the reply or the error."""
         return self._stub.ModelInfer.future(request, timeout=INFER_SECONDS)
+
+    def _config(self, model: str) -> Any:
+        request = service_pb2.ModelConfigRequest(name=model)
+        return self._call(self._stub.ModelConfig, request).config
+
+    def _load(self, model: str, config: Any = None) -> None:
+        """Load ``model``, by ``config`` in place of its own where one is given."""
+        request = service_pb2.RepositoryModelLoadRequest(model_name=model)
+        if config is not None:
+            text = json_format.MessageToJson(config, preserving_proto_field_name=True)
+            request.parameters["config"].string_param = text
+        self._call(self._stub.RepositoryModelLoad, request, LOAD_SECONDS)
 
     def _call(self, method: Any, request: Any, seconds: float = REPLY_SECONDS) -> Any:
         try:

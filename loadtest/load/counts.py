@@ -15,11 +15,11 @@ class Counts:
     executions: float = 0
 
     @classmethod
-    def read(cls, gateway: str, triton: str, sequence_length: int) -> "Counts":
+    def read(cls, gateway: str, triton: str) -> "Counts":
         """Read both metrics' texts, in Prometheus's format; ``triton``'s may be empty."""
         return cls(
             tokens=_sum(gateway, "electra_qa_tokens_total"),
-            positions=_sum(gateway, "electra_qa_question_windows_sum") * sequence_length,
+            positions=_sum(gateway, "electra_qa_positions_total"),
             windows=_sum(triton, "nv_inference_count"),
             executions=_sum(triton, "nv_inference_exec_count"),
         )

@@ -40,7 +40,7 @@ class Gateway:
     def counts(self) -> Counts:
         """Return what it and its Triton have counted since they started."""
         triton = get(self.triton_metrics, "/metrics") if self.triton_metrics else ""
-        return Counts.read(get(self.url, "/metrics"), triton, self.sequence_length)
+        return Counts.read(get(self.url, "/metrics"), triton)
 
 
 @contextmanager

@@ -34,8 +34,12 @@ async def ready(answerer: Answering) -> Health:
 )
 async def info(request: Request, answerer: Answering) -> Info:
     """Say what is served."""
+    model = await answerer.info()
     return Info(
-        **vars(await answerer.info()),
+        name=model.name,
+        backend=model.backend,
+        max_batch_size=model.max_batch_size,
+        **vars(model.shape),
         reason=answerer.choice.reason,
         mean_batch_size=await answerer.mean_batch(),
         version=request.app.version,

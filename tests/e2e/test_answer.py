@@ -134,7 +134,8 @@ def test_health_and_info(client: httpx.Client, choice: Choice) -> None:
     assert client.get("/health/ready").json() == {"status": "ready"}
     info = client.get("/info").json()
     assert (info["name"], info["reason"]) == (choice.model, choice.reason)
-    assert (info["sequence_length"], info["max_batch_size"]) == (384, 512)
+    assert (info["sequence_length"], info["pad_to_multiple_of"]) == (384, 384)
+    assert info["max_rows"] == info["max_batch_size"] == 32
     assert info["mean_batch_size"] >= 1
 
 

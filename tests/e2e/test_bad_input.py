@@ -172,7 +172,9 @@ def rows(**changes: Any) -> list[InferInput]:
 FAULTS = {
     "a token id beyond the vocabulary": ({"input_ids": (3, 99_999)}, "failed on this request"),
     "a token type that there is not": ({"token_type_ids": (3, 7)}, "failed on this request"),
-    "a negative token id": ({"input_ids": (3, -1)}, "negative token id"),
+    "a negative token id": ({"input_ids": (3, -1)}, "input_ids holds -1, which is negative"),
+    "a negative token type": ({"token_type_ids": (3, -1)}, "token_type_ids holds -1"),
+    "a mask of 2": ({"attention_mask": (0, 2)}, "padding is on the right only"),
     "a hole in the mask": ({"attention_mask": (3, 0)}, "padding is on the right only"),
 }
 

@@ -91,7 +91,7 @@ def test_sub_batches_hold_every_row_with_tokens_once(lengths: list[int]) -> None
 
 
 def test_rows_that_keep_the_contract_pass() -> None:
-    check_rows(rows_of([5, 0, 8], 8))
+    check_rows(rows_of([5, 0, 8], 8), 8)
 
 
 @pytest.mark.parametrize(
@@ -101,17 +101,23 @@ def test_rows_that_keep_the_contract_pass() -> None:
 def test_a_mask_with_a_hole_is_refused(row: list[int], message: str) -> None:
     inputs = rows_of([4], 4) | {tensors.ATTENTION_MASK: np.array([row], dtype=np.int32)}
     with pytest.raises(RowError, match=message):
-        check_rows(inputs)
+        check_rows(inputs, 384)
 
 
-def test_a_negative_token_id_is_refused() -> None:
+@pytest.mark.parametrize("name", [tensors.INPUT_IDS, tensors.TOKEN_TYPE_IDS])
+def test_negative_numbers_are_refused(name: str) -> None:
     inputs = rows_of([4], 4)
-    inputs[tensors.INPUT_IDS][0, 1] = -1
-    with pytest.raises(RowError, match="negative token id"):
-        check_rows(inputs)
+    inputs[name][0, 1] = -1
+    with pytest.raises(RowError, match=f"{name} holds -1, which is negative"):
+        check_rows(inputs, 384)
+
+
+def test_rows_longer_than_the_model_takes_are_refused() -> None:
+    with pytest.raises(RowError, match="rows have 385 tokens; at most 384 are allowed"):
+        check_rows(rows_of([5], 385), 384)
 
 
 @pytest.mark.parametrize("wrong", [np.zeros((1, 5), np.int32), np.zeros((1, 4), np.int64)])
 def test_wrong_shapes_and_types_are_refused(wrong: NDArray[np.int32]) -> None:
     with pytest.raises(RowError, match=r"not int32 \[rows, length\]"):
-        check_rows(rows_of([4], 4) | {tensors.TOKEN_TYPE_IDS: wrong})
+        check_rows(rows_of([4], 4) | {tensors.TOKEN_TYPE_IDS: wrong}, 384)

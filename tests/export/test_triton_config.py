@@ -10,7 +10,7 @@ from export.__main__ import SEQUENCE_LENGTH
 from export.errors import ExportError
 from export.triton_config import config_text, model_config
 from export.variants import VARIANTS, Variant, select_variants, variant_named
-from qa.tensors import INPUTS, OUTPUTS
+from qa.tensors import INPUTS, OUTPUTS, read_request_shape
 
 REPOSITORY = Path(__file__).parents[2] / "model_repository"
 
@@ -29,7 +29,18 @@ def test_text_is_the_message(variant: Variant) -> None:
     assert config.name == f"electra_qa_{variant.name}"
     assert [each.name for each in config.input] == list(INPUTS)
     assert [each.name for each in config.output] == list(OUTPUTS)
-    assert {tuple(each.dims) for each in [*config.input, *config.output]} == {(96,)}
+    assert {tuple(each.dims) for each in [*config.input, *config.output]} == {(-1,)}
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
+def test_a_client_reads_what_it_may_send(variant: Variant) -> None:
+    config = model_config(variant, 96)
+    shape = read_request_shape({name: e.string_value for name, e in config.parameters.items()})
+    assert shape.sequence_length == 96
+    assert shape.max_rows == config.max_batch_size
+    drops_padding = variant.format == "openvino" or variant.name == "onnx_fp16_packed"
+    assert shape.padded(1) == shape.pad_to_multiple_of == (96 if drops_padding else 64)
+    assert shape.padded(65) == shape.padded(96) == 96
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)

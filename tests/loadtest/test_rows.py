@@ -112,19 +112,19 @@ def test_padding_and_batches_are_those_of_the_time_between() -> None:
     gateway = """
 # TYPE electra_qa_tokens_total counter
 electra_qa_tokens_total {}
-electra_qa_question_windows_sum {}
+electra_qa_positions_total {}
 """
     triton = """
 nv_inference_count{{model="a",version="1"}} {}
 nv_inference_exec_count{{model="a",version="1"}} {}
 nv_inference_count{{model="b",version="1"}} 1
 """
-    before = Counts.read(gateway.format("100.0", "1.0"), triton.format(10, 10), 384)
-    after = Counts.read(gateway.format("676.0", "4.0"), triton.format(40, 20), 384)
+    before = Counts.read(gateway.format("100.0", "384.0"), triton.format(10, 10))
+    after = Counts.read(gateway.format("676.0", "1536.0"), triton.format(40, 20))
     assert (after - before).padding_ratio == pytest.approx(0.5)
     assert (after - before).mean_batch == pytest.approx(3.0)
     assert (before - before).padding_ratio is None
-    assert Counts.read("", "", 384) == Counts()
+    assert Counts.read("", "") == Counts()
 
 
 def test_a_wrong_answer_is_an_error_unless_it_may_depend_on_the_batch() -> None:

@@ -28,7 +28,8 @@ def admitted(admission: Admission, windows: int) -> Iterator[Ticket]:
     with admission.admit(windows) as ticket:
         ticket.correct(windows, windows)
         yield ticket
-        ticket.drain(ticket.known)
+        with ticket.computing(ticket.known):
+            pass
 
 
 def test_the_bound_is_kept_and_room_comes_back() -> None:
@@ -114,15 +115,33 @@ def test_the_wait_is_bounded_once_the_rate_is_known() -> None:
     with pytest.raises(ZeroDivisionError), admission.admit(900):
         raise ZeroDivisionError
     with admission.admit(5) as one, admission.admit(20) as other:
-        with admission.admit(1):
+        with admission.admit(9):
             pass  # both may be refused yet, and are nothing to wait for
         one.correct(5, 5)
         other.correct(20, 20)
-        with pytest.raises(Overloaded, match="25 windows are ahead of this request") as refused:
-            admission.admit(1).__enter__()
-        assert refused.value.retry_after == 2
+        with pytest.raises(Overloaded, match="14 windows are ahead of this request") as refused:
+            admission.admit(9).__enter__()  # 5 of the one, 9 of the other
+        assert refused.value.retry_after == 1
     with admission.admit(100):  # alone
         pass
+
+
+def test_a_long_text_is_not_waited_for_to_its_end() -> None:
+    """At 10 windows a second, a short question waits for what is sent of a long text."""
+    clock = Clock()
+    admission = Admission(1000, 0.5, clock=clock)
+    with admitted(admission, 10):
+        clock.now += 1
+    with admitted(admission, 500) as long:
+        with long.computing(4), admission.admit(1):
+            clock.now += 0.4
+        with long.computing(6), pytest.raises(Overloaded, match="6 windows are ahead"):
+            admission.admit(1).__enter__()
+        clock.now += 0.6
+        with pytest.raises(Overloaded, match="490 windows are ahead"):
+            admission.admit(500).__enter__()  # another one would take turns with it all along
+        with admission.admit(1):
+            pass
 
 
 def test_what_got_an_error_was_not_drained() -> None:
@@ -131,9 +150,11 @@ def test_what_got_an_error_was_not_drained() -> None:
     admission = Admission(1000, 1, clock=clock)
     with admission.admit(60) as ticket:
         ticket.correct(40, 40)
-        clock.now += 1
-        ticket.drain(10)
-        assert admission.in_flight == 50
+        with ticket.computing(10):
+            clock.now += 1
+        with pytest.raises(ZeroDivisionError), ticket.computing(30):
+            raise ZeroDivisionError
+        assert (ticket.sent, admission.in_flight) == (0, 50)
     assert admission.retry_after(30) == 3
     assert admission.in_flight == 0
 
@@ -143,7 +164,8 @@ def test_what_is_in_flight_is_told() -> None:
     admission = Admission(10, 60, observe=told.append)
     with admission.admit(2) as ticket:
         ticket.correct(0, 3)
-        ticket.drain(3)
+        with ticket.computing(3):
+            pass
     assert told == [2, 5, 2, 0]
 
 

@@ -8,7 +8,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from embedded.backends.execution import check_numpy, respond
-from embedded.backends.model_file import model_path, thread_count
+from embedded.backends.model_file import model_path, sequence_length, thread_count
 from embedded.backends.providers import check_providers, wanted_providers
 from qa import tensors
 
@@ -19,6 +19,7 @@ class TritonPythonModel:
     def initialize(self, args: Mapping[str, str]) -> None:
         """Load the model."""
         check_numpy()
+        self._sequence_length = sequence_length(args)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = thread_count(args)
         # when a run has ended its threads would spin on, on the cores that Triton needs next
@@ -31,7 +32,7 @@ class TritonPythonModel:
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """Answer the requests of one execution."""
-        return respond(requests, self._model)
+        return respond(requests, self._model, self._sequence_length)
 
     def _model(
         self, inputs: Mapping[str, NDArray[np.int32]]

@@ -12,7 +12,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from embedded.backends.execution import check_numpy, respond
-from embedded.backends.model_file import allows_tf32, model_path, thread_count
+from embedded.backends.model_file import allows_tf32, model_path, sequence_length, thread_count
 from qa import tensors
 
 
@@ -29,6 +29,7 @@ class TritonPythonModel:
     def initialize(self, args: Mapping[str, str]) -> None:
         """Load the model."""
         check_numpy()
+        self._sequence_length = sequence_length(args)
         configure(args)
         # the loaded object owns the variables that the signature reads
         self._loaded = tf.saved_model.load(str(model_path(args)))
@@ -36,7 +37,7 @@ class TritonPythonModel:
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """Answer the requests of one execution."""
-        return respond(requests, self._model)
+        return respond(requests, self._model, self._sequence_length)
 
     def _model(
         self, inputs: Mapping[str, NDArray[np.int32]]
