@@ -205,5 +205,5 @@ lock: $(SETUP) ## pin the newest versions that pyproject.toml allows
 
 clean: ## remove the environment and all that was made
 	@rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	@rm -rf model_repository/*/1 model_repository/*/warmup model_repository/report.* model_repository/tokenizer.json
+	@rm -rf model_repository.served model_repository/*/1 model_repository/*/warmup model_repository/report.* model_repository/tokenizer.json
 	@find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,7 +1,9 @@
 """Options, and what the tests of several folders share."""
 
+import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -22,7 +24,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--dataset", type=Path, help="SQuAD dev-v1.1.json(.gz), for the tests that need all of it"
     )
+    parser.addoption(
+        "--triton",
+        help="host:port of a running Triton's gRPC, which the gateways of tests/e2e ask in place "
+        "of an embedded one; it serves an export of the bundled checkpoint",
+    )
     parser.addoption("--parity", type=Path, help="models that tests/parity/hugging_face.py wrote")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have all gateways of the tests ask the Triton that ``--triton`` names."""
+    if url := config.getoption("--triton"):
+        from tests.e2e.triton_under_test import settings_for  # not all environments have gRPC
+
+        os.environ |= settings_for(url)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
+    if config.getoption("--triton"):
+        skip = pytest.mark.skip(reason="needs the embedded Triton")
+        for item in items:
+            if item.get_closest_marker("embedded"):
+                item.add_marker(skip)
 
 
 @pytest.fixture

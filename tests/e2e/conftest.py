@@ -1,5 +1,6 @@
 """The exported bundled checkpoint, and the stack that serves it, for all end-to-end tests."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from tests.e2e.stack import Stack, running
 
 @pytest.fixture(scope="session")
 def choice(repository: Path) -> Choice:
-    """What answers on this CPU when no model is named."""
+    """What answers when a test names no model: by this CPU, or by the Triton under test."""
+    if model := os.environ.get("MODEL"):
+        return Choice(model, "named by MODEL")
     return choose(repository, read_cpu())
 
 

@@ -8,12 +8,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import pytest
+
+from tests.e2e.triton_under_test import models_of
 
 START_SECONDS = 180
 STOP_SECONDS = 40
@@ -70,6 +73,9 @@ def settings_of(repository: Path, ports: list[int], settings: dict[str, str]) ->
 def start(repository: Path, folder: Path, **settings: str) -> Stack:
     """Start ``python -m serving``, without waiting for it."""
     ports = free_ports(4)
+    if url := os.environ.get("TRITON_URL"):  # the Triton under test
+        skip_unless_served(url, settings)
+        ports[1] = int(url.rpartition(":")[2])
     log = folder / f"gateway-{ports[0]}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -79,6 +85,12 @@ def start(repository: Path, folder: Path, **settings: str) -> Stack:
             stderr=subprocess.STDOUT,
         )
     return Stack(process, log, *ports)
+
+
+def skip_unless_served(url: str, settings: Mapping[str, str]) -> None:
+    wanted, served = settings.get("MODEL"), models_of(url)
+    if wanted and wanted not in served:
+        pytest.skip(f"the Triton under test does not serve {wanted}")
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
@@ -233,7 +245,8 @@ def asking(stack: Stack, body: dict[str, str]) -> Iterator[Told]:
 def leftovers(stack: Stack) -> list[str]:
     """Processes, ports and files that outlived the stack."""
     found = list(processes(stack).values())
-    found += [f"port {port}" for port in stack.ports if listens(port)]
+    ours = stack.ports if "TRITON_URL" not in os.environ else [stack.port]
+    found += [f"port {port}" for port in ours if listens(port)]
     for folder in ("/dev/shm", "/tmp"):  # noqa: S108
         found += [str(path) for path in Path(folder).glob(f"electra-qa-{stack.process.pid}-*")]
     return found

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from tritonclient.grpc import service_pb2
 
 from embedded.selection import Choice
+from export.triton_config import request_shape
+from export.variants import variant_named
 from qa.squad import read_examples
 from serving.triton import Triton
 from tests.conftest import ROOT
@@ -134,8 +136,10 @@ def test_health_and_info(client: httpx.Client, choice: Choice) -> None:
     assert client.get("/health/ready").json() == {"status": "ready"}
     info = client.get("/info").json()
     assert (info["name"], info["reason"]) == (choice.model, choice.reason)
-    assert (info["sequence_length"], info["pad_to_multiple_of"]) == (384, 384)
-    assert info["max_rows"] == info["max_batch_size"] == 32
+    variant = variant_named(choice.model.removeprefix("electra_qa_"))
+    shape = vars(request_shape(variant, 384))
+    assert {name: info[name] for name in shape} == shape
+    assert info["max_batch_size"] == variant.max_rows
     assert info["mean_batch_size"] >= 1
 
 

@@ -26,6 +26,8 @@ from tests.e2e.stack import (
 )
 from tests.e2e.test_answer import NORMAN
 
+pytestmark = pytest.mark.embedded
+
 
 def refused(stack: Stack) -> str:
     """Wait for a gateway that cannot start; return what it said."""

@@ -107,6 +107,8 @@ with ThreadPoolExecutor(2) as pool:
 """
 ECHO = """
 import socket
+
+pytestmark = pytest.mark.embedded
 with socket.create_server(("127.0.0.1", 0)) as listening:
     print(listening.getsockname()[1], flush=True)
     connection, _ = listening.accept()

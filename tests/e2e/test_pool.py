@@ -9,6 +9,8 @@ import pytest
 from tests.e2e.stack import PARTS, asking, executed, kill, running, wait_for
 from tests.e2e.test_answer import NORMAN
 
+pytestmark = pytest.mark.embedded
+
 
 @pytest.mark.parametrize("part", PARTS)
 def test_killing_one_of_two_loses_no_request(repository: Path, tmp_path: Path, part: str) -> None:

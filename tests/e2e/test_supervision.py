@@ -25,6 +25,8 @@ from tests.e2e.stack import (
 )
 from tests.e2e.test_answer import NORMAN
 
+pytestmark = pytest.mark.embedded
+
 NOTICED_SECONDS = 2
 ANSWERING_SECONDS = 10
 

@@ -29,6 +29,8 @@ from tests.e2e.stack import (
 from tests.e2e.test_answer import NORMAN
 from tests.e2e.test_observation import samples
 
+pytestmark = pytest.mark.embedded
+
 
 @pytest.fixture(scope="module")
 def several(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
