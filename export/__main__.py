@@ -17,7 +17,7 @@ from export.errors import ExportError
 from export.freshness import outdated
 from export.hub import resolve
 from export.report import PAGE, Report, read_report
-from export.served import lay_out_served, tritonserver_command
+from export.served import lay_out_served, starting
 from export.steps import report_table, step
 from export.variants import VARIANTS, Variant, select_variants, variants_for_cpu
 from qa.squad import SquadError, read_examples
@@ -92,8 +92,7 @@ def main(
             )
             console.print(report_table(report))
             console.print(f"with plots: {repository / PAGE}", highlight=False)
-            served = lay_out_served(repository, report.variants)
-            print(f"any Triton serves it by: {tritonserver_command(served)}")
+            print(*starting(lay_out_served(repository, report.variants)), sep="\n")
     except (ExportError, SquadError) as error:
         typer.echo(f"export: {error}", err=True)
         raise typer.Exit(1) from error

@@ -1,40 +1,46 @@
-"""A folder for any Triton's ``--model-repository``: the exported variants and nothing else.
+"""Folders for any Triton's ``--model-repository``: the exported variants, by what runs them.
 
-The model repository holds the configs of all variants, and Triton does not start on a model that
-has a config and no files. The folder takes no room of its own: its model files are hard links.
+A Triton does not start on a model that it cannot load, and the model repository has such models:
+configs of variants that were not exported, and variants for a backend or a GPU that this Triton
+does not have. So there is a folder for each backend, and one for variants that need a GPU. They
+take no room of their own: model files are hard links.
 """
 
 import os
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from export.variants import CONFIG
+from export.variants import CONFIG, VARIANTS, Variant
 
-SUFFIX = ".served"  # of the folder, behind the repository's name
-
-
-def lay_out_served(repository: Path, models: Collection[str]) -> Path:
-    """Return a folder with just ``models`` of ``repository``, made anew.
-
-    Where the repository has no others, that is the repository itself.
-    """
-    folder = repository.with_name(repository.name + SUFFIX)
-    shutil.rmtree(folder, ignore_errors=True)
-    if {path.parent.name for path in repository.glob(f"*/{CONFIG}")} == set(models):
-        return repository
-    for model in models:
-        shutil.copytree(repository / model, folder / model, copy_function=_link)
-    return folder
+SUFFIX = ".served"  # of the folder of folders, behind the repository's name
 
 
-def tritonserver_command(folder: Path) -> str:
-    """Return the command by which a Triton serves what is in ``folder``."""
-    return f"tritonserver --model-repository={folder.resolve()}"
+def lay_out_served(repository: Path, models: Collection[str]) -> list[Path]:
+    """Lay out the folders for ``models`` of ``repository`` anew, and return them."""
+    served = repository.with_name(repository.name + SUFFIX)
+    shutil.rmtree(served, ignore_errors=True)
+    for variant in VARIANTS:
+        if (model := variant.model_name) in models:
+            target = served / folder_name(variant) / model
+            shutil.copytree(repository / model, target, copy_function=_link)
+    return sorted(served.iterdir())
+
+
+def folder_name(variant: Variant) -> str:
+    """Return the folder of a variant: its backend, with ``_gpu`` behind it if it needs a GPU."""
+    return variant.runtime.backend + ("_gpu" if variant.device == "gpu" else "")
+
+
+def starting(folders: Collection[Path]) -> Iterator[str]:
+    """Yield lines that say how a Triton serves what is in ``folders``."""
+    yield "any Triton serves it, with one or more of these (docs/native.md):"
+    for folder in folders:
+        yield f"  tritonserver --model-repository={folder.resolve()}"
 
 
 def _link(source: str, target: str) -> None:
-    """Link a model file, copy what its user may edit, or what lies on another file system."""
+    """Link a model file; copy what its user may edit, or what lies on another file system."""
     if Path(source).name != CONFIG:
         try:
             os.link(source, target)

@@ -6,11 +6,12 @@ From the sources of release 24.10 (the same in 23.01 and 25.02), without auto-co
   ``CompareDimsSupported`` in ``src/onnxruntime_utils.cc``;
 - tensorflow_backend, ``src/tensorflow.cc``, ``ValidateTRITONTF_SavedModel``, and ``CompareDims`` in
   ``src/tensorflow_utils.cc``: the same rules;
-- openvino_backend, ``src/openvino.cc``, ``ValidateInputs`` and ``ValidateOutputs``, and
-  ``CompareDimsSupported`` in ``src/openvino_utils.cc``: the batch is set to ``max_batch_size``, and
-  a dimension of the graph without an upper bound matches any number, -1 among them;
 - core, ``src/backend_model_instance.cc``, ``GenerateWarmupData``: a warm-up has all inputs, every
   dimension of it is a number, and its file holds the bytes of one row at least.
+
+OpenVINO's configs are held to the same rules, for the backend that we put in the place of the
+native one. That one wants lengths in the outputs and batches of one size (openvino_backend,
+``src/openvino.cc``, ``ValidateOutputs`` and ``ProcessRequests``), so it serves no such model.
 """
 
 from collections.abc import Iterator, Mapping

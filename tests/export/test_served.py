@@ -1,51 +1,58 @@
-"""The folder that any Triton can serve as it is."""
+"""Folders that any Triton can serve as they are."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from embedded.ports import free_ports
 from embedded.server import run_triton
-from export.served import lay_out_served, tritonserver_command
+from export.served import lay_out_served, starting
 from export.variants import CONFIG, variant_named
 from tests.export.conftest import Exported, snapshot
 
-MODELS = [variant_named(name).model_name for name in ("onnx_fp32", "onnx_int8")]
+EXPORTED = {
+    "onnxruntime": ["electra_qa_onnx_fp32", "electra_qa_onnx_int8"],
+    "onnxruntime_gpu": ["electra_qa_onnx_fp16_packed"],
+    "openvino": ["electra_qa_openvino_int8"],
+    "tensorflow": ["electra_qa_savedmodel_fp32"],
+}
+MODELS = [name for names in EXPORTED.values() for name in names]
 
 
 @pytest.fixture
 def repository(exported: Exported, tmp_path: Path) -> Path:
-    """Two exported variants, and a third of which there is only the committed config."""
+    """Some exported variants, and one of which there is only the committed config."""
     folder = tmp_path / "model_repository"
     for name in MODELS:
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).symlink_to(exported.repository / name)
-    third = folder / variant_named("onnx_fp16").model_name
-    third.mkdir()
-    (third / CONFIG).write_bytes((exported.repository / third.name / CONFIG).read_bytes())
+        shutil.copytree(exported.repository / name, folder / name)
+    other = folder / variant_named("onnx_fp16").model_name
+    other.mkdir()
+    shutil.copy2(exported.repository / other.name / CONFIG, other)
     return folder
 
 
-def test_it_holds_what_was_exported_and_nothing_else(repository: Path) -> None:
+def test_they_hold_what_was_exported_and_nothing_else(repository: Path) -> None:
     (repository.parent / "model_repository.served" / "old").mkdir(parents=True)
-    served = lay_out_served(repository, MODELS)
-    assert sorted(path.name for path in served.iterdir()) == sorted(MODELS)
-    for name in MODELS:
-        assert snapshot(served / name) == snapshot((repository / name).resolve())
-        linked = served / name / "1" / "model.onnx"
-        assert linked.samefile(repository / name / "1" / "model.onnx")  # takes no room
-        assert not (served / name / CONFIG).samefile(repository / name / CONFIG)
+    folders = lay_out_served(repository, MODELS)
+    found = {each.name: sorted(path.name for path in each.iterdir()) for each in folders}
+    assert found == EXPORTED
+    for folder in folders:
+        for name in EXPORTED[folder.name]:
+            assert snapshot(folder / name) == snapshot(repository / name)
+    linked = folders[0] / MODELS[0] / "1" / "model.onnx"
+    assert linked.samefile(repository / MODELS[0] / "1" / "model.onnx")  # takes no room
+    assert not (folders[0] / MODELS[0] / CONFIG).samefile(repository / MODELS[0] / CONFIG)
 
 
-def test_a_repository_of_exported_variants_alone_is_served_as_it_is(repository: Path) -> None:
-    (repository / "electra_qa_onnx_fp16" / CONFIG).unlink()
-    assert lay_out_served(repository, MODELS) == repository
-    assert not (repository.parent / "model_repository.served").exists()
-    assert str(repository) in tritonserver_command(repository)
+def test_what_is_printed_names_every_folder(repository: Path) -> None:
+    folders = lay_out_served(repository, MODELS)
+    printed = "\n".join(starting(folders))
+    assert [f"--model-repository={each}" in printed for each in folders] == [True] * len(EXPORTED)
 
 
-def test_a_triton_starts_on_the_whole_folder(repository: Path) -> None:
-    served = lay_out_served(repository, MODELS)
-    names = [path.name for path in served.iterdir()]
-    with run_triton(served, names, free_ports(), start_seconds=60, grace_seconds=5) as triton:
+def test_a_triton_starts_on_a_whole_folder(repository: Path) -> None:
+    folder, *_ = lay_out_served(repository, MODELS)
+    names = [path.name for path in folder.iterdir()]
+    with run_triton(folder, names, free_ports(), start_seconds=60, grace_seconds=5) as triton:
         assert not triton.has_ended

@@ -33,7 +33,7 @@ class Model:
         self.fails_at = fails_at
 
     async def infer(self, rows: Rows) -> Logits:
-        self.parts.append(rows.input_ids.shape)
+        self.parts.append((len(rows), rows.input_ids.shape[1]))
         number = len(self.parts)
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
