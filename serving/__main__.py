@@ -23,6 +23,7 @@ from embedded.manifest import check_files
 from embedded.ports import Ports, listen
 from embedded.selection import Choice, choose
 from embedded.server import EmbeddedTriton, run_triton
+from serving import kserve
 from serving.app import create_app
 from serving.logs import configure
 from serving.metrics import Metrics, share
@@ -39,14 +40,19 @@ KEEP_ALIVE_SECONDS = 75
 def main() -> int:
     """Run until SIGINT or SIGTERM; return the exit code."""
     try:
-        settings = CliApp.run(Settings)
+        theirs, ours = kserve.split(sys.argv[1:])
+        settings = CliApp.run(Settings, ours, **theirs)
         configure(settings.log_format, settings.log_level)
         serve(settings)
     except ValidationError as error:
         for problem in error.errors():
             name = ".".join(str(part) for part in problem["loc"]).upper()
             what = f"{name}={problem['input']!r}: " if name else ""  # or of several together
-            print(f"error: {what}{problem['msg']}", file=sys.stderr)
+            said = problem["msg"].removeprefix("Value error, ")
+            print(f"error: {what}{said}", file=sys.stderr)
+        return 1
+    except kserve.KServeError as error:
+        print(f"error: {error}", file=sys.stderr)
         return 1
     except ssl.SSLError as error:
         print(f"error: TLS_CERT or TLS_KEY cannot be used: {error}", file=sys.stderr)
@@ -113,6 +119,8 @@ def _config(settings: Settings, create: Callable[[], FastAPI]) -> uvicorn.Config
 def _choice(settings: Settings) -> Choice:
     if settings.model:
         return Choice(settings.model, "named by MODEL")
+    if settings.model_name:
+        return Choice(settings.model_name, "named by MODEL_NAME")
     return choose(settings.model_repository, read_cpu())
 
 

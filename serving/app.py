@@ -16,11 +16,13 @@ from serving.keys import Keys
 from serving.lifespan import answerer_of
 from serving.limits import BodyLimit
 from serving.metrics import Metrics
-from serving.observation import QUIET, Observation
-from serving.routes import answers, health, huggingface, page
+from serving.observation import Observation, is_quiet
+from serving.readiness import Readiness
+from serving.routes import answers, health, huggingface, kserve, page
 from serving.settings import Settings
+from serving.stopping import LastReplies, Stopping
 
-ROUTERS = (answers.router, huggingface.router, health.router, page.router)
+ROUTERS = (answers.router, huggingface.router, health.router, kserve.router, page.router)
 HEADERS = ("x-request-id", "x-request-timeout-ms")
 
 
@@ -34,16 +36,19 @@ def create_app(
 
     ``embedded`` is the only one of them where it is ours to start again when it dies.
     """
-    metrics = Metrics()
+    metrics, stopping = Metrics(), Stopping(settings.drain_seconds)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Metrics]]:
-        async with answerer_of(settings, triton_urls, choice, metrics, embedded) as answerer:
+        answering = answerer_of(settings, triton_urls, choice, metrics, embedded)
+        async with answering as answerer:
             app.state.answerer = answerer
+            app.state.readiness = Readiness(answerer, stopping)
             # a full collection of what stays for good would hold up everything for 50 ms
             gc.collect()
             gc.freeze()
-            yield {"metrics": metrics}  # for the protocol, which counts what comes to no request
+            with stopping.on_sigterm():
+                yield {"metrics": metrics}  # for the protocol, which counts what is no request
 
     app = FastAPI(
         title="ELECTRA question answering",
@@ -56,7 +61,7 @@ def create_app(
             "metrics": False,
             "logs": False,
             "operation_spans": False,
-            "exclude": lambda scope: scope["path"] in QUIET,
+            "exclude": lambda scope: is_quiet(scope["path"]),
         },
     )
     # the innermost first
@@ -73,6 +78,7 @@ def create_app(
             expose_headers=["retry-after", "server-timing", *HEADERS],
         )
     known = [route for router in ROUTERS for route in router.routes]
+    app.add_middleware(LastReplies, stopping=stopping)
     app.add_middleware(Observation, metrics=metrics, routes=known)
     install_handlers(app)
     for router in ROUTERS:

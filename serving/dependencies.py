@@ -21,6 +21,7 @@ from serving.errors import (
     UnknownModel,
     UnsupportedMediaType,
 )
+from serving.readiness import Readiness
 from serving.schema import ErrorBody
 from serving.trace import Trace, trace_of
 
@@ -30,6 +31,12 @@ async def _answerer(request: Request) -> Answerer:
     answerer = request.app.state.answerer
     assert isinstance(answerer, Answerer)  # noqa: S101 - set by the lifespan, and only there
     return answerer
+
+
+async def _readiness(request: Request) -> Readiness:
+    readiness = request.app.state.readiness
+    assert isinstance(readiness, Readiness)  # noqa: S101 - as above
+    return readiness
 
 
 async def _trace(request: Request) -> Trace:
@@ -50,6 +57,7 @@ async def _deadline(
 
 
 Answering = Annotated[Answerer, Depends(_answerer)]
+Ready = Annotated[Readiness, Depends(_readiness)]
 Tracing = Annotated[Trace, Depends(_trace)]
 Limited = Annotated[Deadline, Depends(_deadline)]
 

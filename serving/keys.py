@@ -7,14 +7,10 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.errors import Unauthorized, refuse
+from serving.probes import is_probe
 
-#: Open to all, for reading: probes have no key, and a page shows nothing that is secret.
-OPEN = frozenset(
-    {
-        *("/health/live", "/health/ready", "/docs", "/openapi.json"),
-        *("/", "/web/page.css", "/web/page.js"),
-    }
-)
+#: Open to all, for reading, as probes are, which have no key: none of it is secret.
+OPEN = frozenset({"/docs", "/openapi.json", "/", "/web/page.css", "/web/page.js"})
 
 
 class Keys:
@@ -30,7 +26,7 @@ class Keys:
         reading = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
         if (
             scope["type"] != "http"
-            or (reading and scope["path"] in self.open)
+            or (reading and (scope["path"] in self.open or is_probe(scope["path"])))
             or self._knows(scope)
         ):
             await self.app(scope, receive, send)

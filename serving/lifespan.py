@@ -35,11 +35,13 @@ async def answerer_of(
     )
     tokenizer = load_tokenizer(settings.tokenizer_path)
     answerer = Answerer(settings, choice, tokenizer, triton, admission, metrics)
-    watching = supervise(embedded, answerer) if embedded else triton.watch(answerer.probe)
-    watch = asyncio.create_task(watching)
+    watches = [asyncio.create_task(triton.watch(answerer.probe))]
+    if embedded:
+        watches.append(asyncio.create_task(supervise(embedded, answerer)))
     try:
         yield answerer
     finally:
-        watch.cancel()
-        await asyncio.gather(watch, return_exceptions=True)
+        for watch in watches:
+            watch.cancel()
+        await asyncio.gather(*watches, return_exceptions=True)
         await triton.close()

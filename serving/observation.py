@@ -10,12 +10,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from serving.errors import ServingError, refuse
 from serving.logs import current_request
 from serving.metrics import Metrics
+from serving.probes import is_probe
 from serving.trace import Trace, request_id
 
 logger = logging.getLogger("serving.requests")
 
 CLIENT_GONE = 499  # nginx's code for it
-QUIET = ("/health/live", "/health/ready", "/metrics")  # asked every few seconds, by machines
+
+
+def is_quiet(path: str) -> bool:
+    """Whether ``path`` is asked every few seconds, by machines."""
+    return is_probe(path) or path == "/metrics"
 
 
 class Observation:
@@ -66,7 +71,7 @@ class Observation:
     def _report(self, scope: Scope, trace: Trace, status: int) -> None:
         route = self._route(scope)
         self.metrics.observe_request(route, scope["method"], status, trace)
-        level = logging.DEBUG if route in QUIET else logging.INFO
+        level = logging.DEBUG if is_quiet(route) else logging.INFO
         fields = {
             "method": scope["method"],
             "route": route,

@@ -1,47 +1,75 @@
-"""One Triton or several of the same models: the least busy answers, a failing one is left out."""
+"""The Tritons that serve the same models: the least busy answers, a failing one is left out."""
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from qa.windows import Rows
 from serving.errors import ServingError, Unavailable
+from serving.names import Place, parse_place, resolve
 from serving.triton import Logits, ModelInfo, Triton
 
 logger = logging.getLogger(__name__)
 
-PROBE_SECONDS = 1.0  # between two probes of one that is out
+WATCH_SECONDS = 1.0  # between two looks at names, and at those that are out
+SILENT_SECONDS = 2.0  # with work and without an answer for so long, one is out
+DRAIN_SECONDS = 3600.0  # for the calls of one that has vanished: their own deadlines come first
 
+Ask = Callable[[Triton], Awaitable[object]]
+Resolve = Callable[[Place], Awaitable[set[Place]]]
 Result = TypeVar("Result")
 
 
 @dataclass(eq=False)
 class Endpoint:
-    """One Triton, and what it has to do."""
+    """One Triton, and what it has to do. It is out until it has answered for the first time."""
 
     triton: Triton
+    out: bool = True
+    is_new: bool = True
     rows: int = 0  # in flight
-    out: bool = False
+    turn: int = 0  # the number of its last call, of all calls of the pool
+    heard_at: float = field(default_factory=time.monotonic)  # of its last answer, or idle until
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it has had work for a while and has answered nothing: it may hang."""
+        return self.rows > 0 and time.monotonic() - self.heard_at > SILENT_SECONDS
 
 
 class Pool:
-    """All Tritons of a gateway; used on the event loop only."""
+    """All Tritons of a gateway; used on the event loop only.
 
-    def __init__(self, urls: Sequence[str]) -> None:
-        self.endpoints = [Endpoint(Triton(url)) for url in urls]
+    A URL's host may be a name. It is resolved again every second: each of its addresses is an
+    endpoint. A new one gets no work before it has answered a probe, as long as there are others.
+    One that has vanished gets no more, and its connection is closed once it has nothing to do.
+    """
+
+    def __init__(self, urls: Sequence[str], resolve: Resolve = resolve) -> None:
+        self.answered_at = -math.inf  # time.monotonic() of the last inference that succeeded
+        self._resolve = resolve
+        self._places: dict[Place, dict[Place, Endpoint]] = {parse_place(url): {} for url in urls}
+        self._draining: set[asyncio.Task[None]] = set()
+        self._calls = 0
+        for place in self._places:
+            if place.is_address:
+                self._update(place, {place})
+
+    @property
+    def endpoints(self) -> list[Endpoint]:
+        """Those that may get work."""
+        return [each for found in self._places.values() for each in found.values()]
 
     async def close(self) -> None:
         """Close all connections."""
+        for task in self._draining:
+            task.cancel()
         for endpoint in self.endpoints:
             await endpoint.triton.close()
-
-    @property
-    def answered_at(self) -> float:
-        """``time.monotonic()`` of the last inference that succeeded."""
-        return max(endpoint.triton.answered_at for endpoint in self.endpoints)
 
     def knows(self, model: str) -> bool:
         """Whether ``info`` has been told of ``model``."""
@@ -66,29 +94,74 @@ class Pool:
         that it may be asked for twice. Raises as ``Triton.infer`` does.
         """
         end = time.monotonic() + timeout
-        endpoint = self._least_busy()
+        endpoint = self._least_busy(self.endpoints)
         try:
             return await self._infer(endpoint, model, rows, timeout)
         except Unavailable:
+            others = [each for each in self.endpoints if each is not endpoint]
             left = end - time.monotonic()
-            if len(self.endpoints) == 1 or left <= 0:
+            if not others or left <= 0:
                 raise
-            return await self._infer(self._least_busy(but=endpoint), model, rows, left)
+            return await self._infer(self._least_busy(others), model, rows, left)
 
-    async def watch(self, ask: Callable[[Triton], Awaitable[object]]) -> None:
-        """Try ``ask`` on those that are out now and then, until cancelled; then they are in."""
+    async def watch(self, ask: Ask) -> None:
+        """Follow names, and try ``ask`` on those that are out now and then, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for place in self._places:
+                if not place.is_address:
+                    group.create_task(self._follow(place))
+            group.create_task(self._probe(ask))
+
+    async def _follow(self, place: Place) -> None:
+        """Keep one endpoint for each address of ``place``; those known, while there is none.
+
+        A name has no address while all replicas are out, and when DNS fails: neither is a reason
+        to forget those that may come back first.
+        """
+        said = ""
         while True:
-            await asyncio.sleep(PROBE_SECONDS)
-            for endpoint in self.endpoints:
-                if endpoint.out:
-                    try:
-                        await ask(endpoint.triton)
-                    except ServingError as error:
-                        logger.debug("Triton at %s is still out: %s", endpoint.triton.url, error)
-                    else:
-                        self._mark(endpoint, out=False)
+            try:
+                self._update(place, await self._resolve(place))
+                said = ""
+            except OSError as error:
+                if said != str(error):  # once, not every second
+                    logger.warning("%s cannot be resolved: %s", place.host, error)
+                said = str(error)
+            await asyncio.sleep(WATCH_SECONDS)
+
+    def _update(self, place: Place, found: set[Place]) -> None:
+        known = self._places[place]
+        for address in found - set(known):
+            known[address] = Endpoint(Triton(str(address), name=str(place)))
+        for address in set(known) - found:
+            logger.info("Triton at %s has left %s", address, place.host)
+            closing = known.pop(address).triton.close(DRAIN_SECONDS)
+            task = asyncio.get_running_loop().create_task(closing)
+            self._draining.add(task)
+            task.add_done_callback(self._draining.discard)
+
+    async def _probe(self, ask: Ask) -> None:
+        while True:
+            silent = [endpoint for endpoint in self.endpoints if endpoint.is_silent]
+            for endpoint in silent if len(self.endpoints) > 1 else []:
+                self._mark(endpoint, out=True)
+            out = [endpoint for endpoint in self.endpoints if endpoint.out]
+            await asyncio.gather(*(self._try(endpoint, ask) for endpoint in out))
+            await asyncio.sleep(WATCH_SECONDS)
+
+    async def _try(self, endpoint: Endpoint, ask: Ask) -> None:
+        try:
+            await ask(endpoint.triton)
+        except ServingError as error:
+            logger.debug("Triton at %s is still out: %s", endpoint.triton.url, error)
+        else:
+            self._mark(endpoint, out=False)
 
     async def _infer(self, endpoint: Endpoint, model: str, rows: Rows, timeout: float) -> Logits:
+        self._calls += 1
+        endpoint.turn = self._calls
+        if not endpoint.rows:
+            endpoint.heard_at = time.monotonic()
         endpoint.rows += len(rows)
         try:
             logits = await endpoint.triton.infer(model, rows, timeout)
@@ -101,22 +174,37 @@ class Pool:
         return logits
 
     def _mark(self, endpoint: Endpoint, *, out: bool) -> None:
-        if endpoint.out != out and len(self.endpoints) > 1:
-            logger.warning("Triton at %s is %s", endpoint.triton.url, "out" if out else "in again")
-        endpoint.out = out
+        if not out:
+            endpoint.heard_at = self.answered_at = time.monotonic()
+        if endpoint.out == out:
+            return
+        now = "out" if out else "in" if endpoint.is_new else "in again"
+        level = logging.INFO if endpoint.is_new else logging.WARNING
+        logger.log(level, "Triton at %s is %s", endpoint.triton.url, now)
+        endpoint.out, endpoint.is_new = out, False
 
-    def _least_busy(self, but: Endpoint | None = None) -> Endpoint:
-        """Return the one with the fewest rows of those that are in; if none is, of all."""
-        others = [endpoint for endpoint in self.endpoints if endpoint is not but]
-        usable = [endpoint for endpoint in others if not endpoint.out] or others
-        return min(usable, key=lambda endpoint: endpoint.rows)
+    def _least_busy(self, endpoints: Sequence[Endpoint]) -> Endpoint:
+        """Return the one with the fewest rows of those that are in; if none is, of all.
+
+        Of equally busy ones it is the one whose last call is the longest ago, so that they share
+        the work of a single client too. Raises Unavailable when there are none at all.
+        """
+        usable = [each for each in endpoints if not each.out] or endpoints
+        if not usable:
+            raise self._nobody()
+        return min(usable, key=lambda each: (each.rows, each.turn))
 
     async def _first(self, ask: Callable[[Triton], Awaitable[Result]]) -> Result:
         """Return what the first that is available says."""
-        *others, last = sorted(self.endpoints, key=lambda endpoint: endpoint.out)
-        for endpoint in others:
+        failure = self._nobody()
+        for endpoint in sorted(self.endpoints, key=lambda each: each.out):
             try:
                 return await ask(endpoint.triton)
             except Unavailable as error:
                 logger.debug("Triton at %s: %s", endpoint.triton.url, error)
-        return await ask(last.triton)
+                failure = error
+        raise failure
+
+    def _nobody(self) -> Unavailable:
+        hosts = ", ".join(place.host for place in self._places)
+        return Unavailable(f"no Triton is found at {hosts}; try again shortly")

@@ -179,6 +179,25 @@ class Health(BaseModel):
     status: str
 
 
+class Live(BaseModel):
+    """Whether the gateway lives, as KServe's protocol v2 has it."""
+
+    live: bool
+
+
+class ServerReady(BaseModel):
+    """Whether the gateway may be sent questions, as KServe's protocol v2 has it."""
+
+    ready: bool
+
+
+class ModelReady(BaseModel):
+    """Whether a model is ready, as KServe's protocols have it."""
+
+    name: str
+    ready: bool
+
+
 class Info(BaseModel):
     """What is served, and how."""
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, FilePath, SecretStr, model_validator
+from pydantic import Field, FilePath, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -14,6 +14,7 @@ from pydantic_settings import (
 )
 
 from serving.logs import LogFormat
+from serving.names import parse_place
 from serving.schema import MAX_PAIRS
 
 
@@ -28,6 +29,9 @@ class Settings(BaseSettings):
 
     model: str | None = Field(
         None, description="variant that answers; chosen by what the CPU can do unless given"
+    )
+    model_name: str | None = Field(
+        None, description="its name in KServe's paths; names the variant where MODEL does not"
     )
     models: str = Field(
         "", description="further variants that the embedded Triton serves, by comma"
@@ -48,10 +52,12 @@ class Settings(BaseSettings):
     tls_key: FilePath | None = Field(None, description="its private key in PEM")
 
     triton_url: str | None = Field(
-        None, description="host:port of a running Triton's gRPC; without it one is started"
+        None, description="host[:8001] of a running Triton's gRPC; without it one is started"
     )
     triton_urls: str = Field(
-        "", description="of several that serve the same models, by comma; in place of TRITON_URL"
+        "",
+        description="of several that serve the same models, by comma; in place of TRITON_URL. "
+        "Each address of a name is one of them",
     )
     triton_host: str = Field("127.0.0.1", description="address that the one started listens on")
     triton_http_port: int = Field(8000, ge=1, le=65535, description="HTTP, of the one started")
@@ -66,7 +72,17 @@ class Settings(BaseSettings):
     request_seconds: float = Field(
         30, gt=0, description="time that a request has; its x-request-timeout-ms may shorten it"
     )
-    ready_seconds: float = Field(2, gt=0, description="time that a readiness inference has")
+    ready_seconds: float = Field(
+        0.8, gt=0, description="time that a readiness inference has; a probe's own must be longer"
+    )
+    ready_in_outage: bool | None = Field(
+        None,
+        description="whether a gateway that has answered once stays ready while Triton is out; by "
+        "default where TRITON_URL or TRITON_URLS names it",
+    )
+    drain_seconds: float = Field(
+        0, ge=0, description="time that it listens on after SIGTERM, while it is not ready"
+    )
     grace_seconds: float = Field(20, gt=0, description="time to finish what is in flight at exit")
 
     max_connections: int = Field(
@@ -107,6 +123,13 @@ class Settings(BaseSettings):
         return _split(self.triton_urls) or ([self.triton_url] if self.triton_url else [])
 
     @property
+    def is_ready_in_outage(self) -> bool:
+        """READY_IN_OUTAGE, or its default."""
+        if self.ready_in_outage is None:
+            return bool(self.triton_url_list)
+        return self.ready_in_outage
+
+    @property
     def api_key_list(self) -> list[str]:
         """The API keys, none of which is empty."""
         return _split(self.api_keys.get_secret_value())
@@ -130,11 +153,21 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - that of a fixed path
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read the file of NAME=value lines that SETTINGS_FILE names, after the environment."""
+        """Read the file of NAME=value lines that SETTINGS_FILE names, after the environment.
+
+        What is given by a call comes last: it is KServe's, which adds it to what users write.
+        """
         path = os.environ.get("SETTINGS_FILE")
         if path and not Path(path).is_file():
             raise SettingsError(f"SETTINGS_FILE={path!r}: there is no such file")
-        return init_settings, env_settings, DotEnvSettingsSource(settings_cls, env_file=path)
+        return env_settings, DotEnvSettingsSource(settings_cls, env_file=path), init_settings
+
+    @field_validator("triton_url", "triton_urls")
+    @classmethod
+    def _check_places(cls, urls: str | None) -> str | None:
+        for url in _split(urls or ""):
+            parse_place(url)
+        return urls
 
     @model_validator(mode="after")
     def _check_tls(self) -> Self:

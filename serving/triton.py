@@ -1,7 +1,5 @@
 """The gateway's client of Triton, over asynchronous gRPC."""
 
-import math
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,18 +52,19 @@ class Logits:
 
 
 class Triton:
-    """A connection to the Triton at ``url`` (host:port)."""
+    """A connection to the Triton at ``url`` (address:port), which may have a name."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, name: str | None = None) -> None:
         self.url = url
-        self._channel = grpc.aio.insecure_channel(url, options=CHANNEL_OPTIONS)
+        # what stands between, such as a service mesh, routes by the name
+        options = [*CHANNEL_OPTIONS, ("grpc.default_authority", name or url)]
+        self._channel = grpc.aio.insecure_channel(url, options=options)
         self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
         self._infos: dict[str, ModelInfo] = {}
-        self.answered_at = -math.inf  # time.monotonic() of the last inference that succeeded
 
-    async def close(self) -> None:
-        """Close the connection."""
-        await self._channel.close()
+    async def close(self, grace: float | None = None) -> None:
+        """Take no more calls; close when none is in flight, after ``grace`` seconds at most."""
+        await self._channel.close(grace)
 
     async def models(self, timeout: float) -> set[str]:
         """Return the names of the models that are ready; raises as ``infer`` does."""
@@ -110,9 +109,7 @@ class Triton:
         Raises Unavailable, Overloaded, DeadlineExceeded or ModelFault.
         """
         request = inference_request(model, rows, timeout)
-        response = await self._call(self._stub.ModelInfer, request, timeout, model)
-        self.answered_at = time.monotonic()
-        logits = read_logits(response)
+        logits = read_logits(await self._call(self._stub.ModelInfer, request, timeout, model))
         for each in (logits.start, logits.end):
             if each.shape != rows.input_ids.shape:
                 raise ModelFault(
@@ -167,6 +164,7 @@ def explain(error: grpc.aio.AioRpcError, url: str, model: str) -> ServingError:
         return DeadlineExceeded("the model did not answer in time; try again later")
     if code is grpc.StatusCode.NOT_FOUND or "unknown model" in details:
         return Unavailable(f"Triton at {url} has no model {model!r}; see the models it serves")
-    if code is grpc.StatusCode.UNAVAILABLE or "not healthy" in details or "not ready" in details:
+    gone = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)  # by the server, as it ends
+    if code in gone or "not healthy" in details or "not ready" in details:
         return Unavailable("Triton does not answer; try again shortly")
     return ModelFault("the model failed on this request; the server's log says more")

@@ -4,8 +4,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from serving.dependencies import KEYED, Answering, documented
-from serving.errors import DeadlineExceeded, ServingError, Unauthorized, Unavailable
+from serving.dependencies import KEYED, Answering, Ready, documented
+from serving.errors import DeadlineExceeded, Unauthorized, Unavailable
 from serving.schema import Health, Info
 
 router = APIRouter(tags=["health"])
@@ -17,13 +17,10 @@ async def live() -> Health:
     return Health(status="live")
 
 
-@router.get("/health/ready", responses=documented(Unavailable, DeadlineExceeded))
-async def ready(answerer: Answering) -> Health:
-    """Say whether a question can be answered now: one is, through Triton."""
-    try:
-        await answerer.probe(answerer.triton)
-    except ServingError as error:
-        raise Unavailable(f"not ready: {error}") from error
+@router.get("/health/ready", responses=documented(Unavailable))
+async def ready(readiness: Ready) -> Health:
+    """Say whether the gateway may be sent questions now."""
+    await readiness.check()
     return Health(status="ready")
 
 

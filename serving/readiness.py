@@ -1,0 +1,43 @@
+"""Whether the gateway may be sent questions now."""
+
+import asyncio
+import math
+import time
+from dataclasses import dataclass
+
+from serving.answering import Answerer
+from serving.errors import ServingError, Unavailable
+from serving.stopping import Stopping
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """What decides it."""
+
+    answerer: Answerer
+    stopping: Stopping
+
+    async def check(self) -> None:
+        """Return if the gateway is ready; raises Unavailable, within READY_SECONDS, if it is not.
+
+        It is ready when a question was answered within the last READY_SECONDS, or is now. It is
+        not before the first answer, so that a rollout with a wrong address gets nowhere. With
+        READY_IN_OUTAGE that first answer is enough: without Triton no gateway can answer, and one
+        that was taken out of its Service for it could not even say so.
+        """
+        settings, answered_at = self.answerer.settings, self.answerer.triton.answered_at
+        if self.stopping.has_begun:
+            raise Unavailable("not ready: the gateway is stopping; ask another")
+        if settings.is_ready_in_outage and answered_at > -math.inf:
+            return
+        if time.monotonic() - answered_at < settings.ready_seconds:
+            return
+        try:
+            async with asyncio.timeout(settings.ready_seconds):
+                await self.answerer.probe(self.answerer.triton)
+        except ServingError as error:
+            raise Unavailable(f"not ready: {error}") from error
+        except TimeoutError as error:
+            raise Unavailable(
+                f"not ready: Triton did not answer within {settings.ready_seconds:g} s"
+            ) from error

@@ -1,0 +1,77 @@
+"""What SIGTERM does first: the gateway is no longer ready, and goes on answering for a while.
+
+A load balancer needs a moment to notice, and sends requests until then. Only after that does
+uvicorn stop listening and finish what is in flight, and then the embedded Triton is stopped.
+"""
+
+import asyncio
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+logger = logging.getLogger(__name__)
+
+
+class Stopping:
+    """Whether SIGTERM has come; the end of listening then comes ``seconds`` later."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.has_begun = False
+
+    @contextmanager
+    def on_sigterm(self) -> Iterator[None]:
+        """Put the wait before what SIGTERM does otherwise, while the block runs.
+
+        A second SIGTERM ends the wait. Ctrl-C has none: nobody balances load before a terminal.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield  # only the main thread is told of signals
+            return
+        loop = asyncio.get_running_loop()
+        stop = signal.getsignal(signal.SIGTERM)
+        assert callable(stop)  # noqa: S101 - uvicorn's, by now
+
+        def begin(number: int, frame: FrameType | None) -> None:
+            if self.has_begun or not self.seconds:
+                stop(number, frame)
+                return
+            self.has_begun = True
+            loop.call_soon_threadsafe(wait)  # a handler may run in the middle of anything
+
+        def wait() -> None:
+            logger.info("stopping: not ready any more, listening for %g s yet", self.seconds)
+            loop.call_later(self.seconds, stop, signal.SIGTERM, None)
+
+        signal.signal(signal.SIGTERM, begin)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, stop)
+
+
+class LastReplies:
+    """ASGI middleware that closes each connection after its reply once the gateway is stopping.
+
+    A client that keeps one open would lose the request that it sends just when it is closed.
+    """
+
+    def __init__(self, app: ASGIApp, stopping: Stopping) -> None:
+        self.app = app
+        self.stopping = stopping
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+
+        async def send_last(message: Message) -> None:
+            if message["type"] == "http.response.start" and self.stopping.has_begun:
+                MutableHeaders(scope=message)["connection"] = "close"
+            await send(message)
+
+        await self.app(scope, receive, send_last)
