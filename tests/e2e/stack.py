@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +34,7 @@ class Stack:
     triton_grpc_port: int
     triton_http_port: int
     triton_metrics_port: int
+    triton_host: str = "127.0.0.1"
 
     @property
     def url(self) -> str:
@@ -70,8 +71,8 @@ def settings_of(repository: Path, ports: list[int], settings: dict[str, str]) ->
     }
 
 
-def start(repository: Path, folder: Path, **settings: str) -> Stack:
-    """Start ``python -m serving``, without waiting for it."""
+def start(repository: Path, folder: Path, *, wrapper: Sequence[str] = (), **settings: str) -> Stack:
+    """Start ``python -m serving``, by the command ``wrapper`` if any, without waiting for it."""
     ports = free_ports(4)
     if url := os.environ.get("TRITON_URL"):  # the Triton under test
         skip_unless_served(url, settings)
@@ -79,12 +80,15 @@ def start(repository: Path, folder: Path, **settings: str) -> Stack:
     log = folder / f"gateway-{ports[0]}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "serving"],
+            [*wrapper, sys.executable, "-m", "serving"],
             env=settings_of(repository, ports, settings),
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-    return Stack(process, log, *ports)
+    port, grpc_port, http_port, metrics_port = ports
+    grpc_port = int(settings.get("TRITON_GRPC_PORT", grpc_port))
+    host = settings.get("TRITON_HOST", "127.0.0.1")
+    return Stack(process, log, port, grpc_port, http_port, metrics_port, host)
 
 
 def skip_unless_served(url: str, settings: Mapping[str, str]) -> None:
@@ -126,7 +130,8 @@ def windows_in_flight(stack: Stack) -> int:
 
 def triton(stack: Stack, metric: str) -> int:
     """Triton's own figure, over all labels."""
-    text = httpx.get(f"http://127.0.0.1:{stack.triton_metrics_port}/metrics", timeout=60).text
+    url = f"http://{stack.triton_host}:{stack.triton_metrics_port}/metrics"
+    text = httpx.get(url, timeout=60).text
     return sum(int(each) for each in re.findall(rf"^{metric}{{.*}} (\d+)", text, re.MULTILINE))
 
 
@@ -165,9 +170,11 @@ def paused(stack: Stack) -> Iterator[None]:
 
 
 @contextmanager
-def running(repository: Path, folder: Path, **settings: str) -> Iterator[Stack]:
+def running(
+    repository: Path, folder: Path, *, wrapper: Sequence[str] = (), **settings: str
+) -> Iterator[Stack]:
     """Run the stack until the block is left; it must then end cleanly and leave nothing."""
-    stack = start(repository, folder, **settings)
+    stack = start(repository, folder, wrapper=wrapper, **settings)
     try:
         wait_until_ready(stack)
         yield stack

@@ -1,0 +1,68 @@
+"""When the gateway says that it is ready, without its Triton and while that hangs."""
+
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.stack import (
+    Stack,
+    free_ports,
+    paused,
+    running,
+    start,
+    wait_for,
+    wait_until_ready,
+)
+from tests.e2e.test_answer import NORMAN
+
+PROBE_SECONDS = 1  # the timeout of Kubernetes' probes, unless they say otherwise
+
+
+def ready(stack: Stack) -> httpx.Response:
+    return httpx.get(f"{stack.url}/health/ready", timeout=60)
+
+
+def test_it_fails_in_time_for_a_probe(repository: Path, tmp_path: Path) -> None:
+    def fails_in_time() -> bool:
+        started = time.monotonic()
+        return ready(stack).status_code == 503 and time.monotonic() - started < PROBE_SECONDS
+
+    with running(repository, tmp_path) as stack:
+        with paused(stack):
+            wait_for(fails_in_time)
+            assert "Triton did not answer within 0.8 s" in ready(stack).json()["error"]["message"]
+        wait_until_ready(stack)
+
+
+@pytest.mark.parametrize("stays", [True, False])
+def test_an_outage_of_a_triton_elsewhere(repository: Path, tmp_path: Path, stays: bool) -> None:
+    settings = {} if stays else {"READY_IN_OUTAGE": "false"}
+    with running(repository, tmp_path) as other:
+        url = f"127.0.0.1:{other.triton_grpc_port}"
+        with running(repository, tmp_path, TRITON_URL=url, **settings) as stack:
+            assert other.stop() == 0
+            wait_for(lambda: (ready(stack).status_code == 200) == stays)
+            told = httpx.post(f"{stack.url}/answer", json=NORMAN, timeout=60)
+            assert (told.status_code, told.headers["retry-after"]) == (503, "1")
+            assert (ready(stack).status_code == 200) == stays
+
+
+def test_it_is_not_ready_before_the_first_answer(repository: Path, tmp_path: Path) -> None:
+    """Whatever is said about outages: a rollout with a wrong address must not come to an end."""
+    url = f"127.0.0.1:{free_ports(1)[0]}"
+    stack = start(repository, tmp_path, TRITON_URL=url, READY_IN_OUTAGE="true")
+    try:
+        wait_for(lambda: b"answering on" in stack.log.read_bytes())
+
+        def lives() -> bool:
+            try:
+                return httpx.get(f"{stack.url}/health/live", timeout=60).status_code == 200
+            except httpx.TransportError:
+                return False
+
+        wait_for(lives)
+        assert ready(stack).status_code == 503
+    finally:
+        assert stack.stop() == 0

@@ -1,0 +1,118 @@
+"""Two real Tritons behind one name: they share the work, and are replaced without a loss.
+
+Each has an address of its own on the loopback interface, as each pod of a headless Service has.
+The name is in an /etc/hosts that only the gateway sees, and that the test changes as it runs.
+"""
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.stack import Stack, Told, asking, executed, free_ports, running, wait_for
+from tests.e2e.test_answer import NORMAN
+
+NAME = "triton.example"
+NAMESPACE = ("unshare", "--map-root-user", "--mount")
+TTL_SECONDS = 1.5  # for which the name has the address of a replica that is stopping already
+
+
+@dataclass(frozen=True)
+class Name:
+    """A name, and the command that starts a process which knows it."""
+
+    hosts: Path
+    port: int
+
+    @property
+    def wrapper(self) -> list[str]:
+        script = f'mount --bind {self.hosts} /etc/hosts && exec "$@"'
+        return [*NAMESPACE, "sh", "-c", script, "sh"]
+
+    def say(self, *stacks: Stack) -> None:
+        self.hosts.write_text("".join(f"{each.triton_host} {NAME}\n" for each in stacks))
+
+
+@pytest.fixture
+def name(tmp_path: Path) -> Name:
+    if subprocess.run([*NAMESPACE, "true"], capture_output=True).returncode:
+        pytest.skip("needs the right to make a mount namespace")
+    return Name(tmp_path / "hosts", free_ports(1)[0])
+
+
+@contextmanager
+def replica(repository: Path, folder: Path, name: Name, number: int) -> Iterator[Stack]:
+    """A Triton on an address of its own; the gateway that it belongs to has no other part here."""
+    where = {"TRITON_HOST": f"127.0.0.{number}", "TRITON_GRPC_PORT": str(name.port)}
+    with running(repository, folder, **where) as stack:
+        yield stack
+
+
+@contextmanager
+def gateway(repository: Path, folder: Path, name: Name) -> Iterator[Stack]:
+    settings = {"TRITON_URLS": f"{NAME}:{name.port}", "MAX_QUEUE_SECONDS": "60"}  # slow is no loss
+    with running(repository, folder, wrapper=name.wrapper, **settings) as stack:
+        yield stack
+
+
+def said(stack: Stack, text: str, before: int = 0) -> None:
+    """Return when the gateway has said ``text`` more than ``before`` times."""
+    wait_for(lambda: stack.log.read_text().count(text) > before)
+
+
+def check(told: Told) -> None:
+    assert not told.broken
+    assert {reply.status_code for reply in told.replies} == {200}
+    assert {reply.json()["answer"] for reply in told.replies} == {"William the Conqueror"}
+
+
+def test_replicas_of_one_name_share_the_work(repository: Path, tmp_path: Path, name: Name) -> None:
+    with ExitStack() as stacks:
+        pair = [stacks.enter_context(replica(repository, tmp_path, name, each)) for each in (2, 3)]
+        name.say(*pair)
+        front = stacks.enter_context(gateway(repository, tmp_path, name))
+        for each in pair:
+            said(front, f"Triton at {each.triton_host}:{name.port} is in")
+        before = [executed(each) for each in pair]
+        with asking(front, NORMAN) as told:
+            wait_for(lambda: len(told.replies) >= 300)
+        check(told)
+        one, other = (executed(e) - b for e, b in zip(pair, before, strict=True))
+        assert one + other >= 300
+        assert abs(one - other) <= 0.1 * (one + other) / 2
+
+
+@pytest.mark.parametrize("dns", ["before", "after"])
+def test_a_rolling_restart_fails_no_request(
+    repository: Path, tmp_path: Path, name: Name, dns: str
+) -> None:
+    """Start the next, stop the one before it; DNS says so before, or only after."""
+
+    def replace(old: Stack, new: Stack, front: Stack) -> None:
+        name.say(old, new)
+        joined = executed(new)
+        wait_for(lambda: executed(new) > joined + 20)
+        if dns == "before":
+            name.say(new)
+            said(front, f"Triton at {old.triton_host}:{name.port} has left {NAME}")
+        assert old.stop() == 0
+        if dns == "after":
+            time.sleep(TTL_SECONDS)
+            name.say(new)
+
+    with ExitStack() as stacks:
+        first = stacks.enter_context(replica(repository, tmp_path, name, 2))
+        name.say(first)
+        front = stacks.enter_context(gateway(repository, tmp_path, name))
+        with asking(front, NORMAN) as told:
+            told.wait_for_more()
+            second = stacks.enter_context(replica(repository, tmp_path, name, 3))
+            replace(first, second, front)
+            third = stacks.enter_context(replica(repository, tmp_path, name, 2))
+            replace(second, third, front)
+            told.wait_for_more()
+        check(told)

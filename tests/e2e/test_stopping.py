@@ -1,0 +1,88 @@
+"""SIGTERM: not ready first, then no longer listening, then done; and Triton last of all."""
+
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.stack import (
+    STOP_SECONDS,
+    Stack,
+    asking,
+    listens,
+    paused,
+    processes,
+    running,
+    start,
+    wait_for,
+    wait_until_ready,
+    windows_in_flight,
+)
+from tests.e2e.test_answer import NORMAN
+from tests.e2e.test_workers import wait_for_workers
+
+DRAIN_SECONDS = 6
+
+
+def is_ready(stack: Stack) -> bool:
+    return httpx.get(f"{stack.url}/health/ready", timeout=60).status_code == 200
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_order_of_the_end(repository: Path, tmp_path: Path, workers: int) -> None:
+    settings = {"DRAIN_SECONDS": str(DRAIN_SECONDS), "WORKERS": str(workers)}
+    with running(repository, tmp_path, **settings) as stack, ThreadPoolExecutor(1) as pool:
+        if workers > 1:
+            wait_for_workers(stack)
+        with paused(stack):
+            late = pool.submit(httpx.post, f"{stack.url}/answer", json=NORMAN, timeout=60)
+            wait_for(lambda: windows_in_flight(stack) > 0)
+            stopped = time.monotonic()
+            stack.process.send_signal(signal.SIGTERM)
+            wait_for(lambda: not is_ready(stack))
+        # no balancer has noticed yet: what it sends is answered, on connections to be left
+        for path in ("/health/ready", "/v2/health/ready"):
+            refused = httpx.get(f"{stack.url}{path}", timeout=60)
+            assert (refused.status_code, refused.headers["connection"]) == (503, "close")
+            assert "the gateway is stopping" in refused.json()["error"]["message"]
+        answered = httpx.post(f"{stack.url}/answer", json=NORMAN, timeout=60)
+        assert answered.json()["answer"] == "William the Conqueror"
+        assert answered.headers["connection"] == "close"
+        assert late.result().json()["answer"] == "William the Conqueror"
+        assert httpx.get(f"{stack.url}/health/live", timeout=60).status_code == 200
+        assert listens(stack.port)
+        with paused(stack):
+            last = pool.submit(httpx.post, f"{stack.url}/answer", json=NORMAN, timeout=60)
+            wait_for(lambda: windows_in_flight(stack) > 0)
+            wait_for(lambda: not listens(stack.port))
+            assert time.monotonic() - stopped >= DRAIN_SECONDS
+            assert processes(stack)  # Triton, which is stopped when nobody asks it any more
+            assert not last.done()
+        assert last.result().json()["answer"] == "William the Conqueror"
+        assert stack.process.wait(STOP_SECONDS) == 0
+
+
+def test_clients_that_leave_in_time_lose_nothing(repository: Path, tmp_path: Path) -> None:
+    with running(repository, tmp_path, DRAIN_SECONDS="4", MAX_QUEUE_SECONDS="60") as stack:
+        with asking(stack, NORMAN) as told:
+            told.wait_for_more()
+            stack.process.send_signal(signal.SIGTERM)
+            wait_for(lambda: not is_ready(stack))
+            told.wait_for_more()
+        assert stack.process.wait(STOP_SECONDS) == 0
+        assert not told.broken
+        assert {reply.status_code for reply in told.replies} == {200}
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_hurry(repository: Path, tmp_path: Path, sent: signal.Signals) -> None:
+    """Neither Ctrl-C nor a second SIGTERM waits."""
+    stack = start(repository, tmp_path, DRAIN_SECONDS="600")
+    wait_until_ready(stack)
+    if sent == signal.SIGTERM:
+        stack.process.send_signal(sent)
+        wait_for(lambda: not is_ready(stack))
+    assert stack.stop(sent) == 0
