@@ -158,7 +158,7 @@ def test_triton_down_is_503_at_once_and_back_when_it_is(repository: Path, tmp_pa
     with running(repository, tmp_path) as first:
         port = str(first.triton_grpc_port)
         url = f"127.0.0.1:{port}"
-        with running(repository, tmp_path, TRITON_URL=url) as gateway:
+        with running(repository, tmp_path, TRITON_URL=url, READY_IN_OUTAGE="false") as gateway:
             assert first.stop() == 0
             started = time.monotonic()
             down = httpx.post(f"{gateway.url}/answer", json=NORMAN)

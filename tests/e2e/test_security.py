@@ -206,7 +206,7 @@ def test_half_a_certificate(
 ) -> None:
     cert, _ = certificate
     said = refused(start(repository, tmp_path, TLS_CERT=str(cert)))
-    assert said == "error: Value error, TLS_CERT and TLS_KEY are needed both, or neither\n"
+    assert said == "error: TLS_CERT and TLS_KEY are needed both, or neither\n"
     said = refused(start(repository, tmp_path, TLS_CERT="none.pem", TLS_KEY="none.pem"))
     assert said.startswith("error: TLS_CERT='none.pem': ")
     said = refused(start(repository, tmp_path, TLS_CERT=str(cert), TLS_KEY=str(cert)))
