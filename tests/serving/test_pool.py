@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from qa import tensors
-from qa.windows import Windows, make_windows
+from qa.windows import Rows, make_windows
 from serving import pool as pool_module
 from serving.errors import DeadlineExceeded, Unavailable
 from serving.names import Place
@@ -78,12 +78,12 @@ class Names:
 
 
 @asynccontextmanager
-async def pooled(names: Names, port: int, windows: Windows) -> AsyncIterator[Pool]:
+async def pooled(names: Names, port: int, rows: Rows) -> AsyncIterator[Pool]:
     """A pool that watches those of one name, when it has tried all that there are."""
     pool = Pool([f"{NAME}:{port}"], names.resolve)
 
     async def ask(triton: Triton) -> None:
-        await triton.infer(MODEL, windows, 1)
+        await triton.infer(MODEL, rows, 1)
 
     watch = asyncio.create_task(pool.watch(ask))
     await until_in(pool, len(names.found or ()))
@@ -102,17 +102,18 @@ async def until_in(pool: Pool, count: int) -> None:
 
 
 @asynccontextmanager
-async def two(windows: Windows) -> AsyncIterator[tuple[Replica, Replica, Names, Pool]]:
+async def two(rows: Rows) -> AsyncIterator[tuple[Replica, Replica, Names, Pool]]:
     async with serving(2) as (one, _), serving(3, one.place.port) as (other, _):
         names = Names(one, other)
-        async with pooled(names, one.place.port, windows) as pool:
+        async with pooled(names, one.place.port, rows) as pool:
             one.asked = other.asked = 0
             yield one, other, names, pool
 
 
 @pytest.fixture(scope="module")
-def windows(tokenizer: Tokenizer) -> Windows:
-    return make_windows(tokenizer, "Who?", "William the Conqueror.", sequence_length=384)
+def rows(tokenizer: Tokenizer) -> Rows:
+    made = make_windows(tokenizer, "Who?", "William the Conqueror.", sequence_length=384)
+    return made.rows(np.arange(1), 64)
 
 
 @pytest.fixture(autouse=True)
@@ -126,13 +127,13 @@ def run(test: Coroutine[Any, Any, None]) -> None:
 
 
 @pytest.mark.parametrize("clients", [1, 8])
-def test_those_of_one_name_share_the_work(windows: Windows, clients: int) -> None:
+def test_those_of_one_name_share_the_work(rows: Rows, clients: int) -> None:
     async def test() -> None:
-        async with two(windows) as (one, other, _, pool):
+        async with two(rows) as (one, other, _, pool):
 
             async def ask() -> None:
                 for _ in range(200 // clients):
-                    await pool.infer(MODEL, windows, 10)
+                    await pool.infer(MODEL, rows, 10)
 
             await asyncio.gather(*(ask() for _ in range(clients)))
             assert one.asked + other.asked == 200
@@ -141,46 +142,46 @@ def test_those_of_one_name_share_the_work(windows: Windows, clients: int) -> Non
     run(test())
 
 
-def test_a_new_one_gets_no_work_before_it_has_answered_a_probe(windows: Windows) -> None:
+def test_a_new_one_gets_no_work_before_it_has_answered_a_probe(rows: Rows) -> None:
     async def test() -> None:
         async with serving(2) as (one, _), serving(3, one.place.port) as (new, _):
             names = Names(one)
-            async with pooled(names, one.place.port, windows) as pool:
+            async with pooled(names, one.place.port, rows) as pool:
                 new.answers.clear()
                 names.say(one, new)
                 async with asyncio.timeout(30):
                     while not new.asked:  # by a probe, which it does not answer yet
                         await asyncio.sleep(0.01)
                 for _ in range(20):
-                    await pool.infer(MODEL, windows, 10)
+                    await pool.infer(MODEL, rows, 10)
                 assert new.asked == 1
                 new.answers.set()
                 await until_in(pool, 2)
                 new.asked = 0
                 for _ in range(20):
-                    await pool.infer(MODEL, windows, 10)
+                    await pool.infer(MODEL, rows, 10)
                 assert new.asked == 10
 
     run(test())
 
 
-def test_a_vanished_one_finishes_what_it_has_and_gets_no_more(windows: Windows) -> None:
+def test_a_vanished_one_finishes_what_it_has_and_gets_no_more(rows: Rows) -> None:
     async def test() -> None:
-        async with two(windows) as (one, other, names, pool):
+        async with two(rows) as (one, other, names, pool):
             leaving = {each.triton.url: each.triton for each in pool.endpoints}[str(one.place)]
             one.answers.clear()
-            asked = [asyncio.create_task(pool.infer(MODEL, windows, 30)) for _ in range(2)]
+            asked = [asyncio.create_task(pool.infer(MODEL, rows, 30)) for _ in range(2)]
             while not one.asked:
                 await asyncio.sleep(0.01)
             names.say(other)
             await until_in(pool, 1)
             for _ in range(10):
-                await pool.infer(MODEL, windows, 10)
+                await pool.infer(MODEL, rows, 10)
             assert one.asked == 1
             one.answers.set()
             assert {len(each.start) for each in await asyncio.gather(*asked)} == {1}
             with pytest.raises(Unavailable, match="is shutting down"):  # its connection is closed
-                await leaving.infer(MODEL, windows, 10)
+                await leaving.infer(MODEL, rows, 10)
 
     run(test())
 
@@ -196,32 +197,32 @@ def test_a_vanished_one_finishes_what_it_has_and_gets_no_more(windows: Windows) 
     ],
 )
 def test_what_a_stopping_one_refuses_is_asked_of_another_once(
-    windows: Windows, refusal: tuple[grpc.StatusCode, str]
+    rows: Rows, refusal: tuple[grpc.StatusCode, str]
 ) -> None:
     async def test() -> None:
-        async with two(windows) as (one, other, _, pool):
+        async with two(rows) as (one, other, _, pool):
             one.refusal = refusal
             for _ in range(10):
-                await pool.infer(MODEL, windows, 10)
+                await pool.infer(MODEL, rows, 10)
             assert other.asked == 10
             other.refusal = refusal
             before = one.asked + other.asked
             with pytest.raises(Unavailable):
-                await pool.infer(MODEL, windows, 10)
+                await pool.infer(MODEL, rows, 10)
             # probes ask the one that is out as well, so that there may be more than two
             assert one.asked + other.asked >= before + 2
 
     run(test())
 
 
-def test_a_connection_that_closes_under_a_request_is_no_loss(windows: Windows) -> None:
+def test_a_connection_that_closes_under_a_request_is_no_loss(rows: Rows) -> None:
     async def test() -> None:
         async with serving(2) as (one, server), serving(3, one.place.port) as (other, _):
             names = Names(one, other)
-            async with pooled(names, one.place.port, windows) as pool:
+            async with pooled(names, one.place.port, rows) as pool:
                 one.answers.clear()
                 one.asked = 0
-                asked = [asyncio.create_task(pool.infer(MODEL, windows, 30)) for _ in range(4)]
+                asked = [asyncio.create_task(pool.infer(MODEL, rows, 30)) for _ in range(4)]
                 while one.asked < 2:
                     await asyncio.sleep(0.01)
                 await server.stop(0)
@@ -230,14 +231,14 @@ def test_a_connection_that_closes_under_a_request_is_no_loss(windows: Windows) -
     run(test())
 
 
-def test_the_second_try_has_the_time_that_is_left(windows: Windows) -> None:
+def test_the_second_try_has_the_time_that_is_left(rows: Rows) -> None:
     async def test() -> None:
-        async with two(windows) as (one, other, _, pool):
+        async with two(rows) as (one, other, _, pool):
             one.refusal = (grpc.StatusCode.UNAVAILABLE, "unknown model")
             other.answers.clear()
             started = time.monotonic()
             with pytest.raises(DeadlineExceeded):
-                await asyncio.gather(*(pool.infer(MODEL, windows, 0.5) for _ in range(2)))
+                await asyncio.gather(*(pool.infer(MODEL, rows, 0.5) for _ in range(2)))
             assert 0.45 < time.monotonic() - started < 5
             other.answers.set()
 
@@ -245,19 +246,19 @@ def test_the_second_try_has_the_time_that_is_left(windows: Windows) -> None:
 
 
 def test_one_that_hangs_is_left_out_until_it_answers(
-    windows: Windows, monkeypatch: pytest.MonkeyPatch
+    rows: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool_module, "SILENT_SECONDS", 0.2)
 
     async def test() -> None:
-        async with two(windows) as (one, other, _, pool):
+        async with two(rows) as (one, other, _, pool):
             one.answers.clear()
-            asked = [asyncio.create_task(pool.infer(MODEL, windows, 60)) for _ in range(2)]
+            asked = [asyncio.create_task(pool.infer(MODEL, rows, 60)) for _ in range(2)]
             async with asyncio.timeout(30):
                 while not any(endpoint.out for endpoint in pool.endpoints):
                     await asyncio.sleep(0.01)
             for _ in range(10):
-                await pool.infer(MODEL, windows, 10)
+                await pool.infer(MODEL, rows, 10)
             assert other.asked == 11
             one.answers.set()
             await asyncio.gather(*asked)
@@ -267,13 +268,13 @@ def test_one_that_hangs_is_left_out_until_it_answers(
 
 
 def test_a_name_that_cannot_be_resolved_keeps_its_addresses(
-    windows: Windows, caplog: pytest.LogCaptureFixture
+    rows: Rows, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def test() -> None:
-        async with two(windows) as (_, _, names, pool):
+        async with two(rows) as (_, _, names, pool):
             names.found = None
             await asyncio.sleep(0.3)
-            await pool.infer(MODEL, windows, 10)
+            await pool.infer(MODEL, rows, 10)
             assert len(pool.endpoints) == 2
 
     run(test())
@@ -281,24 +282,24 @@ def test_a_name_that_cannot_be_resolved_keeps_its_addresses(
     assert said == [f"{NAME} cannot be resolved: Temporary failure in name resolution"]
 
 
-def test_a_name_without_addresses_is_unavailable(windows: Windows) -> None:
+def test_a_name_without_addresses_is_unavailable(rows: Rows) -> None:
     async def test() -> None:
         pool = Pool([NAME])
-        for asked in (pool.infer(MODEL, windows, 1), pool.info(MODEL, 1)):
+        for asked in (pool.infer(MODEL, rows, 1), pool.info(MODEL, 1)):
             with pytest.raises(Unavailable, match=f"no Triton is found at {NAME}"):
                 await asked
 
     run(test())
 
 
-def test_addresses_need_no_resolver(windows: Windows) -> None:
+def test_addresses_need_no_resolver(rows: Rows) -> None:
     async def refuse(_: Place) -> Iterable[Place]:
         raise AssertionError
 
     async def test() -> None:
         async with serving(2) as (one, _):
             pool = Pool([str(one.place)], refuse)  # type: ignore[arg-type]
-            await pool.infer(MODEL, windows, 10)  # before there was a probe: there is no other
+            await pool.infer(MODEL, rows, 10)  # before there was a probe: there is no other
             await pool.close()
 
     run(test())
