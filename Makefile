@@ -3,8 +3,9 @@
 #   CHECKPOINT  what `make export` reads: a folder, a repository of the Hugging Face hub (at
 #               REVISION), or the prefix of a TensorFlow checkpoint; VARIANTS the variants that it
 #               makes, CALIBRATION the SQuAD file of which static int8 takes its scales
-#   DATASET     the SQuAD file that `make eval` sends, and on which `make export` measures EM and F1;
-#               NULL_THRESHOLD how far the empty answer must be ahead, where some have no answer
+#   DATASET     the SQuAD file that `make eval` sends, and on which `make export` measures EM and F1
+#   URL, MODEL, TOP_K, ALIGN_TO_WORDS, NULL_THRESHOLD, LIMIT, OUTPUT and every other variable that
+#               `python -m evaluation --help` names go to `make eval` as they are
 #   BATCHES, SEQ, INPUT (padded or squad), SECONDS, BATCHES_PER_ROW, ROUNDS, CLIENTS and TRITON_URL
 #               are for `make bench`, with VARIANTS and DATASET
 #   FILES       the result files that `make report` reads, OUTPUT the folder that it writes; A and B
@@ -77,9 +78,8 @@ export: $(SETUP) ## write the model repository (CHECKPOINT=, VARIANTS=, DATASET=
 		$(if $(VARIANTS),--variants "$(VARIANTS)") $(if $(DATASET),--dataset "$(DATASET)") \
 		$(if $(CALIBRATION),--calibration "$(CALIBRATION)")
 
-eval: $(SETUP) ## send a SQuAD file through the running gateway (DATASET=, NULL_THRESHOLD=)
-	@$(BIN)/python -m evaluation $(DATASET) --url http://127.0.0.1:$(or $(PORT),8080) \
-		$(if $(NULL_THRESHOLD),--null-threshold $(NULL_THRESHOLD))
+eval: $(SETUP) ## send a SQuAD file through the running gateway (DATASET=, URL=, TOP_K=, NULL_THRESHOLD=)
+	@$(BIN)/python -m evaluation
 
 bench: $(SETUP) ## batch latency beside NVIDIA's figures (VARIANTS=, BATCHES=, INPUT=squad)
 	@$(BIN)/python -m export --if-needed $(if $(VARIANTS),--variants "$(VARIANTS)")

@@ -4,6 +4,8 @@ import asyncio
 import json
 import sys
 import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,47 +13,153 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from evaluation.client import EvaluationError, Predictions, predict, served_model
-from evaluation.report import calibration_error, scores_table
+from evaluation.client import Failure, Gateway, Outcome, Reply, predict, served_model
+from evaluation.errors import EvaluationError
+from evaluation.report import calibration_error, failure_lines, scores_table
+from qa.metric import metric_notice
 from qa.squad import Example, SquadError, has_unanswerable, read_examples
 
+app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)  # one is a key
 
+
+@app.command()
 def main(
-    dataset: Annotated[Path, typer.Argument(help="SQuAD 1.1 or 2.0 JSON, gzipped or not")],
-    url: Annotated[str, typer.Option(help="the gateway")] = "http://127.0.0.1:8080",
-    concurrency: Annotated[int, typer.Option(min=1, help="questions at a time")] = 32,
-    limit: Annotated[int | None, typer.Option(min=1, help="only the first questions")] = None,
-    output: Annotated[Path | None, typer.Option(help="write the answers, as JSON by id")] = None,
+    dataset: Annotated[
+        Path, typer.Argument(envvar="DATASET", help="SQuAD 1.1 or 2.0 JSON, gzipped or not")
+    ],
+    url: Annotated[
+        str | None,
+        typer.Option(envvar="URL", help="the gateway; one at --port of this machine if left out"),
+    ] = None,
+    port: Annotated[int, typer.Option(envvar="PORT", help="the gateway's")] = 8080,
+    api_key: Annotated[
+        str | None,
+        typer.Option(
+            envvar="ELECTRA_QA_API_KEY",
+            show_default=False,
+            help="where the gateway asks for one; other users of this machine see a flag, but not "
+            "the environment",
+        ),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(envvar="MODEL", help="variant that answers: one of its MODELS")
+    ] = None,
+    top_k: Annotated[
+        int | None,
+        typer.Option(min=1, envvar="TOP_K", help="answers to each question; scores the best, too"),
+    ] = None,
+    align_to_words: Annotated[
+        bool | None,
+        typer.Option(
+            envvar="ALIGN_TO_WORDS",
+            help="whole words, or any run of tokens, for scripts without spaces",
+        ),
+    ] = None,
+    max_answer_len: Annotated[
+        int | None, typer.Option(envvar="MAX_ANSWER_LEN", help="tokens of an answer")
+    ] = None,
+    max_question_len: Annotated[
+        int | None, typer.Option(envvar="MAX_QUESTION_LEN", help="tokens of a question")
+    ] = None,
+    doc_stride: Annotated[
+        int | None, typer.Option(envvar="DOC_STRIDE", help="tokens from one window to the next")
+    ] = None,
     null_threshold: Annotated[
-        float, typer.Option(help="of SQuAD 2.0: how far the empty answer must be ahead to be given")
-    ] = 0.0,
+        float | None,
+        typer.Option(
+            envvar="NULL_THRESHOLD",
+            help="where some questions have no answer: how far the empty answer must be ahead",
+        ),
+    ] = None,
+    concurrency: Annotated[
+        int, typer.Option(min=1, envvar="CONCURRENCY", help="questions at a time")
+    ] = 32,
+    patience: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            envvar="PATIENCE",
+            help="seconds without any answer after which a busy gateway is not asked again",
+        ),
+    ] = 120,
+    limit: Annotated[
+        int | None, typer.Option(min=1, envvar="LIMIT", help="only the first questions")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(envvar="OUTPUT", help="write the answers, as JSON by id")
+    ] = None,
 ) -> None:
     """Send every question of a SQuAD file through the running gateway and score the answers.
 
     Where some have no answer, the empty one is allowed, and the metric is that of SQuAD 2.0.
+    Options of an answer that are left out are the gateway's defaults.
     """
+    options: dict[str, object] = {
+        "model": model,
+        "top_k": top_k,
+        "align_to_words": align_to_words,
+        "max_answer_len": max_answer_len,
+        "max_question_len": max_question_len,
+        "doc_stride": doc_stride,
+    }
     try:
+        gateway = Gateway(url or f"http://127.0.0.1:{port}", api_key)
         examples = read_examples(dataset)[:limit]
-        model = asyncio.run(served_model(url))
+        options |= _of_impossible_answers(examples, null_threshold)
+        served = asyncio.run(served_model(gateway))
+        if output is not None:
+            _check_output(output, examples)
+        if notice := metric_notice(examples):
+            print(notice, file=sys.stderr)
         started = time.perf_counter()
-        predictions = _predict(url, examples, concurrency, null_threshold)
+        outcomes = _predict(gateway, examples, options, concurrency, patience)
         seconds = time.perf_counter() - started
-        _report(model, examples, predictions, seconds)
     except (SquadError, EvaluationError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(1) from error
+    _report(model or served, examples, outcomes, seconds)
     if output is not None:
-        output.write_text(json.dumps(predictions.answers, ensure_ascii=False, indent=0))
-    if predictions.failures:
+        answers = {
+            example.id: outcome.answers[0]
+            for example, outcome in zip(examples, outcomes, strict=True)
+            if isinstance(outcome, Reply)
+        }
+        output.write_text(json.dumps(answers, ensure_ascii=False, indent=0), encoding="utf-8")
+    if any(isinstance(outcome, Failure) for outcome in outcomes):
         raise typer.Exit(1)
 
 
-def _predict(
-    url: str, examples: list[Example], concurrency: int, null_threshold: float
-) -> Predictions:
-    options: dict[str, object] = {}
+def _check_output(output: Path, examples: Sequence[Example]) -> None:
+    """Raise EvaluationError for what could not be written once all is answered."""
+    try:
+        output.open("a").close()
+    except OSError as error:
+        raise EvaluationError(f"cannot write {output}: {error}") from error
+    name, count = Counter(example.id for example in examples).most_common(1)[0]
+    if count > 1:
+        raise EvaluationError(
+            f"{count} questions have the id {name!r}, and {output} would hold one answer by id; "
+            "give each its own id, or leave --output out: scores do not need one"
+        )
+
+
+def _of_impossible_answers(
+    examples: Sequence[Example], null_threshold: float | None
+) -> Mapping[str, object]:
     if has_unanswerable(examples):
-        options = {"handle_impossible_answer": True, "null_threshold": null_threshold}
+        return {"handle_impossible_answer": True, "null_threshold": null_threshold or 0.0}
+    if null_threshold is not None:
+        print("every question has an answer: the null threshold is not used", file=sys.stderr)
+    return {}
+
+
+def _predict(
+    gateway: Gateway,
+    examples: Sequence[Example],
+    options: Mapping[str, object],
+    concurrency: int,
+    patience: float,
+) -> list[Outcome]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -62,23 +170,26 @@ def _predict(
         task = progress.add_task("questions", total=len(examples))
         return asyncio.run(
             predict(
-                url,
+                gateway,
                 examples,
-                options=options,
+                options={name: value for name, value in options.items() if value is not None},
                 concurrency=concurrency,
+                patience_seconds=patience,
                 advance=lambda: progress.advance(task),
             )
         )
 
 
-def _report(model: str, examples: list[Example], predictions: Predictions, seconds: float) -> None:
-    Console().print(scores_table(model, examples, predictions, seconds))
-    if predictions.scores:
-        error = calibration_error(examples, predictions)
+def _report(
+    model: str, examples: Sequence[Example], outcomes: Sequence[Outcome], seconds: float
+) -> None:
+    Console().print(scores_table(model, examples, outcomes, seconds))
+    error = calibration_error(examples, outcomes)
+    if error is not None:
         print(f"calibration error of the scores: {error:.2f} %")
-    for identifier, reason in list(predictions.failures.items())[:5]:
-        print(f"failed: {identifier}: {reason}", file=sys.stderr)
+    for line in failure_lines(examples, outcomes):
+        print(line, file=sys.stderr)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

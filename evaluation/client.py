@@ -2,84 +2,129 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 
+from evaluation.errors import EvaluationError
+from evaluation.patience import Patience, retry_after
 from qa.squad import Example
 
-PATIENCE_SECONDS = 120
-RETRY_SECONDS = 0.2
-
-
-class EvaluationError(Exception):
-    """The gateway cannot be evaluated; the message says why."""
+REPLY_SECONDS = 120
+SHOWN_CHARS = 200  # of an error's body
 
 
 @dataclass(frozen=True)
-class Predictions:
-    """Answers and their scores by question id, and the questions that got none, with the reason."""
+class Gateway:
+    """Where a gateway listens, and the key that it asks for."""
 
-    answers: dict[str, str]
-    scores: dict[str, float]
-    failures: dict[str, str]
+    url: str
+    api_key: str | None = field(default=None, repr=False)
 
-
-async def served_model(url: str) -> str:
-    """Return the name of the model that the gateway at ``url`` serves."""
-    async with httpx.AsyncClient(base_url=url) as client:
-        try:
-            response = await client.get("/info")
-        except httpx.TransportError as error:
+    def __post_init__(self) -> None:
+        """Raise EvaluationError for a key that no header can hold, without showing it."""
+        key = self.api_key or ""
+        if not (key.isascii() and key.isprintable() and " " not in key):
             raise EvaluationError(
-                f"no gateway answers at {url} ({error}); run make serve"
-            ) from error
+                "the API key has a character that a header cannot hold: only ASCII letters, digits "
+                "and punctuation are allowed"
+            )
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The answers to a question, best first, and the score of the first."""
+
+    answers: tuple[str, ...]
+    score: float
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a question got no answer."""
+
+    reason: str
+
+
+Outcome = Reply | Failure
+
+
+async def served_model(gateway: Gateway) -> str:
+    """Return the name of the model that ``gateway`` serves.
+
+    Raises EvaluationError when it does not answer, or is not this project's.
+    """
+    url = gateway.url
+    try:
+        async with _client(gateway, timeout=REPLY_SECONDS) as client:
+            response = await client.get("/info")
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise EvaluationError(f"no gateway answers at {url} ({error}); run make serve") from error
+    if response.status_code == 401:
+        given = "another API key" if gateway.api_key else "an API key"
+        raise EvaluationError(f"the gateway at {url} asks for {given}: set ELECTRA_QA_API_KEY")
     if response.status_code != 200:
-        raise EvaluationError(f"the gateway at {url} is not ready: {response.text}")
-    return str(response.json()["name"])
+        said = response.text[:SHOWN_CHARS]
+        raise EvaluationError(f"the gateway at {url} is not ready: {said}")
+    try:
+        return str(response.json()["name"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise EvaluationError(f"what answers at {url} is another server") from error
 
 
 async def predict(
-    url: str,
+    gateway: Gateway,
     examples: Sequence[Example],
     *,
     options: Mapping[str, object],
     concurrency: int,
+    patience_seconds: float,
     advance: Callable[[], object],
-) -> Predictions:
-    """Ask the gateway at ``url`` all questions with ``options``, ``concurrency`` at a time.
+) -> list[Outcome]:
+    """Ask ``gateway`` all questions with ``options``, ``concurrency`` at a time.
 
-    ``advance`` is called after each. A question that fails is kept with its reason: an
-    evaluation of ten thousand does not end at one.
+    Returns one outcome to each of ``examples``: a question that fails is kept with its reason, as
+    an evaluation of ten thousand does not end at one. One that the gateway is too busy for is
+    asked again when the gateway says; for ``patience_seconds`` see Patience. ``advance`` is called
+    after each question.
     """
-    pending = iter(examples)
-    answers: dict[str, str] = {}
-    scores: dict[str, float] = {}
-    failures: dict[str, str] = {}
+    pending = iter(enumerate(examples))
+    outcomes: dict[int, Outcome] = {}
+    patience = Patience(patience_seconds)
 
     async def work(client: httpx.AsyncClient) -> None:
-        for example in pending:  # one iterator, shared by all workers
+        for number, example in pending:  # one iterator, shared by all workers
+            body = {"question": example.question, "context": example.context, **options}
             try:
-                answers[example.id], scores[example.id] = await _ask(client, example, options)
+                outcomes[number] = await _ask(client, body, patience)
             except (EvaluationError, httpx.HTTPError) as error:
-                failures[example.id] = f"{type(error).__name__}: {error}"
+                outcomes[number] = Failure(f"{type(error).__name__}: {error}")
             advance()
 
     limits = httpx.Limits(max_connections=concurrency)
-    async with httpx.AsyncClient(base_url=url, limits=limits, timeout=PATIENCE_SECONDS) as client:
+    async with _client(gateway, limits=limits, timeout=REPLY_SECONDS) as client:
         await asyncio.gather(*(work(client) for _ in range(concurrency)))
-    return Predictions(answers, scores, failures)
+    return [outcomes[number] for number in range(len(examples))]
 
 
-async def _ask(
-    client: httpx.AsyncClient, example: Example, options: Mapping[str, object]
-) -> tuple[str, float]:
-    body = {"question": example.question, "context": example.context, **options}
+def _client(gateway: Gateway, **options: Any) -> httpx.AsyncClient:
+    headers = {"authorization": f"Bearer {gateway.api_key}"} if gateway.api_key else {}
+    return httpx.AsyncClient(base_url=gateway.url, headers=headers, **options)
+
+
+async def _ask(client: httpx.AsyncClient, body: Mapping[str, object], patience: Patience) -> Reply:
     response = await client.post("/answer", json=body)
-    while response.status_code == 429:  # asked to come again
-        await asyncio.sleep(RETRY_SECONDS)
+    while (seconds := retry_after(response)) is not None:
+        await patience.wait(seconds)
         response = await client.post("/answer", json=body)
+    said = response.text[:SHOWN_CHARS]
     if response.status_code != 200:
-        raise EvaluationError(f"status {response.status_code}: {response.text[:200]}")
-    reply = response.json()
-    return str(reply["answer"]), float(reply["score"])
+        raise EvaluationError(f"status {response.status_code}: {said}")
+    patience.answered()
+    try:
+        reply = response.json()
+        spans = reply.get("answers") or [reply]
+        return Reply(tuple(str(each["answer"]) for each in spans), float(reply["score"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise EvaluationError(f"the reply is no answer: {said}") from error

@@ -1,31 +1,41 @@
 """What an evaluation found, as a table: EM and F1, and how well scores are calibrated."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 
-from evaluation.client import Predictions
+from evaluation.client import Failure, Outcome, Reply
 from qa.calibration import expected_calibration_error
-from qa.squad import Example, Scores, evaluate, evaluate_v2, exact_match, has_unanswerable
+from qa.metric import Scores, evaluate, evaluate_v2, exact_match
+from qa.squad import Example, has_unanswerable
+
+SHOWN_FAILURES = 5
 
 
 def scores_table(
-    model: str, examples: Sequence[Example], predictions: Predictions, seconds: float
+    model: str, examples: Sequence[Example], outcomes: Sequence[Outcome], seconds: float
 ) -> Table:
-    """Return a row of all questions and, of SQuAD 2.0, a row of each of its two kinds."""
+    """Return a row of all questions and, where some have no answer, a row of each of two kinds.
+
+    Where several answers were asked for, another row has the figures of the best of them, as
+    somebody who knows the gold answers would choose it.
+    """
     table = Table("variant", "questions", "failed", "EM", "F1", "questions/s")
-    is_v2 = has_unanswerable(examples)
-    scores = (evaluate_v2 if is_v2 else evaluate)(examples, predictions.answers)
+    failed = sum(isinstance(each, Failure) for each in outcomes)
+    first = [_first(each) for each in outcomes]
     rate = f"{len(examples) / seconds:.1f}"
-    table.add_row(*_row(model, scores, str(len(predictions.failures)), rate))
-    if is_v2:
-        kinds = {
-            "with an answer": [each for each in examples if each.answers],
-            "without one": [each for each in examples if not each.answers],
-        }
-        for name, some in kinds.items():
+    table.add_row(*_row(model, evaluate(examples, first), str(failed), rate))
+    most = max(len(_texts(each)) for each in outcomes)
+    if most > 1:
+        best = [_best_of(*pair) for pair in zip(examples, outcomes, strict=True)]
+        table.add_row(*_row(f"best of {most}", evaluate(examples, best)))
+    if has_unanswerable(examples):
+        kinds = {"with an answer": True, "without one": False}
+        for name, wanted in kinds.items():
+            some = [at for at, each in enumerate(examples) if bool(each.answers) is wanted]
             if some:
-                table.add_row(*_row(name, evaluate_v2(some, predictions.answers)))
+                scores = evaluate_v2([examples[at] for at in some], [first[at] for at in some])
+                table.add_row(*_row(name, scores))
     return table
 
 
@@ -33,15 +43,48 @@ def _row(name: str, scores: Scores, failed: str = "", rate: str = "") -> tuple[s
     return (name, str(scores.total), failed, f"{scores.exact_match:.2f}", f"{scores.f1:.2f}", rate)
 
 
-def calibration_error(examples: Sequence[Example], predictions: Predictions) -> float:
+def _texts(outcome: Outcome) -> tuple[str, ...]:
+    return outcome.answers if isinstance(outcome, Reply) else ()
+
+
+def _first(outcome: Outcome) -> str | None:
+    return next(iter(_texts(outcome)), None)
+
+
+def _best_of(example: Example, outcome: Outcome) -> str | None:
+    def scores(text: str) -> tuple[float, float]:
+        found = evaluate([example], [text])
+        return found.exact_match, found.f1
+
+    return max(_texts(outcome), key=scores, default=None)
+
+
+def calibration_error(examples: Sequence[Example], outcomes: Sequence[Outcome]) -> float | None:
     """Return how far scores are from the share of exact matches, in percent.
 
-    Where there is no answer, the empty one matches.
+    Where there is no answer, the empty one matches. None where every question failed.
     """
-    answered = [each for each in examples if each.id in predictions.scores]
-    right = [
-        any(exact_match(predictions.answers[each.id], gold) for gold in each.answers or ("",))
-        for each in answered
+    answered = [
+        (example, outcome)
+        for example, outcome in zip(examples, outcomes, strict=True)
+        if isinstance(outcome, Reply)
     ]
-    scores = [predictions.scores[each.id] for each in answered]
-    return 100 * expected_calibration_error(scores, right)
+    right = [
+        any(exact_match(outcome.answers[0], gold) for gold in example.answers or ("",))
+        for example, outcome in answered
+    ]
+    if not answered:
+        return None
+    return 100 * expected_calibration_error([outcome.score for _, outcome in answered], right)
+
+
+def failure_lines(examples: Sequence[Example], outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """Yield what is said of the questions that failed: the first by name, and how many more."""
+    failed = [
+        f"failed: {example.id}: {outcome.reason}"
+        for example, outcome in zip(examples, outcomes, strict=True)
+        if isinstance(outcome, Failure)
+    ]
+    yield from failed[:SHOWN_FAILURES]
+    if len(failed) > SHOWN_FAILURES:
+        yield f"and {len(failed) - SHOWN_FAILURES} more of {len(outcomes)} questions failed"

@@ -2,7 +2,6 @@
 
 import signal
 import sys
-from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +19,7 @@ from export.report import PAGE, Report, read_report
 from export.served import lay_out_served, starting
 from export.steps import report_table, step
 from export.variants import VARIANTS, Variant, select_variants, variants_for_cpu
+from qa.metric import metric_notice
 from qa.squad import SquadError, read_examples
 
 BUNDLED_CHECKPOINT = "checkpoints/electra-mini-squad"
@@ -85,7 +85,9 @@ def main(
                 previous, repository, Path(checkpoint), selected, sequence_length, calibration
             )
         if selected:
-            _check_squad([calibration, *([dataset] if dataset else [])])
+            read_examples(calibration)
+            if dataset and (notice := metric_notice(read_examples(dataset))):
+                console.print(notice, highlight=False)
             report = _export(
                 *(console, checkpoint, revision, selected, repository),
                 *(sequence_length, calibration, dataset),
@@ -106,11 +108,6 @@ def _served(previous: Report | None) -> tuple[Variant, ...]:
     if previous and previous.variants:
         return tuple(each for each in VARIANTS if each.model_name in previous.variants)
     return variants_for_cpu(read_cpu().flags)[:1]
-
-
-def _check_squad(files: Iterable[Path]) -> None:
-    for file in files:
-        read_examples(file)
 
 
 def _export(

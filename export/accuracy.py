@@ -10,8 +10,9 @@ from export.isolation import Progress
 from export.parity import sample_windows
 from export.runtime import Backend, load_backend
 from export.variants import Variant
+from qa.metric import Scores, evaluate
 from qa.spans import best_answers
-from qa.squad import Example, Scores, evaluate, read_examples
+from qa.squad import Example, has_unanswerable, read_examples
 from qa.tensors import INPUTS
 from qa.windows import load_tokenizer
 
@@ -27,30 +28,38 @@ def measure_accuracy(
     *,
     progress: Progress,
 ) -> Scores:
-    """Answer all questions of ``dataset`` with the model in ``file``.
+    """Answer all questions of ``dataset`` with the model in ``file``, and score the answers.
 
-    Raises SquadError when ``dataset`` is not a SQuAD file.
+    Where some have no answer, the empty one is given when its logit is the highest. Raises
+    SquadError when ``dataset`` is not a SQuAD file.
     """
     examples = read_examples(dataset)
     backend = load_backend(variant, file)
     loaded = load_tokenizer(tokenizer)
-    answers: dict[str, str] = {}
+    null_threshold = 0.0 if has_unanswerable(examples) else None
+    answers: list[str] = []
     for first in range(0, len(examples), QUESTIONS_AT_ONCE):
         some = examples[first : first + QUESTIONS_AT_ONCE]
-        answers.update(_answer(backend, loaded, some, sequence_length))
+        answers += _answer(backend, loaded, some, sequence_length, null_threshold)
         progress(len(answers), len(examples))
     return evaluate(examples, answers)
 
 
 def _answer(
-    backend: Backend, tokenizer: Tokenizer, examples: Sequence[Example], sequence_length: int
-) -> Iterator[tuple[str, str]]:
+    backend: Backend,
+    tokenizer: Tokenizer,
+    examples: Sequence[Example],
+    sequence_length: int,
+    null_threshold: float | None,
+) -> Iterator[str]:
     windows = [sample_windows(tokenizer, example, sequence_length) for example in examples]
     inputs = {name: np.concatenate([getattr(each, name) for each in windows]) for name in INPUTS}
     start, end = backend(inputs)
     first = 0
     for example, each in zip(examples, windows, strict=True):
         rows = slice(first, first + len(each))
-        best, *_ = best_answers(each, example.context, start[rows], end[rows])
-        yield example.id, best.answer
+        best, *_ = best_answers(
+            each, example.context, start[rows], end[rows], null_threshold=null_threshold
+        )
+        yield best.answer
         first += len(each)

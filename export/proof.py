@@ -16,7 +16,7 @@ from export.parity import Parity, Question, compare
 from export.report import Accuracy
 from export.runtime import load_model, runs_here
 from export.variants import Variant
-from qa.squad import Scores
+from qa.metric import Scores
 
 FP32 = "onnx_fp32"  # what the others' accuracy is compared with
 LARGEST_F1_LOSS = 0.5  # points, of an int8 variant against fp32 on the same questions

@@ -1,165 +1,168 @@
-"""SQuAD files, and the official exact match and F1.
-
-The metric is that of ``evaluate-v1.1.py`` (Rajpurkar et al. 2016): lower case, punctuation and
-the articles a, an, the removed, white space collapsed; the best over the gold answers counts.
-That of ``evaluate-v2.0.py`` (Rajpurkar et al. 2018) differs where there is no answer, or one
-that normalises to nothing.
-"""
+"""SQuAD files: questions, their contexts, and the texts of their gold answers."""
 
 import gzip
 import json
 import re
-import string
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import unicodedata
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-_ARTICLES = re.compile(r"\b(a|an|the)\b")
-_PUNCTUATION = str.maketrans("", "", string.punctuation)
+GZIP = b"\x1f\x8b"  # the first bytes of such a file, whatever its name
+SHOWN_CHARS = 80  # of a wrong value
+
+Kind = TypeVar("Kind")
+
+_KINDS: Mapping[type, str] = {list: "a list", str: "a text", dict: "an object"}
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
 
 class SquadError(ValueError):
-    """A file that is not SQuAD; the message says where and what."""
+    """A file that is not SQuAD; the message says where, what, and what to do."""
 
 
 @dataclass(frozen=True)
 class Example:
     """One question about one context, with the texts of its gold answers."""
 
-    id: str
+    id: str  # two questions of a file may have the same
     question: str
     context: str
-    answers: tuple[str, ...]  # none, where SQuAD 2.0 says that there is no answer
+    answers: tuple[str, ...]  # none, where there is no answer
     title: str = ""  # of the article
 
 
-@dataclass(frozen=True)
-class Scores:
-    """Exact match and F1 in percent over ``total`` questions."""
-
-    exact_match: float
-    f1: float
-    total: int
-
-
 def read_examples(path: Path) -> list[Example]:
-    """Read a SQuAD 1.1 or 2.0 JSON file, gzipped or not.
+    """Read a SQuAD 1.1 or 2.0 JSON file, gzipped or not, in UTF-8, UTF-16 or UTF-32.
 
-    Raises SquadError, which names the article and the question, when it is malformed.
+    A question has no answer when it has no gold answer, or only blank ones, as annotation tools
+    write them. ``answer_start`` is not read: tools count it in characters, UTF-16 units or bytes,
+    and neither the metric nor the training needs it. Other keys, such as ``plausible_answers``,
+    are not read either. Raises SquadError, which names the file and the place in it.
     """
+    articles = _articles(path)
     try:
-        content = path.read_bytes()
-        if path.suffix == ".gz":
-            content = gzip.decompress(content)
-        articles = json.loads(content)["data"]
         examples = list(_examples(articles))
-    except (OSError, EOFError, KeyError, TypeError, ValueError) as error:
-        if isinstance(error, SquadError):
-            raise SquadError(f"{path}: {error}") from error
-        raise SquadError(f"{path} is not a SQuAD file: {type(error).__name__}: {error}") from error
+    except SquadError as error:
+        raise SquadError(f"{path}: {error}") from error
     if not examples:
         raise SquadError(f"{path} holds no questions")
     return examples
 
 
-def _examples(articles: list[Any]) -> Iterator[Example]:
-    for number, article in enumerate(articles):
-        where = f"article {number}"
-        try:
-            where = f"article {number} ({article.get('title', 'without a title')!r})"
-            for paragraph in article["paragraphs"]:
-                for question in paragraph["qas"]:
-                    where = f"question {question['id']!r} of {article.get('title')!r}"
-                    yield _example(question, paragraph["context"], article.get("title", ""))
-        except (AttributeError, KeyError, TypeError) as error:
-            raise SquadError(f"{where}: {type(error).__name__}: {error}") from error
-
-
-def _example(question: Mapping[str, Any], context: Any, title: Any) -> Example:
-    answers = tuple(answer["text"] for answer in question["answers"])
-    texts = (question["question"], context, title, *answers)
-    if not all(isinstance(text, str) for text in texts):
-        raise TypeError("question, context, title and answers must be strings")
-    return Example(str(question["id"]), question["question"], context, answers, title)
-
-
 def has_unanswerable(examples: Iterable[Example]) -> bool:
-    """Whether SQuAD 2.0's metric is the one for ``examples``, and not 1.1's."""
+    """Whether some of ``examples`` have no answer, so that the empty answer must be allowed."""
     return not all(example.answers for example in examples)
 
 
-def normalize_answer(text: str) -> str:
-    """Lower-case ``text`` and drop punctuation, articles and surplus white space."""
-    without_punctuation = text.lower().translate(_PUNCTUATION)
-    return " ".join(_ARTICLES.sub(" ", without_punctuation).split())
+def _articles(path: Path) -> list[Any]:
+    try:
+        content = path.read_bytes()
+        if content.startswith(GZIP):
+            content = gzip.decompress(content)
+        return _field(json.loads(content), "data", list, "the file")
+    except (OSError, EOFError, ValueError, RecursionError, zlib.error) as error:
+        reason = f"{type(error).__name__}: {error}"
+        if isinstance(error, SquadError):
+            reason = str(error)
+        elif isinstance(error, json.JSONDecodeError):
+            reason = f"it is not one JSON document: {error}"
+        elif isinstance(error, UnicodeDecodeError):
+            reason = f"save it as UTF-8: {error}"
+        raise SquadError(f"{path} is not a SQuAD file: {reason}") from error
 
 
-def exact_match(prediction: str, gold: str) -> float:
-    """Return 1.0 when the normalised texts are equal, else 0.0."""
-    return float(normalize_answer(prediction) == normalize_answer(gold))
+def _examples(articles: list[Any]) -> Iterator[Example]:
+    for number, article in enumerate(articles):
+        title = _title(article, f"article {number}")
+        where = f"article {number} ({title!r})"
+        for paragraph in _field(article, "paragraphs", list, where):
+            for at, question in enumerate(_field(paragraph, "qas", list, where)):
+                identifier = _id(question, f"question {at} of {title!r}")
+                where = f"question {identifier!r} of {title!r}"
+                yield Example(
+                    id=identifier,
+                    question=_text(question, "question", where),
+                    context=_text(paragraph, "context", where),
+                    answers=_answers(question, where),
+                    title=title,
+                )
 
 
-def f1(prediction: str, gold: str) -> float:
-    """Return the F1 of the bags of normalised words; 0.0 when they share none.
-
-    Like the official v1.1 script, and unlike v2.0's, two texts that both normalise to nothing
-    share no word and so score 0.
-    """
-    predicted, expected = normalize_answer(prediction).split(), normalize_answer(gold).split()
-    shared = sum((Counter(predicted) & Counter(expected)).values())
-    if shared == 0:
-        return 0.0
-    precision, recall = shared / len(predicted), shared / len(expected)
-    return 2 * precision * recall / (precision + recall)
+def _title(article: Any, where: str) -> str:
+    if isinstance(article, Mapping) and article.get("title") is None:
+        return ""
+    return _field(article, "title", str, where)
 
 
-def evaluate(examples: Iterable[Example], predictions: Mapping[str, str]) -> Scores:
-    """Score ``predictions`` (question id to text); a question without one scores 0.
-
-    Raises SquadError when there is no example, or one without a gold answer (SQuAD 2.0's
-    unanswerable questions have no place in the v1.1 metric).
-    """
-    matches = f1s = 0.0
-    total = 0
-    for example in examples:
-        if not example.answers:
-            raise SquadError(f"question {example.id!r} has no gold answer; SQuAD 1.1 is needed")
-        total += 1
-        if (prediction := predictions.get(example.id)) is not None:
-            matches += _best(exact_match, prediction, example.answers)
-            f1s += _best(f1, prediction, example.answers)
-    if total == 0:
-        raise SquadError("there is no question to score")
-    return Scores(exact_match=100 * matches / total, f1=100 * f1s / total, total=total)
+def _id(question: Any, where: str) -> str:
+    identifier = _field(question, "id", object, where)
+    if isinstance(identifier, bool) or not isinstance(identifier, str | int):
+        raise SquadError(f"{where}: 'id' is {_shown(identifier)}; it must be a text or an integer")
+    return str(identifier)
 
 
-def evaluate_v2(examples: Iterable[Example], predictions: Mapping[str, str]) -> Scores:
-    """Score ``predictions`` by SQuAD 2.0's metric; a question without one scores 0.
-
-    The right answer to a question without gold answers is the empty text. Raises SquadError
-    when there is no example.
-    """
-    matches = f1s = 0.0
-    total = 0
-    for example in examples:
-        total += 1
-        golds = tuple(gold for gold in example.answers if normalize_answer(gold)) or ("",)
-        if (prediction := predictions.get(example.id)) is not None:
-            matches += _best(exact_match, prediction, golds)
-            f1s += _best(_f1_v2, prediction, golds)
-    if total == 0:
-        raise SquadError("there is no question to score")
-    return Scores(exact_match=100 * matches / total, f1=100 * f1s / total, total=total)
+def _text(holder: Any, key: str, where: str) -> str:
+    """Return a text that can be asked."""
+    text = _field(holder, key, str, where)
+    if not any(map(_is_visible, text)):
+        raise SquadError(
+            f"{where}: its {key} is {_shown(text)}, which holds no text; write one, or remove the "
+            "question"
+        )
+    if half := _HALF_CHARACTER.search(text):
+        raise SquadError(
+            f"{where}: its {key} has half of a character, {half[0]!r}, at {half.start()}, as when "
+            "a text is cut between UTF-16 units; write the whole character"
+        )
+    return text
 
 
-def _f1_v2(prediction: str, gold: str) -> float:
-    """Return the F1 of the words, and 1.0 for two texts that both have none."""
-    if not normalize_answer(prediction) and not normalize_answer(gold):
-        return 1.0
-    return f1(prediction, gold)
+def _is_visible(character: str) -> bool:
+    """Whether a tokenizer keeps it: white space, controls and lone accents are dropped."""
+    category = unicodedata.category(character)
+    return category[0] not in "ZC" and category != "Mn"
 
 
-def _best(metric: Callable[[str, str], float], prediction: str, golds: tuple[str, ...]) -> float:
-    return max(metric(prediction, gold) for gold in golds)
+def _answers(question: Any, where: str) -> tuple[str, ...]:
+    impossible = question.get("is_impossible", False)
+    if not isinstance(impossible, bool):
+        raise SquadError(
+            f"{where}: 'is_impossible' is {_shown(impossible)}; it must be true or false"
+        )
+    if impossible and "answers" not in question:
+        return ()
+    answers = _field(question, "answers", list, f"{where} (an empty list says: no answer)")
+    texts = (_field(each, "text", str, f"{where}: an answer") for each in answers)
+    golds = tuple(text for text in texts if text.strip())
+    if impossible and golds:
+        raise SquadError(
+            f"{where}: 'is_impossible' is true, but it has the answer {_shown(golds[0])}; remove "
+            "one of the two"
+        )
+    return golds
+
+
+def _field(holder: Any, key: str, kind: type[Kind], where: str) -> Kind:
+    """Return what ``holder`` has at ``key``, which must be a ``kind``."""
+    if not isinstance(holder, Mapping):
+        raise SquadError(f"{where}: {_shown(holder)} is not an object with the key {key!r}")
+    if key not in holder:
+        raise SquadError(f"{where} has no {key!r}; {_FORM}")
+    value = holder[key]
+    if not isinstance(value, kind):
+        raise SquadError(f"{where}: {key!r} is {_shown(value)}; it must be {_KINDS[kind]}")
+    return value
+
+
+_FORM = (
+    'the form is {"data": [{"title", "paragraphs": [{"context", "qas": [{"id", "question", '
+    '"answers": [{"text"}]}]}]}]}'
+)
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}..."

@@ -7,7 +7,8 @@ from hashlib import sha256
 
 import numpy as np
 
-from qa.squad import Example, normalize_answer
+from qa.metric import normalize_answer
+from qa.squad import Example
 
 HELD_OUT_OF = 20  # one article of so many
 

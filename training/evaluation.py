@@ -1,6 +1,6 @@
 """EM and F1 of a model in torch: float32, and the windows, spans and metric that are served."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,8 +8,9 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from qa.metric import Scores, evaluate, evaluate_v2
 from qa.spans import best_answers, null_difference
-from qa.squad import Example, Scores, evaluate, evaluate_v2, has_unanswerable
+from qa.squad import Example, has_unanswerable
 from qa.tensors import PADDING_LOGIT
 from qa.windows import Windows, make_windows
 from training.electra import Electra
@@ -38,17 +39,17 @@ def predict(
     place: Place,
     *,
     advance: Callable[[int], None] = lambda _: None,
-) -> dict[str, Prediction]:
-    """Answer all ``examples``, by question id; ``advance`` is told how many, as it goes.
+) -> list[Prediction]:
+    """Answer all ``examples``, in their order; ``advance`` is told how many, as it goes.
 
     Raises qa.windows.WindowError for a question or context without any text.
     """
     set_precision("fp32", place.device)
     model.to(place.device).eval()
-    found: dict[str, Prediction] = {}
+    found: list[Prediction] = []
     for first in range(0, len(examples), QUESTIONS_AT_ONCE):
         some = examples[first : first + QUESTIONS_AT_ONCE]
-        found.update(_predict(model, tokenizer, some, max_seq_len, place))
+        found += _predict(model, tokenizer, some, max_seq_len, place)
         advance(len(some))
     return found
 
@@ -59,7 +60,7 @@ def _predict(
     examples: Sequence[Example],
     max_seq_len: int,
     place: Place,
-) -> Iterator[tuple[str, Prediction]]:
+) -> Iterator[Prediction]:
     all_windows = [
         make_windows(tokenizer, each.question, each.context, sequence_length=max_seq_len)
         for each in examples
@@ -70,7 +71,7 @@ def _predict(
         rows = slice(first, first + len(windows))
         best, *_ = best_answers(windows, example.context, start[rows], end[rows])
         difference = null_difference(windows, start[rows], end[rows])
-        yield example.id, Prediction(best.answer, difference)
+        yield Prediction(best.answer, difference)
         first += len(windows)
 
 
@@ -96,30 +97,26 @@ def model_logits(model: Electra, all_windows: Sequence[Windows], place: Place) -
 
 
 def score(
-    examples: Sequence[Example], predictions: Mapping[str, Prediction], threshold: float
+    examples: Sequence[Example], predictions: Sequence[Prediction], threshold: float
 ) -> Scores:
-    """Return EM and F1 by the metric of SQuAD 1.1, or 2.0's where a question has no answer.
+    """Return EM and F1 of ``predictions``, one to each of ``examples``.
 
-    By the first, every question gets its best span; by the second, the empty answer where that
-    is ahead by more than ``threshold``.
+    Every question gets its best span; where some have no answer, the empty one where that is
+    ahead by more than ``threshold``.
     """
     if not has_unanswerable(examples):
-        return evaluate(examples, {name: each.answer for name, each in predictions.items()})
-    answers = {
-        name: "" if each.null_difference > threshold else each.answer
-        for name, each in predictions.items()
-    }
-    return evaluate_v2(examples, answers)
+        return evaluate(examples, [each.answer for each in predictions])
+    answers = ["" if each.null_difference > threshold else each.answer for each in predictions]
+    return evaluate(examples, answers)
 
 
-def choose_threshold(examples: Sequence[Example], predictions: Mapping[str, Prediction]) -> float:
+def choose_threshold(examples: Sequence[Example], predictions: Sequence[Prediction]) -> float:
     """Return the threshold of the highest F1 on ``examples``, by SQuAD 2.0's metric."""
-    found = [predictions[example.id] for example in examples]
     return best_threshold(
-        [each.null_difference for each in found],
+        [each.null_difference for each in predictions],
         [
-            evaluate_v2([example], {example.id: each.answer}).f1
-            for example, each in zip(examples, found, strict=True)
+            evaluate_v2([example], [each.answer]).f1
+            for example, each in zip(examples, predictions, strict=True)
         ],
-        [evaluate_v2([example], {example.id: ""}).f1 for example in examples],
+        [evaluate_v2([example], [""]).f1 for example in examples],
     )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from qa.squad import Scores
+from qa.metric import Scores
 from training.history import TRAINING, Record
 from training.progress import Meter
 from training.recipe import Recipe

@@ -1,13 +1,14 @@
 """One run: a recipe and data in, a folder for ``make export`` and its scores out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from qa.squad import Example, Scores, has_unanswerable, read_examples
+from qa.metric import Scores, metric_notice
+from qa.squad import Example, has_unanswerable, read_examples
 from training.articles import negatives, split
 from training.average import average, check_averaged
 from training.electra import Electra
@@ -51,6 +52,12 @@ def run(recipe: Recipe, data: Data, folder: Path, place: Place, console: Console
         raise TrainingError(f"{data.train} has no article that is not held out")
     held_out = parts.held_out
     evaluated = {path.name: read_examples(path) for path in data.dev}
+    if len(evaluated) < len(data.dev):
+        names = ", ".join(path.name for path in data.dev)
+        raise TrainingError(f"scores are told apart by file name; give each its own: {names}")
+    for name, examples in evaluated.items():
+        if notice := metric_notice(examples):
+            console.print(f"{name}: {notice}", highlight=False)
     windows = _windows(recipe, initial, parts.train, console)
     console.print(f"training on {len(windows):,} windows")
     model = initial.model(recipe.dropout, recipe.attention_dropout, recipe.seed)
@@ -85,12 +92,25 @@ def _windows(
     examples = examples + negatives(examples, recipe.negatives, recipe.seed)
     with _bar(console) as progress:
         task = progress.add_task("windows", total=len(examples))
-        return training_windows(
+        windows, left_out = training_windows(
             initial.tokenizer,
             examples,
             recipe.max_seq_len,
             advance=lambda: progress.advance(task),
         )
+    if left_out:
+        console.print(_notice(left_out, len(examples)), highlight=False, markup=False)
+    if not windows:
+        raise TrainingError("no question is left to train on")
+    return windows
+
+
+def _notice(left_out: Sequence[Example], total: int) -> str:
+    first = left_out[0]
+    return (
+        f"{len(left_out):,} of {total:,} questions are left out, as none of their answers is in "
+        f"their context; the first: {first.id!r} of {first.title!r}, {list(first.answers)}"
+    )
 
 
 def _evaluate(
@@ -104,7 +124,7 @@ def _evaluate(
 ) -> tuple[float | None, dict[str, Scores]]:
     """Return the null threshold, if one was chosen, and the scores by the name of the data."""
 
-    def predictions(name: str, examples: list[Example]) -> dict[str, Prediction]:
+    def predictions(name: str, examples: list[Example]) -> list[Prediction]:
         console.print(f"evaluating on {name}: {len(examples):,} questions")
         with _bar(console) as progress:
             task = progress.add_task(name, total=len(examples))
@@ -126,8 +146,10 @@ def _evaluate(
         if has_unanswerable(both):
             threshold = choose_threshold(both, found)
             scores[WITH_UNANSWERABLE] = score(both, found, threshold)
-        answerable = [each for each in held_out if each.answers]
-        scores[HELD_OUT] = score(answerable, found, 0.0)
+        answered = [at for at, each in enumerate(held_out) if each.answers]
+        if answered:
+            of_those = [found[at] for at in answered]
+            scores[HELD_OUT] = score([held_out[at] for at in answered], of_those, 0.0)
     for name, examples in evaluated.items():
         scores[name] = score(examples, predictions(name, examples), threshold or 0.0)
     return threshold, scores

@@ -1,5 +1,6 @@
 """Windows to train on: those that are served, with the positions of the right answers."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -38,31 +39,32 @@ def training_windows(
     max_seq_len: int,
     *,
     advance: Callable[[], None] = lambda: None,
-) -> list[TrainingWindow]:
-    """Return the windows of all ``examples``; ``advance`` is called after each example.
+) -> tuple[list[TrainingWindow], list[Example]]:
+    """Return the windows of ``examples``, and those examples that are left out.
 
-    Raises SquadError, which names the article and the question, when no windows can be made of
-    one, or when none of its answers is in its context.
+    Left out, as by Google's ``run_squad.py``, is a question none of whose answers is in its
+    context. ``advance`` is called after each example. Raises SquadError, which names the article
+    and the question, when no windows can be made of one.
     """
     found: list[TrainingWindow] = []
+    left_out: list[Example] = []
     for example in examples:
         try:
-            found += _windows_of(tokenizer, example, max_seq_len)
-        except (WindowError, SquadError) as error:
+            windows = make_windows(
+                tokenizer, example.question, example.context, sequence_length=max_seq_len
+            )
+        except WindowError as error:
             raise SquadError(f"question {example.id!r} of {example.title!r}: {error}") from error
+        spans = answer_spans(windows, example.context, example.answers)
+        if spans or not example.answers:
+            found += _labelled(windows, spans)
+        else:
+            left_out.append(example)
         advance()
-    return found
+    return found, left_out
 
 
-def _windows_of(
-    tokenizer: Tokenizer, example: Example, max_seq_len: int
-) -> Iterator[TrainingWindow]:
-    windows = make_windows(
-        tokenizer, example.question, example.context, sequence_length=max_seq_len
-    )
-    spans = answer_spans(windows, example.context, example.answers)
-    if example.answers and not spans:
-        raise SquadError(f"none of its answers is in its context: {list(example.answers)}")
+def _labelled(windows: Windows, spans: Spans) -> Iterator[TrainingWindow]:
     ends = windows.context_position + windows.lengths + 1
     for row, end, (starts, lasts) in zip(
         windows.input_ids, ends, labels(windows, spans), strict=True
@@ -74,9 +76,10 @@ def answer_spans(windows: Windows, context: str, answers: Sequence[str]) -> Span
     """Return every occurrence of every answer, as its first and last context token.
 
     An occurrence counts where it is whole words, as a served answer always is: "in" is not in
-    "India". Where no occurrence is (1960 in "1960s"), the words around each count instead.
+    "India". Where no occurrence is (1960 in "1960s"), the words around each count instead. Any
+    white space is equal to any other.
     """
-    occurrences = [at for answer in answers for at in _occurrences(context, answer.strip())]
+    occurrences = [at for answer in answers for at in _occurrences(context, answer)]
     opens = np.append(True, np.diff(windows.words) != 0)
     closes = np.append(opens[1:], True)
     whole, around = set(), set()
@@ -95,10 +98,10 @@ def answer_spans(windows: Windows, context: str, answers: Sequence[str]) -> Span
 
 
 def _occurrences(context: str, answer: str) -> Iterator[tuple[int, int]]:
-    at = context.find(answer) if answer else -1
-    while at >= 0:
-        yield at, at + len(answer)
-        at = context.find(answer, at + 1)
+    words = r"\s+".join(map(re.escape, answer.split()))
+    if words:
+        for found in re.finditer(f"(?=({words}))", context):  # those that overlap, too
+            yield found.span(1)
 
 
 def labels(windows: Windows, spans: Spans) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:

@@ -8,8 +8,9 @@ from loadtest.batches.inputs import join
 from loadtest.batches.triton import ModelInfo, Triton, infer_request, read_logits
 from loadtest.errors import LoadTestError
 from loadtest.result import Accuracy
+from qa.metric import evaluate
 from qa.spans import LogitsError, best_answers
-from qa.squad import Example, SquadError, evaluate
+from qa.squad import Example, has_unanswerable
 from qa.windows import make_windows
 
 
@@ -22,22 +23,24 @@ def measure_accuracy(
 ) -> Accuracy:
     """Answer ``examples`` of the file ``dataset`` with ``model``, and score the answers.
 
-    Raises LoadTestError when Triton does not answer, or when a question has no gold answer.
+    Where some have no answer, the empty one is given when its logit is the highest. Raises
+    LoadTestError when Triton does not answer.
     """
-    answers: dict[str, str] = {}
+    null_threshold = 0.0 if has_unanswerable(examples) else None
+    answers: list[str] = []
     for each in examples:
         windows = make_windows(
             tokenizer, each.question, each.context, sequence_length=model.sequence_length
         )
         start, end = read_logits(triton.infer(infer_request(model.name, join([windows]))))
         try:
-            answers[each.id] = best_answers(windows, each.context, start, end)[0].answer
+            best, *_ = best_answers(
+                windows, each.context, start, end, null_threshold=null_threshold
+            )
         except LogitsError as error:
             raise LoadTestError(f"{model.name} on question {each.id!r}: {error}") from error
-    try:
-        scores = evaluate(examples, answers)
-    except SquadError as error:
-        raise LoadTestError(str(error)) from error
+        answers.append(best.answer)
+    scores = evaluate(examples, answers)
     return Accuracy(
         exact_match=scores.exact_match,
         f1=scores.f1,

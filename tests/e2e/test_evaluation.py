@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from qa.squad import Example, Scores, evaluate, normalize_answer, read_examples
+from qa.metric import Scores, evaluate, normalize_answer
+from qa.squad import Example, read_examples
 from tests.conftest import ROOT
 from tests.e2e.stack import Stack, free_ports, running
 
@@ -36,7 +37,8 @@ def evaluated(stack: Stack, dataset: Path, answers: Path) -> tuple[Scores, dict[
     done = run_evaluation(str(dataset), "--url", stack.url, "--output", str(answers))
     assert done.returncode == 0, done.stderr
     predictions = json.loads(answers.read_text())
-    scores = evaluate(read_examples(dataset), predictions)
+    examples = read_examples(dataset)
+    scores = evaluate(examples, [predictions[each.id] for each in examples])
     assert f"{scores.f1:.2f}" in done.stdout  # what is printed is what was answered
     assert f"{scores.exact_match:.2f}" in done.stdout
     return scores, predictions

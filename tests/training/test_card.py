@@ -2,7 +2,7 @@
 
 import pytest
 
-from qa.squad import Scores
+from qa.metric import Scores
 from tests.training.conftest import CONFIG
 from training.card import model_card
 from training.electra import Electra

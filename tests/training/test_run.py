@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from export.checkpoint import read_checkpoint
-from qa.squad import evaluate, read_examples
+from qa.metric import evaluate
+from qa.squad import read_examples
 from qa.windows import load_tokenizer
 from tests.training.conftest import SAMPLE
 from tests.training.trainings import HERE, WITHOUT_EFFECT, train_sample
@@ -60,7 +62,7 @@ def test_a_run_writes_what_make_export_reads(
         load_tokenizer(tmp_path / "tokenizer.json"),
     )
     found = predict(model, tokenizer, examples, 128, HERE)
-    scores = evaluate(examples, {name: each.answer for name, each in found.items()})
+    scores = evaluate(examples, [each.answer for each in found])
     assert scores.f1 == pytest.approx(result["scores"]["squad.json"]["f1"])
     card = (tmp_path / "README.md").read_text()
     assert f"| squad.json | {scores.exact_match:.2f} | {scores.f1:.2f} |" in card
@@ -108,8 +110,11 @@ def test_seeds_have_a_folder_each_and_a_spread(
     [
         ("nowhere", None, "nowhere is neither a folder with a config.json nor owner/name"),
         (None, {"data": [{"title": "T", "paragraphs": [{"context": "c", "qas": [{"id": "7"}]}]}]},
-         "question '7' of 'T': KeyError: 'answers'"),
+         "question '7' of 'T' has no 'question'"),
         (None, {"data": []}, "holds no questions"),
+        (None, {"data": [{"title": None, "paragraphs": [{"context": "c", "qas": [
+            {"id": 7, "question": "q", "answers": [{"text": "x"}]}]}]}]},
+         "no question is left to train on"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_trained_is_one_line(
@@ -122,6 +127,44 @@ def test_what_cannot_be_trained_is_one_line(
     assert done.stderr.startswith("error: ")
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_question_without_its_answer_in_the_context_is_left_out_with_a_notice(
+    initial_folder: Path, squad: Path, tmp_path: Path
+) -> None:
+    content = json.loads(squad.read_text())
+    qas = content["data"][0]["paragraphs"][0]["qas"]
+    qas[0]["answers"] = [{"text": "not [there]"}]
+    path = tmp_path / "squad.json"
+    path.write_text(json.dumps(content))
+    dev = tmp_path / "dev.json"  # two questions of one id, of which one has no answer
+    dev.write_text(
+        json.dumps(
+            {"data": [{"paragraphs": [{"context": "磨坊主是林建國", "qas": [
+                {"id": 1, "question": "誰", "answers": [{"text": "林建國"}]},
+                {"id": "1", "question": "誰", "answers": [{"text": "", "answer_start": -1}]},
+            ]}]}]}
+        )
+    )  # fmt: skip
+    settings = _settings(f"init={initial_folder}", *SETTINGS, "negatives=0")
+    done = _training(tmp_path / "out", path, "--dev", dev, *settings)
+    done.check_returncode()
+    said = " ".join(done.stdout.split())
+    assert re.search(
+        f"1 of [0-9]+ questions are left out, as none .*; the first: '{qas[0]['id']}' of "
+        r"'.*', \['not \[there\]'\]",
+        said,
+    )
+    assert "dev.json: warning: 100% of the gold answers are no words between spaces" in said
+    result = json.loads((tmp_path / "out" / "training.json").read_text())
+    assert result["scores"]["dev.json"]["total"] == 2
+
+
+def test_files_of_one_name_are_refused(initial_folder: Path, squad: Path, tmp_path: Path) -> None:
+    devs = ("--dev", squad, "--dev", squad)
+    done = _training(tmp_path / "out", squad, *devs, *_settings(f"init={initial_folder}"))
+    assert done.returncode == 1
+    assert "give each its own: squad.json, squad.json" in done.stderr
 
 
 @pytest.mark.parametrize(

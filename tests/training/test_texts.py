@@ -48,6 +48,16 @@ def test_held_out_articles_of_squad_are_not_trained_on(
     assert len(held_out.held_out) == len(trained.train) + len(trained.held_out) >= 200
 
 
+def test_an_answer_that_is_not_in_its_context_takes_no_text_away(
+    tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    path = tmp_path / "squad.json"
+    path.write_text(SAMPLE.read_text().replace('"text": "', '"text": "qx'))
+    (changed, same) = (read_texts([each], tokenizer, 384) for each in (path, SAMPLE))
+    assert len(changed.train) == len(same.train)
+    assert all(each.starts == (0,) for each in changed.train)
+
+
 def test_what_is_no_text_is_refused(tokenizer: Tokenizer, tmp_path: Path) -> None:
     (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
     for name, message in (

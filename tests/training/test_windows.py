@@ -77,6 +77,15 @@ def test_labels_are_where_the_window_holds_the_whole_span(
         ("it was the 1960s, or 1960", "1960", ["1960"]),
         ("for $10, or 10", "10", ["10", "10"]),
         ("  a walk ", " walk ", ["walk"]),
+        ("a\nlong \u3000walk", "long walk", ["long \u3000walk"]),  # one white space is as another
+        ("so so so", "so so", ["so so", "so so"]),
+        (
+            "\U0001f600 it cost $1 (US)",
+            "$1 (US)",
+            ["$1 (US)"],
+        ),  # in characters, whatever their size
+        ("a walk", "Walk", []),
+        ("a walk", " ", []),
     ],
 )
 def test_an_occurrence_is_whole_words_where_one_is(
@@ -91,7 +100,8 @@ def test_a_training_window_is_the_served_one(tokenizer: Tokenizer) -> None:
     context = " ".join(f"word{number} of a long text" for number in range(60))
     example = Example("1", "which word?", context, ("word41",))
     served = make_windows(tokenizer, example.question, context, sequence_length=96)
-    trained = training_windows(tokenizer, [example], 96)
+    trained, left_out = training_windows(tokenizer, [example], 96)
+    assert left_out == []
     assert len(trained) == len(served) > 2
     for window, ids, mask in zip(trained, served.input_ids, served.attention_mask, strict=True):
         assert window.input_ids.tolist() == ids[mask == 1].tolist()
@@ -99,12 +109,30 @@ def test_a_training_window_is_the_served_one(tokenizer: Tokenizer) -> None:
         assert text == ("word41" if window.starts != (0,) else "")
 
 
+def test_a_question_whose_answers_are_not_in_its_context_is_left_out(tokenizer: Tokenizer) -> None:
+    context = "William crossed the sea in 1066."
+    kept = [
+        Example("1", "who?", context, ("William",)),
+        Example("2", "who?", context, ("Harold", "William")),  # one of them is
+        Example("3", "who?", context, ()),  # no answer is none that is missing
+    ]
+    missing = [
+        Example("4", "who?", context, ("Harold",)),
+        Example("5", "who?", context, ("WILLIAM",)),
+        Example("6", "who?", context, ("\ud83d",)),  # half of a character
+    ]
+    windows, left_out = training_windows(tokenizer, [*missing[:1], *kept, *missing[1:]], 64)
+    assert left_out == missing
+    assert len(windows) == len(kept)
+    assert [each.starts == (0,) for each in windows] == [False, False, True]
+
+
 @pytest.mark.parametrize(
     ("question", "message"),
     [
-        ({"id": "q7", "question": "what?", "answers": [{"text": "nowhere"}]}, "in its context"),
-        ({"id": "q7", "question": "what?", "answers": [{}]}, "KeyError"),
+        ({"id": "q7", "question": "what?", "answers": [{}]}, "an answer has no 'text'"),
         ({"id": "q7", "question": " ", "answers": []}, "no text"),
+        ({"id": "q7", "question": "what? " * 9, "answers": []}, "leaves no room for context"),
     ],
 )
 def test_what_is_malformed_is_named(
@@ -114,5 +142,5 @@ def test_what_is_malformed_is_named(
     paragraph = {"context": "some context", "qas": [question]}
     path.write_text(json.dumps({"data": [{"title": "Normans", "paragraphs": [paragraph]}]}))
     with pytest.raises(SquadError, match=message) as caught:
-        training_windows(tokenizer, read_examples(path), 384)
+        training_windows(tokenizer, read_examples(path), 20)
     assert "'q7' of 'Normans'" in str(caught.value)

@@ -28,7 +28,8 @@ WITHOUT_EFFECT = ("key.bias", "qa_outputs.bias")
 def sample_windows(initial: str, count: int = 160) -> list[TrainingWindow]:
     """Return the first windows of the sample."""
     examples = read_examples(SAMPLE)
-    return training_windows(read_initial(initial).tokenizer, examples, RECIPE.max_seq_len)[:count]
+    windows, _ = training_windows(read_initial(initial).tokenizer, examples, RECIPE.max_seq_len)
+    return windows[:count]
 
 
 def train_sample(

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from tokenizers import Tokenizer
 
-from qa.squad import read_examples
+from qa.squad import Example, read_examples
 from training.articles import split
 from training.errors import TrainingError
 from training.windows import TrainingWindow, training_windows
@@ -38,11 +38,20 @@ def read_texts(paths: Sequence[Path], tokenizer: Tokenizer, max_seq_len: int) ->
             train += _of_text(path, tokenizer, max_seq_len)
         elif path.name.endswith((".json", ".json.gz")):
             parts = split(read_examples(path))
-            train += training_windows(tokenizer, parts.train, max_seq_len)
-            held_out += training_windows(tokenizer, parts.held_out, max_seq_len)
+            train += _of_squad(parts.train, tokenizer, max_seq_len)
+            held_out += _of_squad(parts.held_out, tokenizer, max_seq_len)
         else:
             raise TrainingError(f"{path} is neither SQuAD (.json, .json.gz) nor text (.txt)")
     return Texts(train, held_out)
+
+
+def _of_squad(
+    examples: Sequence[Example], tokenizer: Tokenizer, max_seq_len: int
+) -> list[TrainingWindow]:
+    # answers are no part of the text, so that one that is not in its context does no harm
+    unanswered = [replace(each, answers=()) for each in examples]
+    windows, _ = training_windows(tokenizer, unanswered, max_seq_len)
+    return windows
 
 
 def _of_text(path: Path, tokenizer: Tokenizer, max_seq_len: int) -> Iterator[TrainingWindow]:
