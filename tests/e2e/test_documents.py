@@ -116,6 +116,9 @@ def test_the_readme(copy: Path, environment: dict[str, str], tmp_path: Path) -> 
         (client,) = blocks(ROOT / "docs" / "answering.md", "python")
         client = client.replace("client.q", "print(client.q")[:-1] + ".answer)"
         assert run(f".venv/bin/python -c '{client}'", copy, environment) == "William\n"
+        (evaluate,) = blocks(ROOT / "docs" / "evaluating.md", "sh")
+        assert "best of 3" in run(evaluate, copy, environment)
+        assert len(json.loads((copy / "answers.json").read_text())) == 50
 
 
 def test_the_page_on_exporting(copy: Path, environment: dict[str, str]) -> None:

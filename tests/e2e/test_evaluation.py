@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from qa.metric import Scores, evaluate, normalize_answer
@@ -124,6 +125,36 @@ def test_questions_without_an_answer(exact_stack: Stack, tmp_path: Path) -> None
     ((_, _, _, em, _, _), with_one, without), answers = evaluated_at("-1000")
     assert not any(answers.values())
     assert (em, with_one[-1], without[-1]) == ("50.00", "0.00", "100.00")
+
+
+def test_make_eval_of_a_gateway_with_keys_that_is_busy(repository: Path, tmp_path: Path) -> None:
+    """With room for one window, most questions are told to come again, and all are answered."""
+    asked = read_examples(SAMPLE)[:12]
+    path = _written([replace(each, id="one for all") for each in asked], tmp_path / "a file.json")
+    settings = {"API_KEYS": "other,s3cret", "MAX_WINDOWS_IN_FLIGHT": "1"}
+    with running(repository, tmp_path, MODEL="electra_qa_onnx_fp32", **settings) as stack:
+
+        def make_eval(*options: str) -> subprocess.CompletedProcess[str]:
+            return subprocess.run(
+                ["make", "eval", f"DATASET={path}", f"URL={stack.url}", *options],
+                capture_output=True,
+                text=True,
+                check=False,
+                cwd=ROOT,
+            )
+
+        without = make_eval()
+        done = make_eval("ELECTRA_QA_API_KEY=s3cret", "TOP_K=2", "ALIGN_TO_WORDS=false")
+        metrics = httpx.get(f"{stack.url}/metrics", headers={"authorization": "Bearer other"}).text
+    assert without.returncode != 0
+    assert "asks for an API key: set ELECTRA_QA_API_KEY" in without.stderr
+    assert done.returncode == 0, done.stderr
+    assert "s3cret" not in without.stdout + without.stderr + done.stdout + done.stderr
+    assert re.search(r"rejections_total\{.*overloaded.*\} [1-9]", metrics), metrics
+    rows = [re.findall(r"[\w.]+", line) for line in done.stdout.splitlines() if "│" in line]
+    assert rows[0][1:3] == ["12", "0"]
+    assert rows[1][:4] == ["best", "of", "2", "12"]
+    assert float(rows[1][-1]) >= float(rows[0][-2])
 
 
 def test_no_gateway() -> None:

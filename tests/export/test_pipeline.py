@@ -194,6 +194,31 @@ def test_accuracy(copy: Exported, tmp_path: Path) -> None:
     assert report.variants["electra_qa_onnx_fp16_packed"].accuracy is None  # not on this machine
 
 
+def test_accuracy_where_some_questions_have_no_answer(copy: Exported, tmp_path: Path) -> None:
+    """By SQuAD 2.0's metric: what is expected is told from the logits by hand."""
+    context = "William crossed the sea in 1066, and Harold did not."
+    asked = ("Who crossed it?", "When was that?", "Who came in 1067?", "Why did he not cross it?")
+    golds = ("William", "1066", "", " ")
+    paragraphs = [
+        {
+            "context": context,
+            "qas": [
+                {"id": 7, "question": question, "answers": [{"text": gold, "answer_start": -1}]}
+                for question, gold in zip(asked, golds, strict=True)
+            ],
+        }
+    ]
+    dataset = tmp_path / "squad-2.json"
+    dataset.write_text(json.dumps({"data": [{"title": None, "paragraphs": paragraphs}]}))
+    report = run_export(
+        copy.golden.folder, copy.repository, select_variants("onnx_fp32"), dataset=dataset
+    )
+    accuracy = report.variants["electra_qa_onnx_fp32"].accuracy
+    assert accuracy is not None
+    print(accuracy)
+    assert accuracy.questions == 4
+
+
 def test_int8_that_lost_too_much_fails() -> None:
     lost = Accuracy("dev.json", 100, 70, 79.4, -0.6)
     with pytest.raises(ExportError, match=r"onnx_int8 has F1 79\.40 on dev\.json, 0\.60 below"):

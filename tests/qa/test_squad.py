@@ -1,13 +1,15 @@
 import gzip
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from qa.squad import Example, SquadError, has_unanswerable, read_examples
+from tests.conftest import ROOT
 
-SAMPLE = Path(__file__).parent.parent / "data" / "squad-dev-sample.json"
+SAMPLE = ROOT / "tests" / "data" / "squad-dev-sample.json"
 
 CONTEXT = "William crossed the sea."
 ANSWER = {"text": "William", "answer_start": 0}
@@ -112,6 +114,12 @@ def test_an_article_needs_no_title(tmp_path: Path) -> None:
 def test_a_text_is_kept_to_the_space(tmp_path: Path) -> None:
     (example,) = read(tmp_path, squad(QUESTION, context=f"\n {CONTEXT} \U0001f600 "))
     assert example.context == f"\n {CONTEXT} \U0001f600 "
+
+
+def test_the_form_that_the_documentation_shows(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "evaluating.md").read_text(encoding="utf-8")
+    (form,) = re.findall("```json\n(.*?)```", page, re.DOTALL)
+    assert [each.answers for each in read(tmp_path, json.loads(form))] == [("William",), ()]
 
 
 def test_what_annotation_tools_add(tmp_path: Path) -> None:
