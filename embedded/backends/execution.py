@@ -33,7 +33,7 @@ def respond(
     faults = [_fault(*each, sequence_length) for each in zip(requests, inputs, strict=True)]
     sound = [each for each, fault in zip(inputs, faults, strict=True) if fault is None]
     results = iter(_compute(sound, model, length_step))
-    return [next(results) if fault is None else _error(fault) for fault in faults]
+    return [next(results) if fault is None else fault for fault in faults]
 
 
 def _read(request: Any) -> Inputs:
@@ -42,13 +42,14 @@ def _read(request: Any) -> Inputs:
     }
 
 
-def _fault(request: Any, inputs: Inputs, sequence_length: int) -> str | None:
+def _fault(request: Any, inputs: Inputs, sequence_length: int) -> Any | None:
+    """Return the response to a request that is not computed."""
     if request.is_cancelled():
-        return "cancelled before it was computed"
+        return _error("cancelled before it was computed")
     try:
         check_rows(inputs, sequence_length)
     except RowError as error:
-        return str(error)
+        return _error(str(error), is_invalid=True)
     return None
 
 
@@ -61,7 +62,9 @@ def _compute(inputs: list[Inputs], model: Model, length_step: int) -> list[Any]:
         start, end = compute_rows(joined, model, length_step)
     except Exception as error:  # whatever the runtime raises for bad input
         if len(inputs) == 1:
-            return [_error(f"the model failed on this request: {error}")]
+            # as ONNX Runtime and TensorFlow call what is wrong with the tensors
+            is_invalid = type(error).__name__.startswith("InvalidArgument")
+            return [_error(f"the model failed on this request: {error}", is_invalid=is_invalid)]
         return [response for each in inputs for response in _compute([each], model, length_step)]
     sizes = [len(each[tensors.INPUT_IDS]) for each in inputs]
     cuts = np.cumsum(sizes)[:-1]
@@ -75,5 +78,7 @@ def _response(start: NDArray[np.float32], end: NDArray[np.float32]) -> Any:
     return pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in outputs])
 
 
-def _error(message: str) -> Any:
-    return pb_utils.InferenceResponse(error=pb_utils.TritonError(message))
+def _error(message: str, *, is_invalid: bool = False) -> Any:
+    codes = pb_utils.TritonError
+    code = codes.INVALID_ARG if is_invalid else codes.INTERNAL
+    return pb_utils.InferenceResponse(error=pb_utils.TritonError(message, code))

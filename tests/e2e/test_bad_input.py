@@ -208,6 +208,7 @@ def test_a_request_at_fault_fails_alone_in_its_batch(exact_stack: Stack, fault: 
     }
     assert set(failed) == {7}
     assert message in str(failed[7])
+    assert failed[7].status() == "StatusCode.INVALID_ARGUMENT"
     for number in set(results) - {7}:
         got = results[number].as_numpy(tensors.START_LOGITS)
         assert np.allclose(got[0, :9], expected[0, :9], atol=1e-3)
