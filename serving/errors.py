@@ -6,7 +6,7 @@ ServingError
 ├── UnknownModel          404  the model that the request names is not served
 ├── InvalidRequest        422  a field is missing, unknown, of the wrong type or out of range
 ├── SlowBody              408  the body did not come in time
-├── UnsupportedMediaType  415  the body is not declared as JSON
+├── UnsupportedMediaType  415  the body is not declared as JSON, or is compressed
 ├── TooLarge              413  the body, question or context is over a limit
 ├── Overloaded            429  too many windows are in flight, or Triton's queue is full
 ├── ModelFault            500  the model failed on this request
@@ -76,7 +76,7 @@ class TooLarge(ServingError):
 
 
 class UnsupportedMediaType(ServingError):
-    """The body is not declared as JSON."""
+    """The body is not declared as JSON, or is compressed."""
 
     status, type = 415, "unsupported_media_type"
 

@@ -1,10 +1,11 @@
-"""ASGI middleware that holds every request's body to a number of bytes, and to a time."""
+"""ASGI middleware that holds every request's body to a number of bytes, to a time, and to plain."""
 
 import asyncio
 
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.errors import SlowBody, TooLarge, refuse
+from serving.errors import SlowBody, TooLarge, UnsupportedMediaType, refuse
 
 DISCARDED = 16  # times max_bytes
 
@@ -18,7 +19,7 @@ class BodyLimit:
         self.seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with its body, or answer 408 or 413."""
+        """Pass the request on with its body, or answer 408, 413 or 415."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -32,6 +33,14 @@ class BodyLimit:
         if body is None:
             error = TooLarge(f"the body has more than {self.max_bytes} bytes, the most allowed")
             await refuse(scope, error)(scope, receive, send)
+            return
+        if body and (encoding := _encoding(scope)):
+            compressed = UnsupportedMediaType(
+                f"content-encoding is {encoding!r}; send the body as it is, without an encoding"
+            )
+            reply = refuse(scope, compressed)
+            reply.headers["accept-encoding"] = "identity"  # as RFC 9110 has it
+            await reply(scope, receive, send)
             return
         replay: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -56,3 +65,10 @@ class BodyLimit:
             if size <= self.max_bytes:
                 chunks.append(chunk)
         return b"".join(chunks) if size <= self.max_bytes else None
+
+
+def _encoding(scope: Scope) -> str:
+    """Return how the body is encoded; empty where it is not."""
+    given = ", ".join(Headers(scope=scope).getlist("content-encoding"))
+    is_plain = {each.strip().lower() for each in given.split(",")} <= {"", "identity"}
+    return "" if is_plain else given

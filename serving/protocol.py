@@ -1,12 +1,13 @@
 """HTTP/1.1 as uvicorn speaks it, with bounds on connections and on the time of a head."""
 
 from asyncio import TimerHandle, Transport
-from typing import Any
+from typing import Any, cast
 
 from fastapi.responses import JSONResponse
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from serving.errors import TooManyConnections, error_body
+from serving.half_closed import HalfClosed
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -37,6 +38,20 @@ class BoundedProtocol(HttpToolsProtocol):
         """Wait no more."""
         self._wait_no_more()
         super().connection_lost(exc)
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Keep the connection of a client that sends no more until its last reply is sent.
+
+        uvicorn itself would close it. Return whether it is kept: not where a request is not
+        whole, nor with TLS, whose end of a stream is that of both directions in Python.
+        """
+        cycle = self.cycle
+        if cycle is None or cycle.more_body or cycle.response_complete or self.scheme == "https":
+            return False
+        cycle.keep_alive = False
+        if not self.pipeline and not cycle.response_started:
+            cycle.transport = cast(Transport, HalfClosed(self.transport, self.loop))
+        return True
 
     def on_message_begin(self) -> None:
         """Begin to wait, at the first byte of another request."""

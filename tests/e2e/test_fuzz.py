@@ -72,9 +72,33 @@ def test_raw_bytes_get_no_answer_and_do_no_harm(
     assert "electra_qa_windows_in_flight 0.0" in client.get("/metrics").text
 
 
-def test_a_compressed_body_is_not_unpacked(client: httpx.Client) -> None:
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "br", "identity, gzip", "zstd", "x"])
+@pytest.mark.parametrize("route", ["/answer", "/answers", "/"])
+def test_a_compressed_body_is_not_unpacked(client: httpx.Client, route: str, encoding: str) -> None:
     """A bomb stays as small as it came: 10 kB that would be 10 MB."""
     bomb = gzip.compress(b" " * 10_000_000)
-    headers = {"content-type": "application/json", "content-encoding": "gzip"}
-    refused = client.post("/answer", content=bomb, headers=headers)
-    assert (refused.status_code, refused.json()["error"]["type"]) == (400, "invalid_json")
+    headers = {"content-type": "application/json", "content-encoding": encoding}
+    refused = client.post(route, content=bomb, headers=headers)
+    assert (refused.status_code, refused.json()["error"]) == (
+        415,
+        {
+            "type": "unsupported_media_type",
+            "message": f"content-encoding is '{encoding}'; send the body as it is, without an "
+            "encoding",
+        },
+    )
+    assert refused.headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize("encoding", ["identity", "Identity", ""])
+def test_a_body_that_is_said_to_be_plain_is_read(client: httpx.Client, encoding: str) -> None:
+    reply = client.post("/answer", json=NORMAN, headers={"content-encoding": encoding})
+    assert reply.json()["answer"] == "William the Conqueror"
+
+
+def test_a_malformed_head_gets_the_plain_text_that_is_documented(stack: Stack) -> None:
+    head, _, body = b"".join(replies(stack, RAW["not HTTP"])).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"content-type: text/plain" in head
+    assert body == b"Invalid HTTP request received."
+    assert body.decode() in (ROOT / "docs" / "answering.md").read_text()
