@@ -26,6 +26,7 @@ from embedded.errors import EmbeddedError
 from embedded.layout import lay_out, prefix, pytriton, remove_leftovers
 from embedded.ports import Ports, check_port
 from embedded.preflight import find_libpython
+from qa.proxies import excepting_this_machine, grpc_options
 
 logger = logging.getLogger(__name__)
 
@@ -166,6 +167,7 @@ def _environment() -> dict[str, str]:
         "LD_LIBRARY_PATH": ":".join(part for part in (*libraries, inherited) if part),
         # the stub runs the first python on PATH to find its packages
         "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
+        **excepting_this_machine(os.environ),  # a collector of traces may be here
         **_gpus(),
     }
 
@@ -181,7 +183,7 @@ def _gpus() -> dict[str, str]:
 
 def _wait_until_ready(triton: EmbeddedTriton, seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    with grpc.insecure_channel(triton.url) as channel:
+    with grpc.insecure_channel(triton.url, options=grpc_options(triton.url)) as channel:
         stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
         while time.monotonic() < deadline:
             if triton.process.poll() is not None:

@@ -9,6 +9,7 @@ import httpx
 
 from evaluation.errors import EvaluationError
 from evaluation.patience import Patience, retry_after
+from qa.proxies import is_this_machine
 from qa.squad import Example
 
 REPLY_SECONDS = 120
@@ -109,8 +110,22 @@ async def predict(
 
 
 def _client(gateway: Gateway, **options: Any) -> httpx.AsyncClient:
+    """Return a client of ``gateway``, by the environment's proxy unless it is on this machine."""
     headers = {"authorization": f"Bearer {gateway.api_key}"} if gateway.api_key else {}
-    return httpx.AsyncClient(base_url=gateway.url, headers=headers, **options)
+    url = httpx.URL(gateway.url)
+    try:
+        return httpx.AsyncClient(
+            base_url=url,
+            headers=headers,
+            trust_env=not is_this_machine(gateway.url),
+            verify=httpx.create_ssl_context(),  # with SSL_CERT_FILE, also where no proxy is used
+            **options,
+        )
+    except (ImportError, ValueError, httpx.InvalidURL) as error:
+        raise EvaluationError(
+            f"a proxy that the environment names cannot be used: {error}; correct it, or name "
+            "the host in no_proxy"
+        ) from error
 
 
 async def _ask(client: httpx.AsyncClient, body: Mapping[str, object], patience: Patience) -> Reply:

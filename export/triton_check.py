@@ -15,6 +15,7 @@ from embedded.ports import free_ports
 from embedded.server import run_triton
 from export.errors import ExportError
 from export.variants import Variant
+from qa.proxies import grpc_options
 from qa.tensors import INPUTS, OUTPUTS
 
 LOAD_SECONDS = 300  # a large model on a busy machine
@@ -40,7 +41,7 @@ def asking_triton(
                 grace_seconds=GRACE_SECONDS,
                 load_on_request=True,
             ) as triton,
-            grpc.insecure_channel(triton.url) as channel,
+            grpc.insecure_channel(triton.url, options=grpc_options(triton.url)) as channel,
         ):
             stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
             yield partial(_try, stub, sequence_length)

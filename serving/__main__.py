@@ -23,6 +23,7 @@ from embedded.manifest import check_files
 from embedded.ports import Ports, listen
 from embedded.selection import Choice, choose
 from embedded.server import EmbeddedTriton, run_triton
+from qa.proxies import excepting_this_machine
 from serving import kserve
 from serving.app import create_app
 from serving.logs import configure
@@ -39,6 +40,7 @@ KEEP_ALIVE_SECONDS = 75
 
 def main() -> int:
     """Run until SIGINT or SIGTERM; return the exit code."""
+    os.environ.update(excepting_this_machine(os.environ))  # for the exporter of traces
     try:
         theirs, ours = kserve.split(sys.argv[1:])
         settings = CliApp.run(Settings, ours, **theirs)

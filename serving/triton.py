@@ -10,6 +10,7 @@ from opentelemetry import propagate
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from qa import tensors
+from qa.proxies import grpc_options
 from qa.tensors import ContractError, RequestShape, read_request_shape
 from qa.windows import Rows
 from serving.errors import (
@@ -57,7 +58,7 @@ class Triton:
     def __init__(self, url: str, name: str | None = None) -> None:
         self.url = url
         # what stands between, such as a service mesh, routes by the name
-        options = [*CHANNEL_OPTIONS, ("grpc.default_authority", name or url)]
+        options = [*CHANNEL_OPTIONS, *grpc_options(url), ("grpc.default_authority", name or url)]
         self._channel = grpc.aio.insecure_channel(url, options=options)
         self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
         self._infos: dict[str, ModelInfo] = {}

@@ -9,8 +9,13 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer
 
+from qa.proxies import excepting_this_machine
 from qa.windows import load_tokenizer
 
+# the tests' own clients, httpx and tritonclient, talk to this machine alone
+os.environ.update(excepting_this_machine(os.environ))
+for each in ("all_proxy", "ALL_PROXY"):
+    os.environ.pop(each, None)  # httpx refuses socks:// even where it is not used
 ROOT = Path(__file__).parent.parent
 CHECKPOINT = ROOT / "checkpoints" / "electra-mini-squad"
 # all ONNX files, for `make test-compat`, and what may answer on a CPU; tests/export makes the rest

@@ -15,6 +15,7 @@ from loadtest.batches.inputs import Rows
 from loadtest.errors import LoadTestError
 from loadtest.result import TritonSplit
 from qa import tensors
+from qa.proxies import grpc_options
 
 CHANNEL_OPTIONS = [
     ("grpc.max_send_message_length", -1),
@@ -53,7 +54,8 @@ class Triton:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._channel = grpc.insecure_channel(url, options=CHANNEL_OPTIONS)
+        options = [*CHANNEL_OPTIONS, *grpc_options(url)]
+        self._channel = grpc.insecure_channel(url, options=options)
         self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
 
     def close(self) -> None:

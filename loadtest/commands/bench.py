@@ -23,8 +23,7 @@ from loadtest.exported import PREFIX, Exported, model_name, read_exported
 from loadtest.published import read_published
 from loadtest.result import FOLDER, Device, Result, write_result
 from loadtest.signals import INTERRUPTED, interrupt_me
-
-LOCAL = ("127.0.0.1", "localhost", "::1", "[::1]")
+from qa.proxies import is_this_machine
 
 
 def bench(
@@ -74,7 +73,7 @@ def bench(
         examples=examples,
         dataset=dataset,
         questions=questions,
-        is_local=url is None or url.rpartition(":")[0] in LOCAL,
+        is_local=url is None or is_this_machine(url),
     )
     models = [model_name(variant) for variant in plan.variants]
     with connected(url or None, repository, models) as triton:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import track
 
 from loadtest.errors import LoadTestError
+from loadtest.load.proxy import proxy_options
 from loadtest.load.questions import Answer, Question, body_of, parse_answer
 
 SECONDS = 60
@@ -26,7 +27,8 @@ def headers() -> dict[str, str]:
 def session(url: str) -> FastHttpSession:
     """Return a client of ``url``, of which Locust's statistics know nothing."""
     nobody = EventHook()  # type: ignore[no-untyped-call]
-    return FastHttpSession(url, nobody, None, network_timeout=SECONDS, connection_timeout=SECONDS)
+    options = {"network_timeout": SECONDS, "connection_timeout": SECONDS, **proxy_options(url)}
+    return FastHttpSession(url, nobody, None, **options)
 
 
 def is_reachable(url: str) -> bool:

@@ -5,9 +5,11 @@ import time
 import gevent
 from locust import task
 from locust.contrib.fasthttp import FastHttpUser
+from locust.env import Environment
 
 from loadtest.load.client import headers
 from loadtest.load.keeping import RIGHT, Keeper, Sample, judge
+from loadtest.load.proxy import proxy_options
 
 PATIENCE_SECONDS = 60
 RETRY_SECONDS = 0.1
@@ -30,6 +32,10 @@ class AskingUser(FastHttpUser):
     keeper: Keeper  # of this process; loadtest.load.crew sets it
     connection_timeout = network_timeout = PATIENCE_SECONDS
     concurrency = 10_000  # connections, so that no question waits for one
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        self.client.client.clientpool.client_args.update(proxy_options(self.keeper.assignment.url))
 
     def on_start(self) -> None:
         """Wait for the first time to send, which in an open loop is random as all others."""

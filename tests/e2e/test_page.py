@@ -14,7 +14,7 @@ from tests.e2e.stack import Stack, running
 SCREENSHOTS = ROOT / "build" / "screenshots"
 ARGUMENTS = [
     *("--no-sandbox", "--disable-gpu", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync", "--no-first-run"),
+    *("--disable-component-update", "--disable-sync", "--no-first-run", "--no-proxy-server"),
 ]
 PATIENCE_MS = 30_000
 

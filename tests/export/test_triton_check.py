@@ -9,6 +9,7 @@ import pytest
 from export.errors import ExportError
 from export.triton_check import asking_triton
 from export.variants import CONFIG, variant_named
+from tests.e2e.proxy import DEAD
 from tests.export.conftest import SEQUENCE_LENGTH, Exported
 
 VARIANT = variant_named("onnx_fp32")
@@ -28,6 +29,13 @@ def replaced(old: str, new: str) -> Callable[[Path], object]:
         (folder / CONFIG).write_text(text.replace(old, new))
 
     return change
+
+
+def test_proxies_are_not_asked_for_it(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in DEAD.items():
+        monkeypatch.setenv(name, value)
+    with asking_triton(repository, (VARIANT,), SEQUENCE_LENGTH) as ask:
+        assert ask(VARIANT)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,47 @@
+"""The proxies of the environment: a server on this machine is reached without one.
+
+Every other server is reached as ``http_proxy`` and its kin say, which each client reads itself.
+"""
+
+import re
+from collections.abc import Mapping
+from ipaddress import IPv6Address, ip_address
+from urllib.parse import urlsplit
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_RESOLVER = re.compile(r"(dns|ipv4|ipv6):(//[^/]*/)?", re.IGNORECASE)  # before a gRPC target
+
+
+def is_this_machine(address: str) -> bool:
+    """Whether ``address``, a URL or host:port, names this machine: localhost or a loopback one."""
+    target = _RESOLVER.sub("", address, count=1) if _RESOLVER.match(address) else address
+    try:
+        host = urlsplit(target if "://" in target else f"//{target}").hostname or ""
+    except ValueError:  # a bracket that is never closed
+        return False
+    host = host.rstrip(".")
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        found = ip_address(host)
+    except ValueError:
+        return False
+    if isinstance(found, IPv6Address):
+        found = found.ipv4_mapped or found
+    return found.is_loopback or found.is_unspecified
+
+
+def grpc_options(address: str) -> list[tuple[str, int]]:
+    """Return the options of a gRPC channel to ``address``."""
+    return [("grpc.enable_http_proxy", 0)] if is_this_machine(address) else []
+
+
+def excepting_this_machine(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that keep loopback addresses off the proxies of ``environment``.
+
+    For programs and libraries that read the environment themselves.
+    """
+    given = environment.get("no_proxy") or environment.get("NO_PROXY", "")
+    hosts = [each.strip() for each in given.split(",") if each.strip()]
+    excepted = ",".join(dict.fromkeys((*hosts, *LOOPBACK)))
+    return {"no_proxy": excepted, "NO_PROXY": excepted}
