@@ -35,19 +35,27 @@ LOCKED := gateway otel embedded export evaluation loadtest loadgen dev
 comma := ,
 # the variants that MODEL and MODELS name
 SERVED = $(strip $(patsubst electra_qa_%,%,$(MODEL) $(subst $(comma), ,$(MODELS))))
-COMPAT = $(or $(ONLY),onnx savedmodel)
+COMPAT = $(filter $(or $(ONLY),%),onnx savedmodel)
 SQUAD ?= 1.1
 SQUAD_FOLDER ?= ../shared/squad
 TRAIN ?= $(or $(DATASET),$(SQUAD_FOLDER)/train-v$(SQUAD).json.gz)
 DEV ?= $(SQUAD_FOLDER)/dev-v$(SQUAD).json.gz
-TORCHRUN = $(if $(PROCESSES),-m torch.distributed.run --standalone --nproc-per-node=$(PROCESSES))
-RECIPE = $(if $(INIT),init=$(INIT)) $(if $(PRECISION),precision=$(PRECISION)) \
-	$(if $(EPOCHS),epochs=$(EPOCHS)) $(SETTINGS)
+export SERVED TRAIN DEV
 
-# what `make loadtest` and `make slo` load, and what a gateway of their own needs
-UNDER_LOAD = $(if $(URL),--url "$(URL)") $(if $(MODEL),--model "$(MODEL)") \
-	$(if $(DATASET),--dataset "$(DATASET)") $(if $(PROCESSES),--processes $(PROCESSES))
-EXPORT_SERVED = $(if $(URL),true,$(BIN)/python -m export --if-needed $(if $(SERVED),--variants "$(SERVED)"))
+# $(call options,SEQ P99_MS): --seq="$SEQ" --p99-ms="$P99_MS", where they are set
+options = $(foreach each,$(1),$${$(each):+--$(shell echo $(each) | tr A-Z_ a-z-)="$$$(each)"})
+# $(call list,$$FILES): "$@" is the words, or the one path with spaces
+list = if [ -e "$(1)" ]; then set -- "$(1)"; else set -- $(1); fi
+quote = '$(subst ','\'',$(1))'
+TORCHRUN = $(if $(PROCESSES),-m torch.distributed.run --standalone --nproc-per-node="$$PROCESSES")
+RECIPE = $${INIT:+--set=init="$$INIT"} $${PRECISION:+--set=precision="$$PRECISION"} \
+	$${EPOCHS:+--set=epochs="$$EPOCHS"} $(foreach each,$(SETTINGS),--set=$(call quote,$(each)))
+
+# Values are what was typed: make does not expand them, and the shell gets them from the
+# environment, "$$NAME", so that it does not read them as its own language.
+$(foreach each,$(filter-out MAKE%,$(.VARIABLES)),$(if \
+	$(filter command environment,$(firstword $(origin $(each)))),$(eval \
+	override $(each) := $$(value $(each)))$(eval export $(each))))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup serve export eval bench loadtest slo baseline versus loadgen report compare pretrain train throughput \
@@ -70,46 +78,37 @@ $(SETUP): requirements.lock pyproject.toml
 	@touch $@
 
 serve: $(SETUP) ## answer questions on port 8080 (PORT=, MODEL=)
-	@$(BIN)/python -m export --if-needed $(if $(SERVED),--variants "$(SERVED)")
+	@$(BIN)/python -m export --if-needed --variants="$$SERVED"
 	@exec $(BIN)/python -m serving
 
 export: $(SETUP) ## write the model repository (CHECKPOINT=, VARIANTS=, DATASET=)
-	@$(BIN)/python -m export $(CHECKPOINT) $(if $(REVISION),--revision $(REVISION)) \
-		$(if $(VARIANTS),--variants "$(VARIANTS)") $(if $(DATASET),--dataset "$(DATASET)") \
-		$(if $(CALIBRATION),--calibration "$(CALIBRATION)")
+	@$(BIN)/python -m export $(call options,REVISION VARIANTS DATASET CALIBRATION) \
+		-- $${CHECKPOINT:+"$$CHECKPOINT"}
 
 eval: $(SETUP) ## send a SQuAD file through the running gateway (DATASET=, URL=, TOP_K=, NULL_THRESHOLD=)
 	@$(BIN)/python -m evaluation
 
 bench: $(SETUP) ## batch latency beside NVIDIA's figures (VARIANTS=, BATCHES=, INPUT=squad)
-	@$(BIN)/python -m export --if-needed $(if $(VARIANTS),--variants "$(VARIANTS)")
-	@exec $(BIN)/python -m loadtest bench $(if $(VARIANTS),--variants "$(VARIANTS)") \
-		$(if $(BATCHES),--batches "$(BATCHES)") $(if $(SEQ),--seq $(SEQ)) \
-		$(if $(INPUT),--input $(INPUT)) $(if $(DATASET),--dataset "$(DATASET)") \
-		$(if $(BATCHES_PER_ROW),--batches-per-row $(BATCHES_PER_ROW)) \
-		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
-		$(if $(CLIENTS),--clients $(CLIENTS)) $(if $(TRITON_URL),--url $(TRITON_URL))
+	@$(BIN)/python -m export --if-needed $(call options,VARIANTS)
+	@exec $(BIN)/python -m loadtest bench $(call options,VARIANTS BATCHES SEQ INPUT DATASET \
+		BATCHES_PER_ROW SECONDS ROUNDS CLIENTS)
 
 loadtest: $(SETUP) ## questions under load, in closed and open loops (URL=, MODEL=, USERS=, RATES=, WEB=1)
-	@$(EXPORT_SERVED)
-	@exec $(BIN)/python -m loadtest $(if $(WEB),web,load $(if $(USERS),--users "$(USERS)") \
-		$(if $(RATES),--rates "$(RATES)") $(if $(SECONDS),--seconds $(SECONDS))) $(UNDER_LOAD)
+	@$(if $(URL),,$(BIN)/python -m export --if-needed --variants="$$SERVED")
+	@exec $(BIN)/python -m loadtest $(if $(WEB),web,load $(call options,USERS RATES SECONDS)) \
+		$(call options,URL MODEL DATASET PROCESSES)
 
 slo: $(SETUP) ## the highest rate of questions whose p99 holds (P99_MS=130, URL=, MODEL=)
-	@$(EXPORT_SERVED)
-	@exec $(BIN)/python -m loadtest slo $(if $(P99_MS),--p99-ms $(P99_MS)) \
-		$(if $(SECONDS),--seconds $(SECONDS)) $(UNDER_LOAD)
+	@$(if $(URL),,$(BIN)/python -m export --if-needed --variants="$$SERVED")
+	@exec $(BIN)/python -m loadtest slo $(call options,P99_MS SECONDS URL MODEL DATASET PROCESSES)
 
 baseline: $(SETUP) build/baseline/.set-up ## serve transformers' pipeline until Ctrl-C (CHECKPOINT=, BASELINE_PORT=)
-	@exec $(BIN)/python -m loadtest baseline $(if $(CHECKPOINT),--checkpoint "$(CHECKPOINT)")
+	@exec $(BIN)/python -m loadtest baseline $(call options,CHECKPOINT)
 
 versus: $(SETUP) build/baseline/.set-up ## the gateway and the pipeline in turns (USERS=, ROUNDS=, MODEL=)
-	@$(BIN)/python -m export --if-needed $(if $(SERVED),--variants "$(SERVED)")
+	@$(BIN)/python -m export --if-needed --variants="$$SERVED"
 	@$(BIN)/python -m export --if-needed --variants onnx_int8  # for the bare loop
-	@exec $(BIN)/python -m loadtest versus $(if $(CHECKPOINT),--checkpoint "$(CHECKPOINT)") \
-		$(if $(USERS),--users "$(USERS)") $(if $(ROUNDS),--rounds $(ROUNDS)) \
-		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(DATASET),--dataset "$(DATASET)") \
-		$(if $(MODEL),--model $(MODEL))
+	@exec $(BIN)/python -m loadtest versus $(call options,CHECKPOINT USERS ROUNDS SECONDS DATASET MODEL)
 
 # pip, not uv: torch comes in builds of very different size, and pip's settings say which
 build/baseline/.set-up: loadtest/baselines/requirements.txt
@@ -120,16 +119,15 @@ build/baseline/.set-up: loadtest/baselines/requirements.txt
 	@touch $@
 
 loadgen: $(SETUP) ## MLPerf's LoadGen on the model (VARIANT=, DATASET=, SECONDS=600 for its rules)
-	@$(BIN)/python -m export --if-needed $(if $(VARIANT),--variants "$(VARIANT)")
-	@exec $(BIN)/python -m loadtest loadgen $(if $(VARIANT),--variant $(VARIANT)) \
-		$(if $(DATASET),--dataset "$(DATASET)") $(if $(SECONDS),--seconds $(SECONDS)) \
-		$(if $(SCENARIOS),--scenarios "$(SCENARIOS)") $(if $(TRITON_URL),--url $(TRITON_URL))
+	@$(BIN)/python -m export --if-needed --variants="$$VARIANT"
+	@exec $(BIN)/python -m loadtest loadgen $(call options,VARIANT DATASET SECONDS SCENARIOS)
 
 report: $(SETUP) ## result files as a page with plots (FILES=, OUTPUT=)
-	@$(BIN)/python -m loadtest report $(or $(FILES),results/*.json) $(if $(OUTPUT),--output "$(OUTPUT)")
+	@$(call list,$${FILES:-results/*.json}); \
+		exec $(BIN)/python -m loadtest report $(call options,OUTPUT) -- "$$@"
 
 compare: $(SETUP) ## A over B with confidence intervals (A=FILE:NAME, B=FILE:NAME)
-	@$(BIN)/python -m loadtest compare "$(A)" "$(B)"
+	@$(BIN)/python -m loadtest compare -- "$$A" "$$B"
 
 check: $(SETUP) ## ruff and mypy --strict
 	@$(BIN)/ruff check
@@ -141,17 +139,17 @@ format: $(SETUP) ## let ruff rewrite the code
 	@$(BIN)/ruff format
 
 test: $(SETUP) ## run the tests (DATASET= for those that need the full one)
-	@$(BIN)/pytest $(if $(DATASET),--dataset=$(DATASET))
+	@$(BIN)/pytest $(call options,DATASET)
 
 test-slow: $(SETUP) ## run the tests that take longer than a few seconds
-	@$(BIN)/pytest -m slow $(if $(DATASET),--dataset=$(DATASET))
+	@$(BIN)/pytest -m slow $(call options,DATASET)
 
 docs: $(SETUP) ## write the pages of docs/ that are made from the code
 	@$(BIN)/python -m serving.documents
 	@$(BIN)/python -m loadtest.documents
 
 test-compat: $(SETUP) $(COMPAT:%=build/compat/%/.set-up) ## load what was exported in the runtimes of NVIDIA's image (ONLY=onnx)
-	@$(BIN)/python -m tests.compat $(COMPAT) $(if $(REPOSITORY),--repository $(REPOSITORY))
+	@$(BIN)/python -m tests.compat $(call options,REPOSITORY) -- $${ONLY:-onnx savedmodel}
 
 build/compat/%/.set-up: tests/compat/%.txt
 	@echo "making the environment in $(@D)"
@@ -175,15 +173,16 @@ build/parity/.set-up: pyproject.toml
 	@touch $@
 
 pretrain: build/training/.set-up ## train the encoder on by replaced-token detection (TEXTS=, INIT=, OUTPUT=)
-	@build/training/bin/python $(TORCHRUN) -m training.pretraining $(or $(OUTPUT),build/pretrained) \
-		$(or $(TEXTS),$(TRAIN)) $(RECIPE:%=--set %)
+	@$(call list,$${TEXTS:-$$TRAIN}); build/training/bin/python $(TORCHRUN) -m training.pretraining \
+		$(RECIPE) -- "$${OUTPUT:-build/pretrained}" "$$@"
 
 train: build/training/.set-up ## fine-tune on SQuAD, or go on with it (INIT=, SQUAD=, DATASET=, SEEDS=, OUTPUT=)
-	@build/training/bin/python $(TORCHRUN) -m training $(or $(OUTPUT),build/trained) $(TRAIN) $(DEV:%=--dev %) \
-		$(RECIPE:%=--set %) $(if $(SEEDS),--seeds $(SEEDS))
+	@$(call list,$$DEV); for each; do shift; set -- "$$@" --dev="$$each"; done; \
+		build/training/bin/python $(TORCHRUN) -m training "$$@" $(RECIPE) $(call options,SEEDS) \
+		-- "$${OUTPUT:-build/trained}" $${TRAIN:+"$$TRAIN"}
 
 throughput: build/training/.set-up ## time a training step in each precision (SIZES=base)
-	@build/training/bin/python -m training.throughput build/throughput $(if $(SIZES),--sizes "$(SIZES)")
+	@build/training/bin/python -m training.throughput $(call options,SIZES) build/throughput
 
 test-training: build/training/.set-up ## run the tests of training/
 	@build/training/bin/pytest tests/training -m "slow or not slow"

@@ -1,0 +1,167 @@
+"""Every value that `make` is given reaches a command as it was typed, and never runs."""
+
+import os
+import re
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+MAKEFILE = (ROOT / "Makefile").read_text()
+HOSTILE = (
+    "a 'model\"; touch ran & touch ran | `touch ran` $(touch ran) $(shell touch ran) "
+    "$HOME ${HOME} $$ # \\ * ~ %\nand a line"
+)
+# what a value becomes, by verb and variable: {} is the value, NAME= one of the environment
+VALUES = {
+    "serve": {"MODEL": "MODEL={}", "PORT": "PORT={}", "API_KEYS": "API_KEYS={}"},
+    "export": {
+        "CHECKPOINT": "{}",
+        **{each: f"--{each.lower()}={{}}" for each in ("REVISION", "VARIANTS", "DATASET")},
+        "CALIBRATION": "--calibration={}",
+    },
+    "eval": {
+        each: f"{each}={{}}"
+        for each in ("DATASET", "URL", "PORT", "MODEL", "TOP_K", "NULL_THRESHOLD", "OUTPUT")
+    },
+    "bench": {
+        "BATCHES_PER_ROW": "--batches-per-row={}",
+        "TRITON_URL": "TRITON_URL={}",
+        **{each: f"--{each.lower()}={{}}" for each in ("VARIANTS", "BATCHES", "SEQ", "INPUT")},
+        **{each: f"--{each.lower()}={{}}" for each in ("DATASET", "SECONDS", "ROUNDS", "CLIENTS")},
+    },
+    "loadtest": {
+        **{each: f"--{each.lower()}={{}}" for each in ("USERS", "RATES", "SECONDS", "URL")},
+        **{each: f"--{each.lower()}={{}}" for each in ("MODEL", "DATASET", "PROCESSES")},
+        "WEB": "web",
+    },
+    "slo": {
+        "P99_MS": "--p99-ms={}",
+        **{each: f"--{each.lower()}={{}}" for each in ("SECONDS", "URL", "MODEL", "DATASET")},
+        "PROCESSES": "--processes={}",
+    },
+    "baseline": {"CHECKPOINT": "--checkpoint={}", "BASELINE_PORT": "BASELINE_PORT={}"},
+    "versus": {
+        **{each: f"--{each.lower()}={{}}" for each in ("CHECKPOINT", "USERS", "ROUNDS")},
+        **{each: f"--{each.lower()}={{}}" for each in ("SECONDS", "DATASET", "MODEL")},
+    },
+    "loadgen": {
+        **{each: f"--{each.lower()}={{}}" for each in ("VARIANT", "DATASET", "SECONDS")},
+        "SCENARIOS": "--scenarios={}",
+        "TRITON_URL": "TRITON_URL={}",
+    },
+    "report": {"FILES": "{}", "OUTPUT": "--output={}"},
+    "compare": {"A": "{}", "B": "{}"},
+    "test": {"DATASET": "--dataset={}"},
+    "test-slow": {"DATASET": "--dataset={}"},
+    "test-compat": {"REPOSITORY": "--repository={}"},
+    "pretrain": {
+        **{"OUTPUT": "{}", "TEXTS": "{}", "TRAIN": "{}", "PROCESSES": "--nproc-per-node={}"},
+        **{each: f"--set={each.lower()}={{}}" for each in ("INIT", "PRECISION", "EPOCHS")},
+    },
+    "train": {
+        **{"OUTPUT": "{}", "TRAIN": "{}", "DATASET": "{}", "DEV": "--dev={}"},
+        **{"SEEDS": "--seeds={}", "PROCESSES": "--nproc-per-node={}"},
+        "SQUAD": "../shared/squad/train-v{}.json.gz",
+        "SQUAD_FOLDER": "{}/train-v1.1.json.gz",
+        **{each: f"--set={each.lower()}={{}}" for each in ("INIT", "PRECISION", "EPOCHS")},
+    },
+    "throughput": {"SIZES": "--sizes={}"},
+}
+# lists, whose words arrive one by one
+LISTS: dict[tuple[str, str], Callable[[Sequence[str]], list[str]]] = {
+    ("serve", "MODEL"): lambda words: [f"--variants={' '.join(words)}"],
+    ("serve", "MODELS"): lambda words: [f"--variants={' '.join(words)}"],
+    ("report", "FILES"): list,
+    ("pretrain", "TEXTS"): list,
+    ("pretrain", "SETTINGS"): lambda words: [f"--set={each}" for each in words],
+    ("train", "DEV"): lambda words: [f"--dev={each}" for each in words],
+    ("train", "SETTINGS"): lambda words: [f"--set={each}" for each in words],
+    ("test-compat", "ONLY"): list,
+}
+CASES = [(verb, name) for verb, names in VALUES.items() for name in names]
+# in place of a Python: it keeps its environment and the words that it was given
+RECORDER = """#!/bin/sh
+{ env -0; printf '%s\\0' "$@"; } > "call.$$"
+"""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What came of a make."""
+
+    words: set[str]
+    files: set[str]
+
+
+def make(folder: Path, *arguments: str, **environment: str) -> Made:
+    """Run the Makefile among commands that only keep what they were given."""
+    environments = (".venv", *(f"build/{each}" for each in ("baseline", "training", "parity")))
+    for each in (*environments, "build/compat/onnx", "build/compat/savedmodel"):
+        (folder / each / "bin").mkdir(parents=True)
+        for name in ("python", "pytest", "uv", "pip"):
+            path = folder / each / "bin" / name
+            path.write_text(RECORDER)
+            path.chmod(0o755)
+    sources = ("requirements.lock", "pyproject.toml", "loadtest/baselines/requirements.txt")
+    for each in (*sources, "tests/compat/onnx.txt", "tests/compat/savedmodel.txt"):
+        (folder / each).parent.mkdir(parents=True, exist_ok=True)
+        (folder / each).touch()
+    for each in (*environments, "build/compat/onnx", "build/compat/savedmodel"):
+        (folder / each / ".set-up").touch()
+    done = subprocess.run(
+        ["make", "-f", ROOT / "Makefile", *arguments],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HOME": "/nowhere", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    calls = [path.read_text() for path in folder.glob("call.*")]
+    assert done.returncode == 0, done.stderr
+    return Made(set("".join(calls).split("\0")), {path.name for path in folder.iterdir()})
+
+
+@pytest.mark.parametrize("way", ["argument", "environment"])
+@pytest.mark.parametrize(("verb", "name"), CASES)
+def test_a_value_arrives_as_it_was_typed(verb: str, name: str, way: str, tmp_path: Path) -> None:
+    (tmp_path / HOSTILE).touch()  # of a list of paths: the only one
+    if way == "argument":
+        made = make(tmp_path, verb, f"{name}={HOSTILE}")
+    else:
+        made = make(tmp_path, verb, **{name: HOSTILE})
+    assert VALUES[verb][name].format(HOSTILE) in made.words
+    assert "ran" not in made.files
+
+
+@pytest.mark.parametrize("way", ["argument", "environment"])
+@pytest.mark.parametrize(("verb", "name"), LISTS)
+def test_the_words_of_a_list(verb: str, name: str, way: str, tmp_path: Path) -> None:
+    words = ("onnx;touch${IFS}ran", "$(shell:touch${IFS}ran)'&`touch`")
+    value = " ".join(words)
+    if way == "argument":
+        made = make(tmp_path, verb, f"{name}={value}")
+    else:
+        made = make(tmp_path, verb, **{name: value})
+    assert set(LISTS[verb, name](words)) <= made.words
+    assert "ran" not in made.files
+
+
+def test_every_variable_of_a_recipe_is_tried() -> None:
+    used = set(re.findall(r"\$\$\{?([A-Z][A-Z0-9_]*)", MAKEFILE))
+    for options in re.findall(r"call options,([^)]*)\)", MAKEFILE):
+        used |= set(options.replace("\\", "").split())
+    used |= set(re.findall(r"\$\((?:if |or |foreach each,)\$\(([A-Z]\w*)\)", MAKEFILE))
+    tried = {name for names in VALUES.values() for name in names} | {name for _, name in LISTS}
+    assert used - {"NAME", "SERVED"} <= tried
+
+
+def test_a_variable_of_ours_that_the_environment_has_too(tmp_path: Path) -> None:
+    ours = set(re.findall(r"^(\w+) :?= ", MAKEFILE, re.MULTILINE))
+    made = make(tmp_path, "bench", "SEQ=64", **dict.fromkeys(ours, "touch ran;"))
+    assert "--seq=64" in made.words
+    assert "ran" not in made.files
