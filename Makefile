@@ -197,10 +197,13 @@ build/training/.set-up: pyproject.toml
 		|| { echo "cannot install torch: training needs a package index"; exit 1; }
 	@touch $@
 
+# for x86-64 and arm64 Linux; what both need is marked with neither
 lock: $(SETUP) ## pin the newest versions that pyproject.toml allows
 	@$(BIN)/uv pip compile -q --upgrade $(LOCKED:%=--extra %) --generate-hashes --no-annotate --no-header \
-		--no-emit-index-url --python-version 3.11 --python-platform x86_64-manylinux_2_35 \
-		pyproject.toml -o requirements.lock
+		--no-emit-index-url --python-version 3.11 --universal pyproject.toml -o requirements.lock
+	@sed -i 's/ ;.*aarch64.*x86_64.*/ \\/' requirements.lock
+	@for machine in x86_64 aarch64; do $(BIN)/uv pip install -q --dry-run --only-binary :all: --require-hashes \
+		--python-platform $$machine-manylinux_2_35 --target build/lock -r requirements.lock || exit; done
 
 clean: ## remove the environment and all that was made
 	@rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -9,7 +9,7 @@ from pathlib import Path
 # the fields of /proc/cpuinfo that tell kinds of CPU apart: x86's, and ARM's, which has no name
 _KIND = ("cpu family", "model", "stepping", "CPU implementer", "CPU variant", "CPU part")
 # instructions for int8 and bf16: with them another variant is the fastest
-_NARROW = re.compile(r"\w*(vnni|bf16|int8|i8mm)")
+_NARROW = re.compile(r"\w*(vnni|bf16|int8|i8mm|asimddp)")
 
 
 @dataclass(frozen=True)

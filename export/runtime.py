@@ -10,6 +10,7 @@ from onnxruntime import InferenceSession, get_available_providers
 
 from embedded.backends.rows import compute_rows
 from export.evaluator import load_reference
+from export.fingerprint import library_versions
 from export.parity import Logits, Model, Tensors
 from export.variants import Variant
 from qa.tensors import END_LOGITS, OUTPUTS, START_LOGITS
@@ -60,8 +61,15 @@ def runtime_name(variant: Variant) -> str:
     """Return name and version of what ``load_model`` runs ``variant`` with."""
     if variant.device == "gpu":
         return f"onnx's reference evaluator {version('onnx')}"
-    library = {"savedmodel": "tensorflow-cpu", "onnx": "onnxruntime", "openvino": "openvino"}
-    return f"{library[variant.format]} {version(library[variant.format])}"
+    libraries = {
+        "savedmodel": ("tensorflow-cpu", "tensorflow"),
+        "onnx": ("onnxruntime",),
+        "openvino": ("openvino",),
+    }
+    versions = library_versions()
+    return next(
+        f"{each} {versions[each]}" for each in libraries[variant.format] if each in versions
+    )
 
 
 def _load_openvino(path: Path) -> Model:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -49,6 +50,11 @@ def loadgen(
 ) -> None:
     """Run MLPerf's scenarios with the rules of BERT-99, and print LoadGen's verdict beside ours."""
     interrupt_me()
+    if find_spec("mlperf_loadgen") is None:
+        raise LoadTestError(
+            "MLPerf's LoadGen is not installed, as it has no build for arm64; where there is a C++ "
+            "compiler, pip install mlcommons-loadgen makes one"
+        )
     questions = len(read_questions(dataset))
     _check_scenarios(scenarios)
     model = model_name(variant) if variant else _chosen(repository)

@@ -52,7 +52,7 @@ def test_x86(tmp_path: Path) -> None:
 def test_arm_has_features_and_no_name(tmp_path: Path) -> None:
     cpu = read(ARM, tmp_path)
     assert cpu.flags == {"fp", "asimd", "asimddp", "i8mm", "bf16"}
-    assert ", implementer 0x41 variant 0x1 part 0xd40, bf16 i8mm, " in cpu.description()
+    assert ", implementer 0x41 variant 0x1 part 0xd40, asimddp bf16 i8mm, " in cpu.description()
 
 
 @pytest.mark.parametrize("text", ["", "\n", "processor\n", ": :\n\n", "model name\t:\nflags\t:\n"])
