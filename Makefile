@@ -23,6 +23,8 @@
 #   TEXTS       the SQuAD files and .txt files that `make pretrain` reads, with the settings of `make train`
 #   ONLY        the format, onnx or savedmodel, that `make test-compat` loads; REPOSITORY from where
 #   PORT, MODEL and every other setting of serving/settings.py go to `make serve` as they are
+# A value may hold any character, as a path with spaces does. FILES, DEV and TEXTS are one path, or
+# several with spaces between them; MODELS, VARIANTS and SETTINGS are words.
 
 UV_VERSION := 0.13.9
 # any Python finds the one that fits
