@@ -61,7 +61,7 @@ $(foreach each,$(filter-out MAKE%,$(.VARIABLES)),$(if \
 
 .DEFAULT_GOAL := help
 .PHONY: help setup serve export eval bench loadtest slo baseline versus loadgen report compare pretrain train throughput \
-	check format test test-slow docs test-compat test-parity test-training lock clean
+	check format test test-slow test-deploy docs test-compat test-parity test-training lock clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -145,6 +145,9 @@ test: $(SETUP) ## run the tests (DATASET= for those that need the full one)
 
 test-slow: $(SETUP) ## run the tests that take longer than a few seconds
 	@$(BIN)/pytest -m slow $(call options,DATASET)
+
+test-deploy: $(SETUP) ## check what deploy/ holds, with tools that are fetched (REQUIRE_DEPLOY=1: skip nothing)
+	@$(BIN)/pytest -m deploy tests/deploy
 
 docs: $(SETUP) ## write the pages of docs/ that are made from the code
 	@$(BIN)/python -m serving.documents
