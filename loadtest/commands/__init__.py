@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from loadtest.commands.baseline import baseline
 from loadtest.commands.bench import bench
+from loadtest.commands.capacity import capacity
 from loadtest.commands.compare import compare
 from loadtest.commands.load import load
 from loadtest.commands.loadgen import loadgen
@@ -24,4 +25,5 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     report,
     compare,
     windows,
+    capacity,
 )

@@ -1,0 +1,1 @@
+"""How much hardware a rate of questions needs: measured costs, a simulated queue, arithmetic."""

@@ -1,0 +1,51 @@
+"""What a rate of questions needs: devices, gateway cores, and the network between."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from loadtest.capacity.work import Question
+from qa.tensors import INPUTS, OUTPUTS
+
+BYTES = 4  # of an int32, and of a float32
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What one unit of each kind does."""
+
+    device_rate: float  # questions per second at which a device's p99 holds
+    core_rate: float  # answers per second of a gateway's core
+    core_load: float = 0.7  # share of a core that may be used: above, its own queue grows
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a rate needs."""
+
+    rate: float  # questions per second
+    devices: int
+    gateway_cores: int
+    triton_bytes: float  # per second between gateways and Tritons, both ways
+    client_bytes: float  # per second between clients and gateways, both ways, without headers
+
+
+def need(rate: float, capacity: Capacity, questions: Sequence[Question], json: float) -> Need:
+    """Return what ``rate`` needs, with one device and one core more than it takes.
+
+    ``json`` are the bytes of a question and its answer.
+    """
+    windows = fmean(each.windows for each in questions)
+    return Need(
+        rate=rate,
+        devices=math.ceil(rate / capacity.device_rate) + 1,
+        gateway_cores=math.ceil(rate / (capacity.core_rate * capacity.core_load)) + 1,
+        triton_bytes=rate * windows * window_bytes(),
+        client_bytes=rate * json,
+    )
+
+
+def window_bytes(sequence_length: int = 384) -> int:
+    """Return the bytes of a window's tensors to Triton and back."""
+    return (len(INPUTS) + len(OUTPUTS)) * sequence_length * BYTES

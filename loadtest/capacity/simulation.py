@@ -1,0 +1,121 @@
+"""A queue as Triton keeps it: questions come at random, and what waits is the next batch.
+
+Arrivals are a Poisson process. A gateway sends each to the Triton with the fewest windows in
+flight. A Triton with one instance and no queue delay computes one batch at a time; when it is
+done, all that waits is the next, in order and whole requests, up to the rows that a batch may have.
+Left out: refusals (MAX_QUEUE_SECONDS), the network, and noise of the machine. So above what the
+devices can do the simulated queue grows without end.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loadtest.capacity.work import Question, Work
+
+MAX_ROWS = 512  # of a batch: max_batch_size of the exported models
+CLOSER = 0.02  # a bisection ends when its ends differ by no more than this share
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What came of the questions."""
+
+    latencies: NDArray[np.float64]  # ms of each, in the order of arrival
+    mean_batch: float  # windows
+    busy: float  # share of the devices' time in which they computed
+
+    def percentile(self, share: float) -> float:
+        """Return the latency that so many percent do not exceed, ms."""
+        return float(np.percentile(self.latencies, share, method="inverted_cdf"))
+
+
+@dataclass(eq=False)
+class Server:
+    """One Triton."""
+
+    work: Work
+    max_rows: int
+    free_at: float = 0.0
+    waiting: deque[tuple[float, int, Question]] = field(default_factory=deque)
+    running: int = 0  # windows
+    queued: int = 0  # windows
+    computed: float = 0.0  # seconds
+    batches: int = 0
+    windows: int = 0
+
+    def in_flight(self, now: float) -> int:
+        """Return the windows that wait or are computed."""
+        return self.queued + (self.running if self.free_at > now else 0)
+
+    def add(self, now: float, number: int, question: Question) -> None:
+        """Let a question wait."""
+        self.waiting.append((now, number, question))
+        self.queued += question.windows
+
+    def run_until(self, now: float, ends: NDArray[np.float64]) -> None:
+        """Compute the batches that begin before ``now``, and note when their questions end."""
+        while self.waiting and max(self.free_at, self.waiting[0][0]) < now:
+            begin = max(self.free_at, self.waiting[0][0])
+            rows, tokens, numbers = 0, 0, []
+            while self.waiting and (
+                not numbers or rows + self.waiting[0][2].windows <= self.max_rows
+            ):
+                _, number, question = self.waiting.popleft()
+                numbers.append(number)
+                rows += question.windows
+                tokens += question.tokens
+            seconds = self.work.batch.seconds(tokens) + len(numbers) * self.work.taken
+            self.free_at = begin + seconds
+            ends[numbers] = self.free_at
+            self.running, self.queued = rows, self.queued - rows
+            self.computed += seconds
+            self.batches += 1
+            self.windows += rows
+
+
+def simulate(
+    questions: Sequence[Question],
+    work: Work,
+    rate: float,
+    *,
+    servers: int = 1,
+    count: int = 20_000,
+    max_rows: int = MAX_ROWS,
+    seed: int = 0,
+) -> Simulated:
+    """Let ``count`` questions, drawn from ``questions``, come at ``rate`` per second."""
+    random = np.random.default_rng(seed)
+    arrivals = np.cumsum(random.exponential(1 / rate, count))
+    drawn = random.integers(len(questions), size=count)
+    ends = np.zeros(count)
+    all_ = [Server(work, max_rows) for _ in range(servers)]
+    for number, now in enumerate(arrivals):
+        for server in all_:
+            server.run_until(now, ends)
+        least = min(all_, key=lambda server: server.in_flight(now))
+        least.add(float(now), number, questions[drawn[number]])
+    for server in all_:
+        server.run_until(np.inf, ends)
+    return Simulated(
+        latencies=(ends - arrivals + work.around) * 1000,
+        mean_batch=sum(each.windows for each in all_) / sum(each.batches for each in all_),
+        busy=sum(each.computed for each in all_) / (float(ends.max()) * servers),
+    )
+
+
+def highest_rate(questions: Sequence[Question], work: Work, p99_ms: float) -> float:
+    """Return the highest rate of one device whose simulated 99th percentile is ``p99_ms``; or 0."""
+    low, high = 0.0, 1.0
+    while simulate(questions, work, high).percentile(99) <= p99_ms:
+        low, high = high, 2 * high
+    while high - low > CLOSER * high and high > 0.01:
+        middle = (low + high) / 2
+        if simulate(questions, work, middle).percentile(99) <= p99_ms:
+            low = middle
+        else:
+            high = middle
+    return low

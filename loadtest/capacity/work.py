@@ -1,0 +1,96 @@
+"""What questions cost: their windows, the time of a batch, and what an answer takes around it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from loadtest.batches.inputs import read_questions
+from loadtest.errors import LoadTestError
+from loadtest.published import PublishedTable
+from loadtest.result import BatchRow, LoadRow
+from qa.windows import make_windows
+
+
+@dataclass(frozen=True)
+class Question:
+    """The windows of one question."""
+
+    windows: int
+    tokens: int  # in all of them, without padding
+
+
+@dataclass(frozen=True)
+class BatchTime:
+    """The seconds that a device computes a batch: a line over its tokens."""
+
+    fixed: float
+    per_token: float
+
+    def seconds(self, tokens: float) -> float:
+        """Return the time of a batch with so many tokens."""
+        return self.fixed + self.per_token * tokens
+
+
+@dataclass(frozen=True)
+class Work:
+    """All that answering takes."""
+
+    batch: BatchTime
+    around: float  # s of an answer that are not its batch: HTTP, tokenizer, gRPC, the client
+    taken: float = 0.0  # s of the device's that this takes, where both share the same cores
+
+
+def read_work(batches: Sequence[BatchRow], alone: LoadRow, questions: Sequence[Question]) -> Work:
+    """Take the costs from measured batches of one variant, and from one user who asked alone.
+
+    Around the batch is what that user waited beyond the batch of a mean question. All of it is
+    work of some core, as nothing else was under way; where it shares the device's cores, it takes
+    that much of them.
+    """
+    batch = fit_batches(batches)
+    tokens = fmean(each.tokens for each in questions)
+    around = fmean(alone.latencies) / 1000 - batch.seconds(tokens)
+    return Work(batch, max(0.0, around))
+
+
+def fit_batches(rows: Sequence[BatchRow]) -> BatchTime:
+    """Fit the line by least squares of relative errors, so that small batches count as much."""
+    if len({row.batch for row in rows}) < 2:
+        raise LoadTestError("the time of a batch needs two sizes or more; measure BATCHES='1 8 32'")
+    tokens = np.array([row.real_tokens / len(row.samples) for row in rows])
+    seconds = np.array([fmean(row.samples) / 1000 for row in rows])
+    terms = np.stack([np.ones_like(tokens), tokens], axis=1) / seconds[:, None]
+    (fixed, per_token), *_ = np.linalg.lstsq(terms, np.ones_like(tokens), rcond=None)
+    return BatchTime(max(0.0, float(fixed)), float(per_token))
+
+
+def published_batches(table: PublishedTable, sequence_length: int) -> BatchTime:
+    """Draw the line through the smallest and the largest batch that NVIDIA published.
+
+    Its windows are padded, and their padding is computed: each counts all its tokens.
+    """
+    first, *_, last = sorted(table.rows, key=lambda row: row.batch)
+    rise = (last.batch / last.throughput - first.batch / first.throughput) / (
+        last.batch - first.batch
+    )
+    return BatchTime(first.batch / first.throughput - rise * first.batch, rise / sequence_length)
+
+
+def read_work_questions(path: Path, tokenizer: Tokenizer, sequence_length: int) -> list[Question]:
+    """Return the windows and tokens of each question of a SQuAD file."""
+    return [
+        Question(len(windows), int(windows.attention_mask.sum()))
+        for each in read_questions(path)
+        for windows in [
+            make_windows(tokenizer, each.question, each.context, sequence_length=sequence_length)
+        ]
+    ]
+
+
+def padded(questions: Sequence[Question], sequence_length: int) -> list[Question]:
+    """Return the questions as a device sees them that computes the padding."""
+    return [Question(each.windows, each.windows * sequence_length) for each in questions]

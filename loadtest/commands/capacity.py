@@ -1,0 +1,116 @@
+"""``capacity``: what rates of questions need, and how well a simulated queue foretells latency."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from loadtest.batches.inputs import read_questions, read_tokenizer
+from loadtest.capacity.need import Capacity, need
+from loadtest.capacity.prediction import (
+    NOTE,
+    on_shared_cores,
+    predict,
+    prediction_plot,
+    prediction_table,
+)
+from loadtest.capacity.simulation import highest_rate
+from loadtest.capacity.table import NOTE as NEED_NOTE
+from loadtest.capacity.table import need_table
+from loadtest.capacity.work import (
+    Question,
+    Work,
+    padded,
+    published_batches,
+    read_work,
+    read_work_questions,
+)
+from loadtest.commands.options import MODELS, SAMPLE, Dataset, Repository
+from loadtest.errors import LoadTestError
+from loadtest.published import read_published
+from loadtest.report.drawing import png
+from loadtest.result import Result, read_result
+
+RATES = "100 10000 1000000"
+SEQUENCE_LENGTH = 384
+REPLY_BYTES = 90  # of the JSON of a short answer
+
+
+def capacity(
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="results of one machine: bench, load-closed with 1 user, load-open"),
+    ],
+    core_rate: Annotated[float, typer.Option(help="Answers/s of a gateway's core, measured.")],
+    rates: Annotated[str, typer.Option(help="Questions/s to plan for.")] = RATES,
+    p99_ms: Annotated[float, typer.Option(min=1, help="What 99 % must not exceed.")] = 130,
+    dataset: Dataset = SAMPLE,
+    repository: Repository = MODELS,
+    plot: Annotated[Path | None, typer.Option(help="PNG to write.")] = None,
+) -> None:
+    """Simulate the queue of measured costs, hold it against open loops, and plan for rates."""
+    results = [read_result(file) for file in files]
+    tokenizer = read_tokenizer(repository / "tokenizer.json")
+    questions = read_work_questions(dataset, tokenizer, SEQUENCE_LENGTH)
+    device = results[0].environment.device
+    work = _work(results, questions)
+    console = Console()
+    console.print(
+        f"{device.name}, {device.count} cores: a batch takes {work.batch.fixed * 1000:.2f} ms and "
+        f"{work.batch.per_token * 1e6:.2f} µs a token; an answer {work.around * 1000:.2f} ms more"
+    )
+    shared = on_shared_cores(work, device.count)
+    points = predict([row for each in results for row in each.loads], questions, shared)
+    if points:
+        console.print(prediction_table(points), NOTE, sep="\n")
+        if plot:
+            plot.write_bytes(png(prediction_plot(points, questions, shared, device.name)))
+    wanted = _rates(rates)
+    examples = read_questions(dataset)
+    json = REPLY_BYTES + fmean(
+        len(f'{{"question":"{each.question}","context":"{each.context}"}}'.encode())
+        for each in examples
+    )
+    devices = {f"{device.name}, {device.count} cores, measured": (work, questions)}
+    for table in read_published().tables:
+        batch = published_batches(table, SEQUENCE_LENGTH)
+        name = f"{table.device}, {table.precision}, ELECTRA-base, published by NVIDIA"
+        devices[name] = (Work(batch, work.around), padded(questions, SEQUENCE_LENGTH))
+    for name, (its_work, its_questions) in devices.items():
+        rate = highest_rate(its_questions, its_work, p99_ms)
+        console.print(f"\n{name}: {rate:.0f} questions/s within {p99_ms:g} ms, simulated")
+        if rate:
+            able = Capacity(rate, core_rate)
+            console.print(need_table(need(each, able, questions, json) for each in wanted))
+    console.print(NEED_NOTE)
+
+
+def _work(results: Sequence[Result], questions: Sequence[Question]) -> Work:
+    alone = [
+        row for each in results for row in each.loads if row.loop == "closed" and row.level == 1
+    ]
+    batches = [
+        row
+        for each in results
+        for row in each.batches
+        if alone and row.variant in alone[0].system.split()
+    ]
+    if not batches:
+        raise LoadTestError(
+            "costs are read from a closed loop with 1 user and a bench of the same variant: "
+            "name both files"
+        )
+    return read_work(batches, alone[0], questions)
+
+
+def _rates(text: str) -> list[float]:
+    try:
+        rates = [float(each) for each in text.split()]
+    except ValueError as error:
+        raise LoadTestError(f"--rates {text!r}: {error}") from error
+    if not rates or min(rates) <= 0:
+        raise LoadTestError(f"--rates {text!r}: give numbers above 0, as in '100 1000'")
+    return rates

@@ -1,0 +1,137 @@
+"""The simulated queue against theory, and the arithmetic of what a rate needs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from loadtest.capacity.need import Capacity, need, window_bytes
+from loadtest.capacity.simulation import highest_rate, simulate
+from loadtest.capacity.work import BatchTime, Question, Work, fit_batches, published_batches
+from loadtest.errors import LoadTestError
+from loadtest.published import read_published
+from loadtest.result import BatchRow
+from tests.conftest import ROOT
+
+SHORT = [Question(windows=1, tokens=100)]
+BENCHMARKS = ROOT / "docs" / "benchmarks" / "amd-epyc-2-cores"
+
+
+def work(fixed: float, per_token: float = 0.0, around: float = 0.0, taken: float = 0.0) -> Work:
+    return Work(BatchTime(fixed, per_token), around, taken)
+
+
+@pytest.mark.parametrize("load", [0.3, 0.6, 0.8])
+def test_one_at_a_time_is_m_d_1(load: float) -> None:
+    """Pollaczek and Khinchine: the mean wait is load * service / (2 * (1 - load))."""
+    found = simulate(SHORT, work(0.01), load / 0.01, count=100_000, max_rows=1)
+    wait = np.mean(found.latencies) - 10
+    assert wait == pytest.approx(10 * load / (2 * (1 - load)), rel=0.06)
+    assert found.busy == pytest.approx(load, rel=0.02)
+    assert found.mean_batch == 1
+
+
+def test_questions_that_come_alone_wait_for_nobody() -> None:
+    found = simulate(SHORT, work(0.002, 1e-5, around=0.004), 0.01, count=200)
+    assert found.latencies == pytest.approx(np.full(200, 7.0))
+
+
+def test_what_waits_is_the_next_batch() -> None:
+    """With batches, a device does more than one at a time could."""
+    rate = 3 / 0.01
+    found = simulate(SHORT, work(0.01), rate, count=20_000)
+    assert found.mean_batch == pytest.approx(3, rel=0.1)  # of each batch's 10 ms, what came in them
+    assert found.percentile(100) <= 20.001  # the rest of one batch, and then its own
+
+
+def test_batches_have_no_more_rows_than_they_may() -> None:
+    found = simulate([Question(4, 400)], work(0.01), 2000, count=2_000, max_rows=8)
+    assert found.mean_batch == pytest.approx(8, rel=0.02)
+    alone = simulate([Question(20, 400)], work(0.01), 10, count=50, max_rows=8)
+    assert alone.mean_batch == 20  # a request is never split
+
+
+def test_servers_share_the_work() -> None:
+    one = simulate(SHORT, work(0.01), 80, count=20_000, max_rows=1)
+    two = simulate(SHORT, work(0.01), 160, count=40_000, max_rows=1, servers=2)
+    assert two.busy == pytest.approx(one.busy, rel=0.03)
+    assert two.percentile(99) < one.percentile(99)  # a long queue goes to the other
+
+
+def test_work_on_the_same_cores_takes_from_the_device() -> None:
+    apart = simulate(SHORT, work(0.01, around=0.01), 60, max_rows=1)
+    shared = simulate(SHORT, work(0.01, around=0.01, taken=0.005), 60, max_rows=1)
+    assert shared.busy == pytest.approx(1.5 * apart.busy, rel=0.01)
+
+
+def test_highest_rate() -> None:
+    rate = highest_rate(SHORT, work(0.01, around=0.005), 30)
+    assert simulate(SHORT, work(0.01, around=0.005), rate).percentile(99) <= 30
+    assert highest_rate(SHORT, work(0.05), 40) == pytest.approx(0, abs=0.01)
+
+
+def row(batch: int, milliseconds: float) -> BatchRow:
+    return BatchRow(
+        variant="onnx_int8",
+        batch=batch,
+        sequence_length=384,
+        input="squad",
+        clients=1,
+        rounds=((milliseconds, milliseconds),),
+        seconds=1,
+        warmup_batches=1,
+        settled=True,
+        real_tokens=2 * batch * 150,
+        flop=0,
+        split=None,
+        accuracy=None,
+        peak=None,
+    )
+
+
+def test_time_of_a_batch_is_a_line_over_its_tokens() -> None:
+    found = fit_batches([row(batch, 3 + 0.02 * 150 * batch) for batch in (1, 4, 16)])
+    assert found.fixed == pytest.approx(0.003)
+    assert found.per_token == pytest.approx(2e-5)
+    with pytest.raises(LoadTestError, match="two sizes"):
+        fit_batches([row(1, 5), row(1, 6)])
+
+
+def test_published_tables() -> None:
+    """The line goes through NVIDIA's own rows."""
+    for table in read_published().tables:
+        batch = published_batches(table, 384)
+        for each in (table.rows[0], table.rows[-1]):
+            assert batch.seconds(each.batch * 384) == pytest.approx(each.batch / each.throughput)
+
+
+def test_need() -> None:
+    capacity = Capacity(device_rate=100, core_rate=400, core_load=0.5)
+    found = need(1000, capacity, [Question(1, 100), Question(2, 300)], json=1000)
+    assert (found.devices, found.gateway_cores) == (11, 6)
+    assert window_bytes() == 7680  # three int32 and two float32 of 384
+    assert found.triton_bytes == 1000 * 1.5 * 7680
+    assert found.client_bytes == 1e6
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "loadtest", "capacity", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+
+
+def test_the_command(repository: Path, tmp_path: Path) -> None:
+    files = [next(BENCHMARKS.glob(name)) for name in ("*3108*bench*", "*load-closed*")]
+    opened = next(BENCHMARKS.glob("*load-open*"))
+    plot = tmp_path / "plot.png"
+    options = ("--core-rate", "300", "--repository", str(repository), "--plot", str(plot))
+    done = run(*map(str, files), str(opened), *options, "--rates", "1000")
+    assert done.returncode == 0, done.stderr
+    assert "1x A100 40GB, fp16, ELECTRA-base, published by NVIDIA" in done.stdout
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    done = run(str(opened), *options)
+    assert done.returncode == 1
+    assert "a bench of the same variant" in done.stderr
+    done = run(*map(str, files), *options, "--rates", "many")
+    assert "error: --rates 'many'" in done.stderr
