@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from loadtest.capacity.work import Question
-from qa.tensors import INPUTS, OUTPUTS
+from qa.tensors import INPUTS, OUTPUTS, RequestShape
 
 BYTES = 4  # of an int32, and of a float32
 
@@ -31,21 +31,27 @@ class Need:
     client_bytes: float  # per second between clients and gateways, both ways, without headers
 
 
-def need(rate: float, capacity: Capacity, questions: Sequence[Question], json: float) -> Need:
+def need(
+    rate: float,
+    capacity: Capacity,
+    questions: Sequence[Question],
+    shape: RequestShape,
+    json: float,
+) -> Need:
     """Return what ``rate`` needs, with one device and one core more than it takes.
 
     ``json`` are the bytes of a question and its answer.
     """
-    windows = fmean(each.windows for each in questions)
     return Need(
         rate=rate,
         devices=math.ceil(rate / capacity.device_rate) + 1,
         gateway_cores=math.ceil(rate / (capacity.core_rate * capacity.core_load)) + 1,
-        triton_bytes=rate * windows * window_bytes(),
+        triton_bytes=rate * fmean(tensor_bytes(each, shape) for each in questions),
         client_bytes=rate * json,
     )
 
 
-def window_bytes(sequence_length: int = 384) -> int:
-    """Return the bytes of a window's tensors to Triton and back."""
-    return (len(INPUTS) + len(OUTPUTS)) * sequence_length * BYTES
+def tensor_bytes(question: Question, shape: RequestShape) -> int:
+    """Return the bytes of a question's tensors to Triton and back, with their padding."""
+    positions = question.windows * shape.padded(question.longest)
+    return (len(INPUTS) + len(OUTPUTS)) * positions * BYTES

@@ -2,7 +2,8 @@
 
 Arrivals are a Poisson process. A gateway sends each to the Triton with the fewest windows in
 flight. A Triton with one instance and no queue delay computes one batch at a time; when it is
-done, all that waits is the next, in order and whole requests, up to the rows that a batch may have.
+done, what waits is the next, in order and whole requests, up to the rows that a batch may have and
+to the first request of another length: Triton joins only requests of one length.
 Left out: refusals (MAX_QUEUE_SECONDS), the network, and noise of the machine. So above what the
 devices can do the simulated queue grows without end.
 """
@@ -15,8 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadtest.capacity.work import Question, Work
+from qa.tensors import RequestShape
 
-MAX_ROWS = 512  # of a batch: max_batch_size of the exported models
+#: As of our own backends: all windows have one length, and so any requests can be joined.
+ONE_LENGTH = RequestShape(sequence_length=384, pad_to_multiple_of=384, max_rows=32)
+#: As of the native backends, which compute the padding.
+FEW_LENGTHS = RequestShape(sequence_length=384, pad_to_multiple_of=64, max_rows=32)
+LOWEST_RATE = 0.01  # questions per second that are worth a device
 CLOSER = 0.02  # a bisection ends when its ends differ by no more than this share
 
 
@@ -38,7 +44,7 @@ class Server:
     """One Triton."""
 
     work: Work
-    max_rows: int
+    shape: RequestShape
     free_at: float = 0.0
     waiting: deque[tuple[float, int, Question]] = field(default_factory=deque)
     running: int = 0  # windows
@@ -60,21 +66,36 @@ class Server:
         """Compute the batches that begin before ``now``, and note when their questions end."""
         while self.waiting and max(self.free_at, self.waiting[0][0]) < now:
             begin = max(self.free_at, self.waiting[0][0])
-            rows, tokens, numbers = 0, 0, []
-            while self.waiting and (
-                not numbers or rows + self.waiting[0][2].windows <= self.max_rows
-            ):
-                _, number, question = self.waiting.popleft()
-                numbers.append(number)
-                rows += question.windows
-                tokens += question.tokens
-            seconds = self.work.batch.seconds(tokens) + len(numbers) * self.work.taken
+            batch = self._next_batch()
+            rows, tokens = (
+                sum(each.windows for _, each in batch),
+                sum(each.tokens for _, each in batch),
+            )
+            numbers = [number for number, _ in batch]
+            seconds = self.work.batch.seconds(tokens) + len(batch) * self.work.taken
             self.free_at = begin + seconds
             ends[numbers] = self.free_at
             self.running, self.queued = rows, self.queued - rows
             self.computed += seconds
             self.batches += 1
             self.windows += rows
+
+    def _next_batch(self) -> list[tuple[int, Question]]:
+        """Take the questions of the next batch out of those that wait, with their numbers."""
+        batch: list[tuple[int, Question]] = []
+        room = self.shape.max_rows
+        length = self.shape.padded(self.waiting[0][2].longest)
+        while self.waiting and not (
+            batch
+            and (
+                self.waiting[0][2].windows > room
+                or self.shape.padded(self.waiting[0][2].longest) != length
+            )
+        ):
+            _, number, question = self.waiting.popleft()
+            batch.append((number, question))
+            room -= question.windows
+        return batch
 
 
 def simulate(
@@ -84,7 +105,7 @@ def simulate(
     *,
     servers: int = 1,
     count: int = 20_000,
-    max_rows: int = MAX_ROWS,
+    shape: RequestShape = ONE_LENGTH,
     seed: int = 0,
 ) -> Simulated:
     """Let ``count`` questions, drawn from ``questions``, come at ``rate`` per second."""
@@ -92,7 +113,7 @@ def simulate(
     arrivals = np.cumsum(random.exponential(1 / rate, count))
     drawn = random.integers(len(questions), size=count)
     ends = np.zeros(count)
-    all_ = [Server(work, max_rows) for _ in range(servers)]
+    all_ = [Server(work, shape) for _ in range(servers)]
     for number, now in enumerate(arrivals):
         for server in all_:
             server.run_until(now, ends)
@@ -107,15 +128,18 @@ def simulate(
     )
 
 
-def highest_rate(questions: Sequence[Question], work: Work, p99_ms: float) -> float:
+def highest_rate(
+    questions: Sequence[Question], work: Work, p99_ms: float, shape: RequestShape = ONE_LENGTH
+) -> float:
     """Return the highest rate of one device whose simulated 99th percentile is ``p99_ms``; or 0."""
+
+    def holds(rate: float) -> bool:
+        return simulate(questions, work, rate, shape=shape).percentile(99) <= p99_ms
+
     low, high = 0.0, 1.0
-    while simulate(questions, work, high).percentile(99) <= p99_ms:
+    while holds(high):
         low, high = high, 2 * high
-    while high - low > CLOSER * high and high > 0.01:
+    while high - low > CLOSER * high and high > LOWEST_RATE:
         middle = (low + high) / 2
-        if simulate(questions, work, middle).percentile(99) <= p99_ms:
-            low = middle
-        else:
-            high = middle
+        low, high = (middle, high) if holds(middle) else (low, middle)
     return low

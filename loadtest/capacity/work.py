@@ -12,6 +12,7 @@ from loadtest.batches.inputs import read_questions
 from loadtest.errors import LoadTestError
 from loadtest.published import PublishedTable
 from loadtest.result import BatchRow, LoadRow
+from qa.tensors import RequestShape
 from qa.windows import make_windows
 
 
@@ -20,7 +21,8 @@ class Question:
     """The windows of one question."""
 
     windows: int
-    tokens: int  # in all of them, without padding
+    tokens: int  # that are computed, in all of them
+    longest: int  # tokens of the longest
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def published_batches(table: PublishedTable, sequence_length: int) -> BatchTime:
 def read_work_questions(path: Path, tokenizer: Tokenizer, sequence_length: int) -> list[Question]:
     """Return the windows and tokens of each question of a SQuAD file."""
     return [
-        Question(len(windows), int(windows.attention_mask.sum()))
+        Question(len(windows), int(windows.row_lengths.sum()), int(windows.row_lengths.max()))
         for each in read_questions(path)
         for windows in [
             make_windows(tokenizer, each.question, each.context, sequence_length=sequence_length)
@@ -91,6 +93,9 @@ def read_work_questions(path: Path, tokenizer: Tokenizer, sequence_length: int) 
     ]
 
 
-def padded(questions: Sequence[Question], sequence_length: int) -> list[Question]:
-    """Return the questions as a device sees them that computes the padding."""
-    return [Question(each.windows, each.windows * sequence_length) for each in questions]
+def padded(questions: Sequence[Question], shape: RequestShape) -> list[Question]:
+    """Return the questions as a native backend computes them: with the padding that is sent."""
+    return [
+        Question(each.windows, each.windows * shape.padded(each.longest), each.longest)
+        for each in questions
+    ]

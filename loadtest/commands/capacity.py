@@ -17,7 +17,7 @@ from loadtest.capacity.prediction import (
     prediction_plot,
     prediction_table,
 )
-from loadtest.capacity.simulation import highest_rate
+from loadtest.capacity.simulation import FEW_LENGTHS, ONE_LENGTH, highest_rate
 from loadtest.capacity.table import NOTE as NEED_NOTE
 from loadtest.capacity.table import need_table
 from loadtest.capacity.work import (
@@ -74,17 +74,17 @@ def capacity(
         len(f'{{"question":"{each.question}","context":"{each.context}"}}'.encode())
         for each in examples
     )
-    devices = {f"{device.name}, {device.count} cores, measured": (work, questions)}
+    plans = {f"{device.name}, {device.count} cores, measured": (work, questions, ONE_LENGTH)}
     for table in read_published().tables:
-        batch = published_batches(table, SEQUENCE_LENGTH)
         name = f"{table.device}, {table.precision}, ELECTRA-base, published by NVIDIA"
-        devices[name] = (Work(batch, work.around), padded(questions, SEQUENCE_LENGTH))
-    for name, (its_work, its_questions) in devices.items():
-        rate = highest_rate(its_questions, its_work, p99_ms)
+        batch = published_batches(table, SEQUENCE_LENGTH)
+        plans[name] = (Work(batch, work.around), padded(questions, FEW_LENGTHS), FEW_LENGTHS)
+    for name, (its_work, its_questions, shape) in plans.items():
+        rate = highest_rate(its_questions, its_work, p99_ms, shape)
         console.print(f"\n{name}: {rate:.0f} questions/s within {p99_ms:g} ms, simulated")
         if rate:
             able = Capacity(rate, core_rate)
-            console.print(need_table(need(each, able, questions, json) for each in wanted))
+            console.print(need_table(need(each, able, questions, shape, json) for each in wanted))
     console.print(NEED_NOTE)
 
 

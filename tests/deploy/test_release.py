@@ -158,7 +158,9 @@ from pathlib import Path
 import boto3
 url, bucket, repository, model = sys.argv[1:]
 client = boto3.client("s3", endpoint_url=url)
-client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+client.create_bucket(
+    Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+)
 for path in sorted(Path(repository, model).rglob("*")):
     if path.is_file():
         client.upload_file(str(path), bucket, f"electra-qa/{path.relative_to(repository)}")
@@ -166,7 +168,7 @@ for path in sorted(Path(repository, model).rglob("*")):
 
 
 def test_models_from_s3(repository: Path, ports: Ports, tmp_path: Path) -> None:
-    """The command and environment of the chart's Triton, with keys, against a server of S3's API."""
+    """The chart's command and environment of Triton, with keys, and a server with S3's API."""
     s3_port = free_ports().http
     url = f"http://127.0.0.1:{s3_port}"
     values = [

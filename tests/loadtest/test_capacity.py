@@ -2,20 +2,22 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from loadtest.capacity.need import Capacity, need, window_bytes
-from loadtest.capacity.simulation import highest_rate, simulate
+from loadtest.capacity.need import Capacity, need, tensor_bytes
+from loadtest.capacity.simulation import FEW_LENGTHS, ONE_LENGTH, highest_rate, simulate
 from loadtest.capacity.work import BatchTime, Question, Work, fit_batches, published_batches
 from loadtest.errors import LoadTestError
 from loadtest.published import read_published
 from loadtest.result import BatchRow
-from tests.conftest import ROOT
+from tests.conftest import CHECKPOINT, ROOT
 
-SHORT = [Question(windows=1, tokens=100)]
+SHORT = [Question(windows=1, tokens=100, longest=100)]
+ALONE = replace(ONE_LENGTH, max_rows=1)
 BENCHMARKS = ROOT / "docs" / "benchmarks" / "amd-epyc-2-cores"
 
 
@@ -26,7 +28,7 @@ def work(fixed: float, per_token: float = 0.0, around: float = 0.0, taken: float
 @pytest.mark.parametrize("load", [0.3, 0.6, 0.8])
 def test_one_at_a_time_is_m_d_1(load: float) -> None:
     """Pollaczek and Khinchine: the mean wait is load * service / (2 * (1 - load))."""
-    found = simulate(SHORT, work(0.01), load / 0.01, count=100_000, max_rows=1)
+    found = simulate(SHORT, work(0.01), load / 0.01, count=100_000, shape=ALONE)
     wait = np.mean(found.latencies) - 10
     assert wait == pytest.approx(10 * load / (2 * (1 - load)), rel=0.06)
     assert found.busy == pytest.approx(load, rel=0.02)
@@ -47,22 +49,37 @@ def test_what_waits_is_the_next_batch() -> None:
 
 
 def test_batches_have_no_more_rows_than_they_may() -> None:
-    found = simulate([Question(4, 400)], work(0.01), 2000, count=2_000, max_rows=8)
+    found = simulate(
+        [Question(4, 400, 100)],
+        work(0.01),
+        2000,
+        count=2_000,
+        shape=replace(ONE_LENGTH, max_rows=8),
+    )
     assert found.mean_batch == pytest.approx(8, rel=0.02)
-    alone = simulate([Question(20, 400)], work(0.01), 10, count=50, max_rows=8)
-    assert alone.mean_batch == 20  # a request is never split
+    alone = simulate([Question(40, 400, 10)], work(0.01), 10, count=50)
+    assert alone.mean_batch == 40  # a request is never split
+
+
+def test_only_requests_of_one_length_are_joined() -> None:
+    """Of four lengths that come at random, three batches in four end at once."""
+    lengths = [Question(1, length, length) for length in (60, 120, 180, 240)]
+    joined = simulate(lengths, work(0.01), 1000, count=2_000)
+    apart = simulate(lengths, work(0.01), 1000, count=2_000, shape=FEW_LENGTHS)
+    assert joined.mean_batch == pytest.approx(10, rel=0.1)
+    assert apart.mean_batch == pytest.approx(4 / 3, rel=0.1)
 
 
 def test_servers_share_the_work() -> None:
-    one = simulate(SHORT, work(0.01), 80, count=20_000, max_rows=1)
-    two = simulate(SHORT, work(0.01), 160, count=40_000, max_rows=1, servers=2)
+    one = simulate(SHORT, work(0.01), 80, count=20_000, shape=ALONE)
+    two = simulate(SHORT, work(0.01), 160, count=40_000, shape=ALONE, servers=2)
     assert two.busy == pytest.approx(one.busy, rel=0.03)
     assert two.percentile(99) < one.percentile(99)  # a long queue goes to the other
 
 
 def test_work_on_the_same_cores_takes_from_the_device() -> None:
-    apart = simulate(SHORT, work(0.01, around=0.01), 60, max_rows=1)
-    shared = simulate(SHORT, work(0.01, around=0.01, taken=0.005), 60, max_rows=1)
+    apart = simulate(SHORT, work(0.01, around=0.01), 60, shape=ALONE)
+    shared = simulate(SHORT, work(0.01, around=0.01, taken=0.005), 60, shape=ALONE)
     assert shared.busy == pytest.approx(1.5 * apart.busy, rel=0.01)
 
 
@@ -109,10 +126,13 @@ def test_published_tables() -> None:
 
 def test_need() -> None:
     capacity = Capacity(device_rate=100, core_rate=400, core_load=0.5)
-    found = need(1000, capacity, [Question(1, 100), Question(2, 300)], json=1000)
+    asked = [Question(1, 100, 100), Question(2, 300, 200)]
+    found = need(1000, capacity, asked, FEW_LENGTHS, json=1000)
     assert (found.devices, found.gateway_cores) == (11, 6)
-    assert window_bytes() == 7680  # three int32 and two float32 of 384
-    assert found.triton_bytes == 1000 * 1.5 * 7680
+    # of each position, three int32 and two float32
+    assert tensor_bytes(asked[0], FEW_LENGTHS) == 128 * 20
+    assert tensor_bytes(asked[0], ONE_LENGTH) == 384 * 20
+    assert found.triton_bytes == 1000 * (128 + 2 * 256) * 20 / 2
     assert found.client_bytes == 1e6
 
 
@@ -121,11 +141,11 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
 
 
-def test_the_command(repository: Path, tmp_path: Path) -> None:
+def test_the_command(tmp_path: Path) -> None:
     files = [next(BENCHMARKS.glob(name)) for name in ("*3108*bench*", "*load-closed*")]
     opened = next(BENCHMARKS.glob("*load-open*"))
     plot = tmp_path / "plot.png"
-    options = ("--core-rate", "300", "--repository", str(repository), "--plot", str(plot))
+    options = ("--core-rate", "300", "--repository", str(CHECKPOINT), "--plot", str(plot))
     done = run(*map(str, files), str(opened), *options, "--rates", "1000")
     assert done.returncode == 0, done.stderr
     assert "1x A100 40GB, fp16, ELECTRA-base, published by NVIDIA" in done.stdout
