@@ -8,8 +8,8 @@ import yaml
 
 from serving.settings import Settings
 from tests.conftest import ROOT
-from tests.deploy.chart import environment
-from tests.deploy.test_chart import KUBERNETES, invalid, unknown_fields
+from tests.deploy.kubernetes.chart import environment
+from tests.deploy.kubernetes.test_chart import KUBERNETES, invalid, unknown_fields
 
 pytestmark = [pytest.mark.deploy, pytest.mark.usefixtures("tools")]
 

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from tests.conftest import ROOT
-from tests.deploy.tools import run
+from tests.deploy.kubernetes.tools import run
 
 CHART = ROOT / "deploy" / "helm" / "electra-qa"
 EXAMPLES = {path.stem: path for path in sorted((ROOT / "deploy/helm/values").glob("*.yaml"))}

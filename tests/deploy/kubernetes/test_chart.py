@@ -12,7 +12,7 @@ from prometheus_client import generate_latest
 from serving.metrics import Metrics
 from serving.settings import Settings
 from tests.conftest import ROOT
-from tests.deploy.chart import (
+from tests.deploy.kubernetes.chart import (
     CHART,
     EXAMPLES,
     Manifest,
@@ -22,7 +22,7 @@ from tests.deploy.chart import (
     render,
     template,
 )
-from tests.deploy.tools import run
+from tests.deploy.kubernetes.tools import run
 
 pytestmark = [pytest.mark.deploy, pytest.mark.usefixtures("tools")]
 

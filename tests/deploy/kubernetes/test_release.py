@@ -18,13 +18,13 @@ from embedded.ports import Ports, free_ports
 from embedded.preflight import find_libpython
 from embedded.server import EmbeddedTriton, run_triton
 from tests.conftest import ROOT
-from tests.deploy.chart import EXAMPLES, environment, find, pod_of, render
-from tests.deploy.tools import tool
+from tests.deploy.kubernetes.chart import EXAMPLES, environment, find, pod_of, render
+from tests.deploy.kubernetes.tools import tool
 from tests.e2e.stack import start, wait_until_ready
 
 pytestmark = [pytest.mark.deploy, pytest.mark.usefixtures("tools")]
 
-MODEL = "electra_qa_openvino_int8"
+MODEL = "electra_qa_onnx_int8"
 START_SECONDS = 120
 
 
@@ -69,9 +69,9 @@ def helm_test(port: int, folder: Path, **changed: str) -> subprocess.CompletedPr
     )
 
 
-def test_helm_test_asks_a_question(repository: Path, certificate: Path, tmp_path: Path) -> None:
+def test_helm_test_asks_a_question(served: Path, certificate: Path, tmp_path: Path) -> None:
     tls = {"TLS_CERT": str(certificate / "tls.crt"), "TLS_KEY": str(certificate / "tls.key")}
-    stack = start(repository, tmp_path, MODEL=MODEL, API_KEYS="one,two", **tls)
+    stack = start(served, tmp_path, MODEL=MODEL, API_KEYS="one,two", **tls)
     try:
         done = helm_test(stack.port, certificate)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -89,16 +89,14 @@ def ports() -> Ports:
 
 
 @pytest.fixture
-def triton(repository: Path, ports: Ports) -> Iterator[EmbeddedTriton]:
-    with run_triton(
-        repository, [MODEL], ports, start_seconds=START_SECONDS, grace_seconds=5
-    ) as triton:
+def triton(served: Path, ports: Ports) -> Iterator[EmbeddedTriton]:
+    with run_triton(served, [MODEL], ports, start_seconds=START_SECONDS, grace_seconds=5) as triton:
         yield triton
 
 
 def test_liveness_sees_a_dead_stub(triton: EmbeddedTriton, ports: Ports) -> None:
     """Triton itself goes on saying that it is ready."""
-    manifests = render([EXAMPLES["laptop-cpu"]])
+    manifests = render([EXAMPLES["laptop-cpu"]], f'model="{MODEL}"')
     (container,) = pod_of(manifests, "electra-qa-triton")["containers"]
     command = container["livenessProbe"]["exec"]["command"]
     window = find(manifests, "ConfigMap", "electra-qa-triton-probe")["data"]["window.json"]
@@ -167,7 +165,7 @@ for path in sorted(Path(repository, model).rglob("*")):
 """
 
 
-def test_models_from_s3(repository: Path, ports: Ports, tmp_path: Path) -> None:
+def test_models_from_s3(served: Path, ports: Ports, tmp_path: Path) -> None:
     """The chart's command and environment of Triton, with keys, and a server with S3's API."""
     s3_port = free_ports().http
     url = f"http://127.0.0.1:{s3_port}"
@@ -180,7 +178,7 @@ def test_models_from_s3(repository: Path, ports: Ports, tmp_path: Path) -> None:
     keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
     assert {name for name, value in has.items() if isinstance(value, dict)} == set(keys)
     settings = {**os.environ, **has, **keys, **server_environment(tmp_path)}
-    upload = [tool("python"), "-c", UPLOAD, url, "models", str(repository), MODEL]
+    upload = [tool("python"), "-c", UPLOAD, url, "models", str(served), MODEL]
     with s3(s3_port):
         subprocess.run(upload, env=settings, check=True)
         command = [str(ROOT / "deploy/triton" / container["args"][0]), *container["args"][1:]]
@@ -190,7 +188,7 @@ def test_models_from_s3(repository: Path, ports: Ports, tmp_path: Path) -> None:
         with log.open("wb") as output:
             process = subprocess.Popen(command, env=settings, stdout=output, stderr=output)
         try:
-            gateway = start(repository, tmp_path, MODEL=MODEL, TRITON_URL=f"127.0.0.1:{ports.grpc}")
+            gateway = start(served, tmp_path, MODEL=MODEL, TRITON_URL=f"127.0.0.1:{ports.grpc}")
             try:
                 wait_until_ready(gateway)  # a question was answered
             except AssertionError as error:

