@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,7 +19,7 @@ from embedded.server import EmbeddedTriton, run_triton
 from tests.conftest import ROOT
 from tests.deploy.kubernetes.chart import EXAMPLES, environment, find, pod_of, render
 from tests.deploy.kubernetes.tools import tool
-from tests.e2e.stack import start, wait_until_ready
+from tests.e2e.stack import listens, start, wait_until_ready
 
 pytestmark = [pytest.mark.deploy, pytest.mark.usefixtures("tools")]
 
@@ -144,7 +143,7 @@ def s3(port: int) -> Iterator[None]:
 
 def wait_for_port(port: int, process: "subprocess.Popen[bytes]") -> None:
     end = time.monotonic() + START_SECONDS
-    while socket.socket().connect_ex(("127.0.0.1", port)):
+    while not listens(port):
         assert process.poll() is None
         assert time.monotonic() < end
         time.sleep(0.1)
