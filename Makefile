@@ -2,7 +2,8 @@
 #   PYTHON      the Python 3.11 or 3.12 that the environment is made of; found, or else brought by uv
 #   CHECKPOINT  what `make export` reads: a folder, a repository of the Hugging Face hub (at
 #               REVISION), or the prefix of a TensorFlow checkpoint; VARIANTS the variants that it
-#               makes, CALIBRATION the SQuAD file of which static int8 takes its scales
+#               makes, CALIBRATION the SQuAD file of which static int8 takes its scales, SEQ the
+#               tokens of a window
 #   DATASET     the SQuAD file that `make eval` sends, and on which `make export` measures EM and F1
 #   URL, MODEL, TOP_K, ALIGN_TO_WORDS, NULL_THRESHOLD, LIMIT, OUTPUT and every other variable that
 #               `python -m evaluation --help` names go to `make eval` as they are
@@ -83,9 +84,9 @@ serve: $(SETUP) ## answer questions on port 8080 (PORT=, MODEL=)
 	@$(BIN)/python -m export --if-needed --variants="$$SERVED"
 	@exec $(BIN)/python -m serving
 
-export: $(SETUP) ## write the model repository (CHECKPOINT=, VARIANTS=, DATASET=)
+export: $(SETUP) ## write the model repository (CHECKPOINT=, VARIANTS=, DATASET=, SEQ=)
 	@$(BIN)/python -m export $(call options,REVISION VARIANTS DATASET CALIBRATION) \
-		-- $${CHECKPOINT:+"$$CHECKPOINT"}
+		$${SEQ:+--sequence-length="$$SEQ"} -- $${CHECKPOINT:+"$$CHECKPOINT"}
 
 eval: $(SETUP) ## send a SQuAD file through the running gateway (DATASET=, URL=, TOP_K=, NULL_THRESHOLD=)
 	@$(BIN)/python -m evaluation

@@ -127,8 +127,6 @@ def _export(
         checkpoint = replace(read_checkpoint(source.path), weights={})
     for notice in checkpoint.notices:
         console.print(notice, highlight=False)
-    if checkpoint.ignored:
-        console.print(f"ignored, as the model has no use for them: {', '.join(checkpoint.ignored)}")
     from export.pipeline import Request, export  # takes a while, which --if-needed need not
 
     request = Request(

@@ -14,7 +14,7 @@ from qa.metric import Scores, evaluate
 from qa.spans import best_answers
 from qa.squad import Example, has_unanswerable, read_examples
 from qa.tensors import INPUTS
-from qa.windows import load_tokenizer
+from qa.tokenizer import load_tokenizer
 
 QUESTIONS_AT_ONCE = 256  # sorted by length among themselves, so that hardly any padding is left
 

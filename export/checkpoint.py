@@ -5,8 +5,9 @@ from pathlib import Path
 
 import export.tensorflow_files as tensorflow
 from export.config import FILE_NAME as CONFIG
-from export.config import ElectraConfig, architectures, config_of
+from export.config import ElectraConfig, architectures, config_notices, config_of
 from export.errors import ExportError
+from export.foreign import describe, refuse_pointers
 from export.json_file import read_json
 from export.pickles import refuse_pickles
 from export.tensorflow_checkpoint import read_tensorflow
@@ -39,9 +40,13 @@ def checkpoint_files(source: Path) -> list[Path]:
     """
     if source.is_dir():
         _check_folder(source)
-        return [source / CONFIG, *weight_files(source), *tokenizer_files(source)]
+        files = [source / CONFIG, *weight_files(source), *tokenizer_files(source)]
+        refuse_pointers(files)
+        return files
     if tensorflow.is_prefix(source):
-        return tensorflow.checkpoint_files(source)
+        files = tensorflow.checkpoint_files(source)
+        refuse_pointers(files)
+        return files
     if source.is_file():
         refuse_pickles(source, WEIGHTS)
         raise ExportError(f"checkpoint {source} is a file; {_hint(source.parent)}")
@@ -62,17 +67,29 @@ def read_checkpoint(source: Path) -> Checkpoint:
     if source.is_dir():
         values = read_json(source / CONFIG)
         config = config_of(source / CONFIG, values)
-        tokenizer_json = read_tokenizer(source, config.vocab_size)
-        weights, ignored = read_weights(source, config, architectures(values))
-        return Checkpoint(source, config, weights, tokenizer_json, ignored, _notices(ignored))
+        tokenizer = read_tokenizer(source, config.vocab_size, values)
+        found = read_weights(source, config, architectures(values))
+        notices = [*config_notices(values), *tokenizer.notices, *_notices(found.ignored)]
+        if found.prefix:
+            notices.append(
+                f"the names of all tensors begin with {found.prefix}, which was left off"
+            )
+        return Checkpoint(
+            source, config, found.weights, tokenizer.text, found.ignored, tuple(notices)
+        )
+    return _read_tensorflow(source)
+
+
+def _read_tensorflow(source: Path) -> Checkpoint:
     found = read_tensorflow(source)
     folder = tensorflow.tokenizer_folder(source)
     notices = [*_notices(found.ignored), *found.notices]
     if folder != source.absolute().parent:
         notices.append(f"the tokenizer is that of {folder}")
-    tokenizer_json = read_tokenizer(folder, found.config.vocab_size)
+    tokenizer = read_tokenizer(folder, found.config.vocab_size, {})
+    notices += tokenizer.notices
     return Checkpoint(
-        source, found.config, found.weights, tokenizer_json, found.ignored, tuple(notices)
+        source, found.config, found.weights, tokenizer.text, found.ignored, tuple(notices)
     )
 
 
@@ -82,6 +99,9 @@ def _check_folder(folder: Path) -> None:
         refuse_pickles(folder, WEIGHTS)
     if not has_weights or not (folder / CONFIG).is_file():
         lacking = CONFIG if has_weights else WEIGHTS
+        names = [path.name for path in folder.iterdir()]
+        if not has_weights and (found := describe(str(folder), names, str(folder))):
+            raise ExportError(f"checkpoint {folder} has no {WEIGHTS}, but {found}")
         raise ExportError(f"checkpoint {folder} has no {lacking}; {_hint(folder)}")
 
 

@@ -12,7 +12,14 @@ FILE_NAME = "config.json"
 MODEL_TYPE = "electra"
 
 # what this exporter computes, and the only value of each key that means it
-_SUPPORTED = {"hidden_act": "gelu", "position_embedding_type": "absolute"}
+_SUPPORTED: Mapping[str, Any] = {
+    "hidden_act": "gelu",
+    "position_embedding_type": "absolute",
+    "is_decoder": False,  # with a causal mask
+    "add_cross_attention": False,
+    "pruned_heads": {},
+    "quantization_config": None,
+}
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,13 @@ def config_of(path: Path, values: Mapping[str, Any]) -> ElectraConfig:
     return config
 
 
+def config_notices(values: Mapping[str, Any]) -> list[str]:
+    """Return a sentence for what was taken from ``values`` though they do not say it."""
+    if values.get("model_type") is None:
+        return [f"{FILE_NAME} has no model_type; by {architectures(values)} it is {MODEL_TYPE}"]
+    return []
+
+
 def architectures(values: Mapping[str, Any]) -> str:
     """Return the names of the model classes that ``values`` are of, for a message; or ''."""
     names = values.get("architectures")
@@ -65,7 +79,10 @@ def architectures(values: Mapping[str, Any]) -> str:
 
 
 def _check_architecture(path: Path, values: Mapping[str, Any]) -> None:
-    if (found := values.get("model_type")) != MODEL_TYPE:
+    found = values.get("model_type")
+    if found is None and _names_electra(values):
+        found = MODEL_TYPE
+    if found != MODEL_TYPE:
         classes = f" ({names})" if (names := architectures(values)) else ""
         raise ExportError(
             f"{path}: model_type is {found!r}{classes}; only {MODEL_TYPE!r} can be exported, "
@@ -74,6 +91,12 @@ def _check_architecture(path: Path, values: Mapping[str, Any]) -> None:
     for key, supported in _SUPPORTED.items():
         if (found := values.get(key, supported)) != supported:
             raise ExportError(f"{path}: {key} is {found!r}; only {supported!r} can be exported")
+
+
+def _names_electra(values: Mapping[str, Any]) -> bool:
+    """Whether the classes that are named are all ELECTRA's."""
+    names = architectures(values).split(", ")
+    return all(name.removeprefix("TF").startswith("Electra") for name in names)
 
 
 def _size(path: Path, values: Mapping[str, Any], field: Field[Any]) -> Any:

@@ -8,15 +8,15 @@ from export.checkpoint import checkpoint_exists
 from export.config import FILE_NAME as CONFIG
 from export.config import config_of
 from export.errors import ExportError
+from export.foreign import describe
 from export.json_file import read_json
 from export.pickles import transformers_conversion, weight_pickles
-from export.tokenizer import FILE_NAME as TOKENIZER
-from export.tokenizer import SETTINGS, VOCABULARY
+from export.tokenizer import FILES as TOKENIZER_FILES
 from export.weights import FILE_NAME as WEIGHTS
 from export.weights import INDEX
 
 # all that is downloaded, and so never a pickle; the patterns begin at the repository's root
-_SMALL = (CONFIG, TOKENIZER, SETTINGS, VOCABULARY)
+_SMALL = (CONFIG, *TOKENIZER_FILES)
 _LARGE = (WEIGHTS, INDEX, "model-*.safetensors")
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -105,9 +105,11 @@ def _download(name: str, revision: str | None) -> Path:
 
 def _without_weights(name: str, commit: str, files: list[str]) -> ExportError:
     pickles = weight_pickles(files)
-    if not pickles:
-        return ExportError(f"{name} has no {WEIGHTS} at {commit}")
     target = name.partition("/")[2]
+    if not pickles:
+        found = describe(name, files, target)
+        other = f", but {found}" if found else ""
+        return ExportError(f"{name} has no {WEIGHTS} at {commit}{other}")
     return ExportError(
         f"{name} has its weights only in {pickles[0]}, a pickle, which runs any code that is in "
         f"it when it is read; convert it, then give CHECKPOINT={target}: "

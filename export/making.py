@@ -25,7 +25,7 @@ from export.quantization import write_int8
 from export.variants import RUNTIMES, Variant
 from qa.squad import read_examples
 from qa.tensors import INPUTS
-from qa.windows import load_tokenizer
+from qa.tokenizer import load_tokenizer
 
 CALIBRATION_QUESTIONS = 200
 CALIBRATION_WINDOWS = 256  # at most: with short windows a question makes many

@@ -1,6 +1,6 @@
 """``report.html``: a report as a page with plots, in one file that needs nothing else."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -145,6 +145,7 @@ def _source(report: Report) -> str:
     facts = {
         "Checkpoint": _code(report.checkpoint),
         "Revision": _code(report.revision) if report.revision else "",
+        "Notices": _list(report.notices),
         "Its files, sha256": _files(report.checkpoint_sha256),
         "Tokenizer, sha256": _code(report.tokenizer_sha256),
         "Model": escape(", ".join(f"{key} {value}" for key, value in report.config.items())),
@@ -186,6 +187,11 @@ def _detail(name: str, row: VariantReport) -> str:
 def _device(row: VariantReport) -> str:
     device = {"any": "CPU and GPU", "cpu": "CPU", "gpu": "GPU"}[row.device]
     return f"{device} with {' or '.join(row.cpu_flags)}" if row.cpu_flags else device
+
+
+def _list(sentences: Sequence[str]) -> str:
+    items = "".join(f"<li>{escape(each)}</li>" for each in sentences)
+    return items and f"<ul>{items}</ul>"
 
 
 def _files(digests: Mapping[str, str]) -> str:

@@ -15,7 +15,8 @@ from export.reference import reference_logits
 from qa.spans import best_answers
 from qa.squad import Example, read_examples
 from qa.tensors import ATTENTION_MASK, END_LOGITS, INPUT_IDS, START_LOGITS, TOKEN_TYPE_IDS
-from qa.windows import DOC_STRIDE, Windows, load_tokenizer, make_windows
+from qa.tokenizer import load_tokenizer
+from qa.windows import DOC_STRIDE, Windows, make_windows
 
 SAMPLE = Path(__file__).parent / "data" / "squad-train-sample.json"
 WINDOWS = 64

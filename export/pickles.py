@@ -43,16 +43,20 @@ def weight_pickles(names: Iterable[str]) -> list[str]:
     return [each for each in pickles if each.startswith("pytorch_model")] or pickles
 
 
-def transformers_conversion(source: str, target: str, revision: str | None = None) -> str:
+def transformers_conversion(
+    source: str, target: str, revision: str | None = None, options: str = ""
+) -> str:
     """Return the shell command by which transformers saves ``source`` in the folder ``target``.
 
-    ``source`` is a folder or, at ``revision``, a repository of the hub.
+    ``source`` is a folder or, at ``revision``, a repository of the hub; ``options`` are more
+    arguments, in Python, with which the model is read.
     """
     given = _literal(source) + (f", revision={_literal(revision)}" if revision else "")
+    more = [options] if options else []
     return _python(
         "import transformers as t; "
         f"t.AutoTokenizer.from_pretrained({given}).save_pretrained({_literal(target)}); "
-        f"t.ElectraForQuestionAnswering.from_pretrained({given})"
+        f"t.ElectraForQuestionAnswering.from_pretrained({', '.join([given, *more])})"
         f".save_pretrained({_literal(target)})"
     )
 

@@ -76,7 +76,8 @@ def _check_length(request: Request) -> None:
     if not SHORTEST_SEQUENCE <= request.sequence_length <= longest:
         raise ExportError(
             f"sequence length is {request.sequence_length}; this checkpoint takes "
-            f"{SHORTEST_SEQUENCE} to {longest} (max_position_embeddings)"
+            f"{SHORTEST_SEQUENCE} to {longest} (max_position_embeddings): give "
+            f"--sequence-length {longest}, or make export SEQ={longest}"
         )
 
 
@@ -114,6 +115,7 @@ def _make(request: Request, folder: Path, made: Path, step: Step) -> Report:
         cpu=read_cpu().description(),
         cpu_order=tuple(variant_named(name).model_name for name in CPU_ORDER),
         variants=_with_speeds(rows, request, made, questions, step),
+        notices=checkpoint.notices,
     )
 
 

@@ -69,6 +69,7 @@ class Report:
     cpu: str  # name and cores of the machine of the export, as embedded.cpu describes it
     cpu_order: tuple[str, ...]  # model names, fastest first on a CPU that has their flags
     variants: Mapping[str, VariantReport]  # by Triton's model name
+    notices: tuple[str, ...] = ()  # a sentence each: what was assumed, and what was left out
 
     def same_inputs(self, other: "Report") -> bool:
         """Whether both are of the same checkpoint and sequence length."""
@@ -90,7 +91,8 @@ def read_report(repository: Path) -> Report | None:
             return None
         rows = {name: _row(row) for name, row in values.pop("variants").items()}
         order = tuple(values.pop("cpu_order"))
-        return Report(**values, cpu_order=order, variants=rows)
+        notices = tuple(values.pop("notices", ()))
+        return Report(**values, cpu_order=order, variants=rows, notices=notices)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

@@ -3,8 +3,9 @@
 Names are Hugging Face's without the ``electra.`` prefix; dense kernels are ``[out, in]``.
 """
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,23 @@ from safetensors import SafetensorError, safe_open
 from export.config import ElectraConfig
 from export.errors import ExportError
 from export.json_file import read_json
+from export.weight_names import describe, model_name, shared_prefix, uncounted
 
 FILE_NAME = "model.safetensors"
 INDEX = "model.safetensors.index.json"
-PREFIX = "electra."
 DTYPES = ("F16", "BF16", "F32")
 
 Weights = Mapping[str, NDArray[np.float32]]
 Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class FoundWeights:
+    """What files hold."""
+
+    weights: Weights
+    ignored: tuple[str, ...]  # tensors that the model has no use for, as the files name them
+    prefix: str  # that all names began with, and that was left off
 
 
 def weight_shapes(config: ElectraConfig) -> dict[str, Shape]:
@@ -82,29 +92,49 @@ def _shards(index: Path) -> list[Path]:
     return [index.with_name(name) for name in sorted(set(names.values()))]
 
 
-def read_weights(
-    folder: Path, config: ElectraConfig, architectures: str = ""
-) -> tuple[Weights, tuple[str, ...]]:
+def read_weights(folder: Path, config: ElectraConfig, architectures: str = "") -> FoundWeights:
     """Read safetensors: the model's tensors as float32, and the names of all others.
+
+    Names are taken without a prefix that all of them share, such as ``module.``.
 
     ``architectures`` are the classes that ``config.json`` names, for the message when the head
     is not there. Raises ExportError when a file is damaged, when tensors are missing, have
     another shape or dtype than the config asks for, or hold NaN or infinity.
     """
     files = [path for path in weight_files(folder) if path.name != INDEX]
-    found: dict[str, tuple[Path, str]] = {}
-    for path in files:
-        with _opened(path) as file:
-            found |= {name.removeprefix(PREFIX): (path, name) for name in file.keys()}  # noqa: SIM118
+    whole = files[0] if len(files) == 1 else folder / INDEX
+    found, prefix = _named(files)
+    if surplus := uncounted(found, config):
+        raise ExportError(f"{whole} has {surplus} in config.json; they are not of one model")
     shapes = weight_shapes(config)
-    check_present(files[0] if len(files) == 1 else folder / INDEX, found, shapes, architectures)
+    check_present(whole, found, shapes, architectures)
     weights = {}
     for path in files:
         with _opened(path) as file:
             for name, shape in shapes.items():
                 if found[name][0] == path:
                     weights[name] = _read(path, file, found[name][1], shape)
-    return weights, tuple(stored for name, (_, stored) in found.items() if name not in shapes)
+    ignored = tuple(stored for name, (_, stored) in found.items() if name not in shapes)
+    return FoundWeights(weights, ignored, prefix)
+
+
+def _named(files: Sequence[Path]) -> tuple[dict[str, tuple[Path, str]], str]:
+    """Return where each tensor is, by the model's name for it, and the prefix of all names."""
+    stored: list[tuple[Path, str]] = []
+    for path in files:
+        with _opened(path) as file:
+            stored += ((path, name) for name in file.keys())  # noqa: SIM118
+    prefix = shared_prefix([name for _, name in stored])
+    found: dict[str, tuple[Path, str]] = {}
+    for path, name in stored:
+        known = model_name(name, prefix)
+        if known in found:
+            raise ExportError(
+                f"{path}: {name} and {found[known][1]} of {found[known][0].name} are the same "
+                f"tensor of the model; save it again, with one of them"
+            )
+        found[known] = (path, name)
+    return found, prefix
 
 
 @contextmanager
@@ -119,17 +149,20 @@ def _opened(path: Path) -> Iterator[Any]:
 
 
 def check_present(
-    path: Path, found: Container[str], shapes: Mapping[str, Shape], architectures: str = ""
+    path: Path, found: Mapping[str, object], shapes: Mapping[str, Shape], architectures: str = ""
 ) -> None:
     """Raise ExportError, naming them, when tensors of ``shapes`` are not ``found`` in ``path``."""
     missing = [name for name in shapes if name not in found]
     if missing:
         shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-        hint = (
-            f"; {architectures or 'it'} has no question answering head: fine-tune it on SQuAD first"
-            if all(name.startswith("qa_outputs") for name in missing)
-            else ""
-        )
+        hint = ""
+        if all(name.startswith("qa_outputs") for name in missing):
+            hint = (
+                f"; {architectures or 'it'} has no question answering head: fine-tune it on SQuAD "
+                f"first"
+            )
+        elif not any(name in found for name in shapes if not name.startswith("qa_outputs")):
+            hint = f"; {describe(found)}"
         raise ExportError(f"{path} lacks {len(missing)} of {len(shapes)} tensors: {shown}{hint}")
 
 

@@ -6,13 +6,13 @@ token may start an answer only in the window where it has the most context on it
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
-CLS, SEP = "[CLS]", "[SEP]"
+from qa.tokenizer import CLS, SEP
+
 DOC_STRIDE = 128
 MAX_QUESTION_LEN = 64
 SPECIAL_TOKENS_PER_WINDOW = 3  # [CLS], [SEP], [SEP]
@@ -73,22 +73,6 @@ class Windows:
     def context_position(self) -> int:
         """The position of the first context token in every window."""
         return self.question_len + 2
-
-
-def load_tokenizer(path: Path) -> Tokenizer:
-    """Read a ``tokenizer.json``, set so that text is only ever text.
-
-    Truncation and padding are ours to do, and a literal ``[SEP]`` in a user's text is five
-    characters, not a control token. Raises WindowError when it has no [CLS] or no [SEP].
-    """
-    tokenizer = Tokenizer.from_file(str(path))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    tokenizer.encode_special_tokens = True
-    for token in (CLS, SEP):
-        if tokenizer.token_to_id(token) is None:
-            raise WindowError(f"{path} has no {token} token; a WordPiece tokenizer is needed")
-    return tokenizer
 
 
 def make_windows(

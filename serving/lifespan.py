@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from embedded.selection import Choice
 from embedded.server import EmbeddedTriton
-from qa.windows import load_tokenizer
+from qa.tokenizer import load_tokenizer
 from serving.admission import Admission
 from serving.answering import Answerer
 from serving.metrics import Metrics

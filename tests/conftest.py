@@ -10,7 +10,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from qa.proxies import excepting_this_machine
-from qa.windows import load_tokenizer
+from qa.tokenizer import load_tokenizer
 
 # the tests' own clients, httpx and tritonclient, talk to this machine alone
 os.environ.update(excepting_this_machine(os.environ))

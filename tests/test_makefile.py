@@ -23,6 +23,7 @@ VALUES = {
         "CHECKPOINT": "{}",
         **{each: f"--{each.lower()}={{}}" for each in ("REVISION", "VARIANTS", "DATASET")},
         "CALIBRATION": "--calibration={}",
+        "SEQ": "--sequence-length={}",
     },
     "eval": {
         each: f"{each}={{}}"

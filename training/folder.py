@@ -8,9 +8,11 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
+from export.added_tokens import SETTINGS
 from export.config import FILE_NAME as CONFIG
 from export.config import MODEL_TYPE, ElectraConfig
 from export.tokenizer import FILE_NAME as TOKENIZER
+from export.tokenizer_settings import GENERIC
 from training.card import model_card
 from training.electra import Electra
 from training.initial import INITIALIZER_RANGE, WEIGHTS
@@ -22,7 +24,7 @@ def write_model(folder: Path, model: Electra, tokenizer_json: str, result: Resul
     """Write config, float16 weights, tokenizer, model card and result."""
     write_weights(folder, model.state_dict())
     write_config(folder, "ElectraForQuestionAnswering", model.config, result.recipe)
-    (folder / TOKENIZER).write_text(tokenizer_json)
+    write_tokenizer(folder, tokenizer_json)
     write_result(folder, result)
     (folder / "README.md").write_text(model_card(folder.name, model, result))
 
@@ -31,6 +33,18 @@ def write_weights(folder: Path, weights: Mapping[str, torch.Tensor]) -> None:
     """Write the tensors in float16."""
     halves = {name: tensor.cpu().half().contiguous() for name, tensor in weights.items()}
     save_file(halves, folder / WEIGHTS, metadata={"format": "pt"})
+
+
+def write_tokenizer(folder: Path, tokenizer_json: str) -> None:
+    """Write the tokenizer, of the class that does what its file says and nothing else.
+
+    Other classes of transformers lower-case where no settings say that they must not.
+    """
+    (folder / TOKENIZER).write_text(tokenizer_json, encoding="utf-8")
+    names = {"unk": "[UNK]", "sep": "[SEP]", "pad": "[PAD]", "cls": "[CLS]", "mask": "[MASK]"}
+    settings = {f"{name}_token": token for name, token in names.items()}
+    settings["tokenizer_class"] = GENERIC
+    (folder / SETTINGS).write_text(json.dumps(settings, indent=2) + "\n")
 
 
 def write_config(

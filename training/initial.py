@@ -4,7 +4,6 @@ ELECTRA's layers are BERT's, and both name their tensors alike but for a prefix,
 serves as well.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +19,9 @@ from torch import nn
 from export.config import FILE_NAME as CONFIG
 from export.config import MODEL_TYPE, ElectraConfig, config_of
 from export.json_file import read_json
+from export.tokenizer import FILES as TOKENIZER_FILES
 from export.tokenizer import read_tokenizer
+from qa.tokenizer import text_tokenizer
 from training.electra import Electra
 from training.errors import TrainingError
 from training.history import Record, last_training
@@ -31,7 +32,7 @@ HEADS = ("qa_outputs.", "discriminator_predictions.", "generator.")
 INITIALIZER_RANGE = 0.02  # standard deviation of a new head, as google-research/electra has it
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-_DOWNLOADED = (CONFIG, "tokenizer.json", "tokenizer_config.json", "vocab.txt")
+_DOWNLOADED = (CONFIG, *TOKENIZER_FILES)
 _PREFIX = re.compile(r"^(electra|bert)\.")
 
 
@@ -43,6 +44,7 @@ class Initial:
     weights: Mapping[str, torch.Tensor]  # float32, by the names of training.electra
     tokenizer_json: str
     earlier: Record | None  # of the training that made it, if one of ours did
+    notices: tuple[str, ...] = ()  # a sentence each, of what was assumed of the tokenizer
 
     def model(self, dropout: float = 0.0, attention_dropout: float = 0.0, seed: int = 1) -> Electra:
         """Return the model with these weights; a head that they lack is drawn from ``seed``.
@@ -65,12 +67,8 @@ class Initial:
 
     @property
     def tokenizer(self) -> Tokenizer:
-        """The tokenizer, set as that of ``qa.windows.load_tokenizer``."""
-        tokenizer = Tokenizer.from_str(self.tokenizer_json)
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-        tokenizer.encode_special_tokens = True
-        return tokenizer
+        """The tokenizer, set for text as that of a served model."""
+        return text_tokenizer(self.tokenizer_json)
 
 
 def draw_weights(module: nn.Module, generator: torch.Generator) -> None:
@@ -89,10 +87,10 @@ def read_initial(name: str) -> Initial:
     folder = _folder(name)
     values = read_json(folder / CONFIG)
     config = config_of(folder / CONFIG, _as_electra(values))
-    tokenizer = json.loads(read_tokenizer(folder, config.vocab_size))
-    tokenizer |= {"truncation": None, "padding": None}  # ours to do
-    tokenizer_json = json.dumps(tokenizer, ensure_ascii=False)
-    return Initial(config, _weights(folder), tokenizer_json, last_training(folder))
+    tokenizer = read_tokenizer(folder, config.vocab_size, values)
+    return Initial(
+        config, _weights(folder), tokenizer.text, last_training(folder), tokenizer.notices
+    )
 
 
 def _folder(name: str) -> Path:

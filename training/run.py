@@ -45,6 +45,8 @@ def run(recipe: Recipe, data: Data, folder: Path, place: Place, console: Console
     """
     folder.mkdir(parents=True, exist_ok=True)
     initial = read_initial(recipe.init)
+    for each in initial.notices:
+        console.print(each, highlight=False)
     check_averaged(recipe, initial)
     objective = answer_objective(recipe, _teacher(recipe, initial, place))
     parts = split(read_examples(data.train))

@@ -11,7 +11,8 @@ from tokenizers import Tokenizer
 
 from loadtest.errors import LoadTestError
 from qa.squad import Example, SquadError, read_examples
-from qa.windows import WindowError, Windows, load_tokenizer, make_windows
+from qa.tokenizer import TokenizerError, load_tokenizer
+from qa.windows import Windows, make_windows
 
 Kind = Literal["padded", "squad"]
 SEED = 0
@@ -58,7 +59,7 @@ def read_tokenizer(path: Path) -> Tokenizer:
         raise LoadTestError(f"there is no tokenizer at {path}; run make export")
     try:
         return load_tokenizer(path)
-    except WindowError as error:
+    except TokenizerError as error:
         raise LoadTestError(str(error)) from error
 
 

@@ -25,7 +25,8 @@ from rich.table import Table
 from export.variants import VARIANTS, Variant
 from qa.squad import read_examples
 from qa.tensors import ATTENTION_MASK, INPUTS, OUTPUTS
-from qa.windows import load_tokenizer, make_windows
+from qa.tokenizer import load_tokenizer
+from qa.windows import make_windows
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = ROOT / "build" / "compat"

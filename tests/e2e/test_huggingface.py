@@ -5,7 +5,7 @@ import pytest
 from huggingface_hub import InferenceClient, QuestionAnsweringOutputElement
 from huggingface_hub.errors import HfHubHTTPError
 
-from qa.windows import load_tokenizer
+from qa.tokenizer import load_tokenizer
 from tests.conftest import CHECKPOINT
 from tests.e2e.stack import Stack
 from tests.e2e.test_answer import NORMAN

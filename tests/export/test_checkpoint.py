@@ -36,7 +36,8 @@ def test_golden(folder: Path) -> None:
     checkpoint = read_checkpoint(folder)
     assert checkpoint.config.hidden_size == 24
     assert checkpoint.ignored == ()
-    assert checkpoint.notices == ()
+    (notice,) = checkpoint.notices
+    assert notice.startswith("nothing says whether text is lower-cased: vocab.txt has no capitals")
     assert len(checkpoint.weights) == 5 + 3 * 16 + 2
     assert {values.dtype for values in checkpoint.weights.values()} == {np.dtype(np.float32)}
 
@@ -92,9 +93,87 @@ def test_other_tensors_are_ignored_and_named(folder: Path, change_tensors: Chang
     change_tensors(lambda tensors: tensors.update(extra))
     checkpoint = read_checkpoint(folder)
     assert checkpoint.ignored == ("electra.embeddings.position_ids",)
-    assert checkpoint.notices == (
-        "ignored, as the model has no use for them: electra.embeddings.position_ids",
+    ignored = "ignored, as the model has no use for them: electra.embeddings.position_ids"
+    assert checkpoint.notices.count(ignored) == 1
+
+
+def renamed(change_tensors: Change, rename: Callable[[str], str]) -> None:
+    def change(tensors: dict[str, Any]) -> None:
+        for name in list(tensors):
+            tensors[rename(name)] = tensors.pop(name)
+
+    change_tensors(change)
+
+
+def old_layer_norm(name: str) -> str:
+    name = name.replace("LayerNorm.weight", "LayerNorm.gamma")
+    return name.replace("LayerNorm.bias", "LayerNorm.beta")
+
+
+@pytest.mark.parametrize(
+    ("rename", "prefix"),
+    [
+        (old_layer_norm, None),
+        (lambda name: f"module.{name}", "module."),
+        (lambda name: f"model.{name}", "model."),
+        (lambda name: f"discriminator.{name}", "discriminator."),
+        (lambda name: f"model.module.{old_layer_norm(name)}", "model.module."),
+        (lambda name: f"module.{name.removeprefix('electra.')}", "module."),
+    ],
+)
+def test_other_names(
+    folder: Path, change_tensors: Change, rename: Callable[[str], str], prefix: str | None
+) -> None:
+    exact = read_checkpoint(folder).weights
+    renamed(change_tensors, rename)
+    found = read_checkpoint(folder)
+    assert found.ignored == ()
+    for name, values in exact.items():
+        np.testing.assert_array_equal(found.weights[name], values)
+    said = [notice for notice in found.notices if "which was left off" in notice]
+    assert said == (
+        [f"the names of all tensors begin with {prefix}, which was left off"] if prefix else []
     )
+
+
+def test_a_prefix_that_not_all_share(folder: Path, change_tensors: Change) -> None:
+    renamed(change_tensors, lambda name: f"discriminator.{name}")
+    change_tensors(lambda tensors: tensors.update({"generator.a": np.ones(2, np.float32)}))
+    refuse(
+        folder,
+        "lacks 55 of 55 tensors",
+        "56 tensors of discriminator, generator",
+        "save_pretrained",
+    )
+
+
+def test_names_of_tensorflow(folder: Path, change_tensors: Change) -> None:
+    renamed(change_tensors, lambda name: f"tf_electra/{name.replace('.', '/')}:0")
+    refuse(folder, "lacks 55 of 55", "names are TensorFlow's", "from_tf=True")
+
+
+def test_an_adapter(folder: Path, change_tensors: Change) -> None:
+    renamed(change_tensors, lambda name: f"base_model.{name}.lora_A.weight")
+    refuse(folder, "an adapter of peft", "merge_and_unload()")
+
+
+@pytest.mark.parametrize(
+    "other", ["embeddings.LayerNorm.weight", "electra.embeddings.LayerNorm.gamma"]
+)
+def test_one_tensor_twice(folder: Path, change_tensors: Change, other: str) -> None:
+    change_tensors(lambda tensors: tensors.update({other: np.ones(24, np.float32)}))
+    refuse(folder, other, "electra.embeddings.LayerNorm.weight", "the same tensor")
+
+
+def test_layers_that_the_config_does_not_count(folder: Path, change_config: Change) -> None:
+    change_config(num_hidden_layers=1)
+    refuse(folder, "model.safetensors has 3 layers, num_hidden_layers is 1 in config.json")
+
+
+def test_projection_that_the_config_does_not_count(folder: Path, change_tensors: Change) -> None:
+    extra = {"electra.embeddings_project.weight": np.ones((24, 24), np.float32)}
+    change_tensors(lambda tensors: tensors.update(extra))
+    refuse(folder, "a projection of the embeddings, embedding_size is 24 like hidden_size")
 
 
 def test_missing_tensor(folder: Path, change_tensors: Change) -> None:
@@ -199,7 +278,10 @@ def test_tampered_header(folder: Path) -> None:
             ["model_type is 'bert' (BertForQuestionAnswering)", "'electra'"],
         ),
         ({"model_type": "deberta-v2"}, ["model_type is 'deberta-v2'"]),
-        ({"model_type": None}, ["model_type", "None"]),
+        ({"model_type": None, "architectures": ["BertForQuestionAnswering"]}, ["None", "Bert"]),
+        ({"is_decoder": True}, ["is_decoder is True"]),
+        ({"pruned_heads": {"0": [1]}}, ["pruned_heads is {'0': [1]}"]),
+        ({"quantization_config": {"bits": 4}}, ["quantization_config is {'bits': 4}"]),
         ({"hidden_act": "relu"}, ["hidden_act", "'relu'"]),
         ({"position_embedding_type": "relative_key"}, ["position_embedding_type"]),
         ({"num_attention_heads": 5}, ["hidden_size 24", "num_attention_heads 5"]),
@@ -216,6 +298,16 @@ def test_config(
 ) -> None:
     change_config(**values)
     refuse(folder, *words)
+
+
+def test_the_architecture_tells_the_model_type(folder: Path) -> None:
+    drop_from_config(folder, "model_type")
+    assert (
+        "config.json has no model_type; by ElectraForQuestionAnswering it is electra"
+        in read_checkpoint(folder).notices
+    )
+    drop_from_config(folder, "architectures")
+    refuse(folder, "model_type is None")
 
 
 def drop_from_config(folder: Path, *names: str) -> None:
@@ -269,6 +361,27 @@ def test_pickle(folder: Path, name: str) -> None:
         assert "weights_only=True" in code
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("tf_model.h5", ["Keras's", "transformers 4", "from_tf=True"]),
+        ("flax_model.msgpack", ["Flax", "from_flax=True"]),
+        ("adapter_model.safetensors", ["peft", "merge_and_unload()"]),
+        ("electra.safetensors", ["call it model.safetensors"]),
+        ("model.onnx", ["a graph already"]),
+    ],
+)
+def test_weights_of_another_format(folder: Path, name: str, words: list[str]) -> None:
+    (folder / "model.safetensors").rename(folder / name)
+    refuse(folder, f"has no model.safetensors, but {name}", *words)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "vocab.txt", "config.json"])
+def test_pointer_of_git_lfs(folder: Path, name: str) -> None:
+    (folder / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    refuse(folder, f"{name} is a git-lfs pointer", "git lfs pull")
+
+
 def test_pickle_in_parts(folder: Path) -> None:
     (folder / "model.safetensors").rename(folder / "pytorch_model-00001-of-00002.bin")
     (folder / "pytorch_model-00002-of-00002.bin").touch()
@@ -298,7 +411,7 @@ def test_malformed_tokenizer(folder: Path, text: str) -> None:
 def test_vocabulary_without_separator(folder: Path) -> None:
     path = folder / "vocab.txt"
     path.write_text(path.read_text().replace("[SEP]", "sep"))
-    refuse(folder, "vocab.txt makes no tokenizer: sep_token not found")
+    refuse(folder, "vocab.txt has no token [SEP]")
 
 
 def test_tokenizer_without_separator(folder: Path) -> None:
@@ -309,7 +422,7 @@ def test_tokenizer_without_separator(folder: Path) -> None:
 
 def test_setting_of_another_type(folder: Path) -> None:
     (folder / "tokenizer_config.json").write_text('{"do_lower_case": "yes"}')
-    refuse(folder, "vocab.txt makes no tokenizer", "bool")
+    refuse(folder, "do_lower_case is 'yes'", "true or false")
 
 
 def test_malformed_tokenizer_config(folder: Path) -> None:

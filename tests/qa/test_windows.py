@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from qa.squad import read_examples
-from qa.windows import WindowError, best_window, load_tokenizer, make_windows
+from qa.windows import WindowError, best_window, make_windows
 
 QUESTION = "Who led the Norman conquest of England?"
 
@@ -139,22 +139,6 @@ def test_too_many_windows_are_refused_before_they_are_made(tokenizer: Tokenizer)
 def test_no_room_for_context(tokenizer: Tokenizer) -> None:
     with pytest.raises(WindowError, match="leaves no room for context"):
         make_windows(tokenizer, "who " * 64, "x", sequence_length=67)
-
-
-def test_special_tokens_in_text_are_text(tokenizer: Tokenizer) -> None:
-    windows = make_windows(tokenizer, "[MASK]", "[CLS] [SEP]", sequence_length=32)
-    ids = windows.input_ids[0].tolist()
-    assert [ids.count(tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]", "[MASK]")] == [
-        *(1, 2, 0)
-    ]
-
-
-def test_a_tokenizer_of_another_kind_is_refused(tmp_path: Path) -> None:
-    from tokenizers.models import BPE
-
-    Tokenizer(BPE()).save(str(tmp_path / "tokenizer.json"))
-    with pytest.raises(WindowError, match=r"has no \[CLS\] token"):
-        load_tokenizer(tmp_path / "tokenizer.json")
 
 
 def test_dev_has_the_windows_that_mlperf_counts(tokenizer: Tokenizer, dataset: Path) -> None:

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from export.checkpoint import read_checkpoint
 from qa.metric import evaluate
 from qa.squad import read_examples
-from qa.windows import load_tokenizer
+from qa.tokenizer import load_tokenizer
 from tests.training.conftest import SAMPLE
 from tests.training.trainings import HERE, WITHOUT_EFFECT, train_sample
 from training.evaluation import predict

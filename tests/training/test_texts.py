@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer
 
-from qa.windows import load_tokenizer
+from qa.tokenizer import load_tokenizer
 from tests.conftest import CHECKPOINT
 from tests.training.conftest import SAMPLE
 from training.articles import is_held_out

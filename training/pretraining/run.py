@@ -8,9 +8,8 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from export.tokenizer import FILE_NAME as TOKENIZER
 from training.errors import TrainingError
-from training.folder import write_config, write_weights
+from training.folder import write_config, write_tokenizer, write_weights
 from training.history import PRETRAINING
 from training.initial import Initial, draw_weights, read_initial
 from training.loop import train
@@ -34,6 +33,8 @@ def run(
     """
     folder.mkdir(parents=True, exist_ok=True)
     initial = read_initial(recipe.init)
+    for notice in initial.notices:
+        console.print(notice, highlight=False)
     special = special_ids(initial)
     read = read_texts(texts, initial.tokenizer, recipe.max_seq_len)
     console.print(f"pre-training on {len(read.train):,} windows")
@@ -53,7 +54,7 @@ def run(
     }
     write_weights(folder, kept)
     write_config(folder, "ElectraForPreTraining", initial.config, recipe)
-    (folder / TOKENIZER).write_text(initial.tokenizer_json)
+    write_tokenizer(folder, initial.tokenizer_json)
     result = {"recipe": asdict(recipe), "windows": len(read.train), "trained": asdict(trained)}
     result |= {"device": place.name, "held_out": asdict(found) if found else None}
     result |= {"earlier": initial.earlier}

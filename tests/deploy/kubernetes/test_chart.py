@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from prometheus_client import generate_latest
+from pydantic_settings import CliApp
 
 from serving.metrics import Metrics
 from serving.settings import Settings
@@ -249,7 +250,7 @@ def test_environment_is_that_of_the_gateway(
     for name, value in has.items():
         if isinstance(value, str) and name not in ("TLS_CERT", "TLS_KEY"):  # which must exist
             monkeypatch.setenv(name, value)
-    settings = Settings()
+    settings = CliApp.run(Settings, [])
     assert settings.triton_url_list == ["electra-qa-triton.qa.svc:8001"]
     assert settings.model == has["MODEL"]
 

@@ -1,0 +1,52 @@
+"""Our token ids in folders that differ in one setting each: transformers' or none."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from export.errors import ExportError
+from tests.tokens.compare import token_ids
+from tests.tokens.folders import EQUAL, REFUSED, Case, make_folder
+from tests.tokens.hugging_face import GOLDEN
+from tests.tokens.lines import all_lines
+
+
+@pytest.fixture(scope="module")
+def golden() -> dict[str, list[list[int]]]:
+    """The ids of every line, by the name of the folder."""
+    with np.load(GOLDEN) as file:
+        ids = iter(file["ids"].tolist())
+        return {
+            str(name): [_take(ids, length) for length in lengths]
+            for name, lengths in zip(file["names"], file["lengths"].tolist(), strict=True)
+        }
+
+
+def _take(ids: Iterator[int], length: int) -> list[int]:
+    return [next(ids) for _ in range(length)]
+
+
+@pytest.mark.parametrize("case", EQUAL, ids=lambda case: case.name)
+def test_ids_are_those_of_transformers(
+    tmp_path: Path, golden: dict[str, list[list[int]]], case: Case
+) -> None:
+    ours = token_ids(make_folder(case, tmp_path / "folder"))
+    for line, found, expected in zip(all_lines(), ours, golden[case.name], strict=True):
+        assert found == expected, repr(line)
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=lambda case: case.name)
+def test_what_cannot_be_honoured_is_refused_by_name(tmp_path: Path, case: Case) -> None:
+    with pytest.raises(ExportError) as raised:
+        token_ids(make_folder(case, tmp_path / "folder"))
+    for word in case.refused:
+        assert word in str(raised.value)
+
+
+def test_the_folders_differ(golden: dict[str, list[list[int]]]) -> None:
+    """The lines tell apart what they should: most settings change the ids of some."""
+    assert len(EQUAL) >= 25
+    distinct = {str(ids) for ids in golden.values()}
+    assert len(distinct) > len(EQUAL) / 2
