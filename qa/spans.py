@@ -11,13 +11,13 @@ in Google's ``run_squad.py`` (BERT, 2018): its logit, the null score, is start l
 at [CLS], the minimum over windows; it wins when it beats the best span by more than a threshold.
 """
 
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qa.characters import continues_character
 from qa.windows import Windows, best_window
 
 ROWS_AT_ONCE = 4096  # bounds the candidates held in memory: rows * max_answer_len float64
@@ -65,7 +65,7 @@ def best_answers(
     not that of the windows or when one that is read is not finite.
     """
     _check_logits(windows, start_logits, end_logits)
-    words = windows.words if align_to_words else _characters(windows)
+    words = windows.words if align_to_words else windows.characters
     best: list[tuple[float, int, int]] = []  # (-logit, start token, end token)
     log_total = -np.inf
     if null_threshold is not None:
@@ -82,11 +82,6 @@ def best_answers(
         answer = _answer(windows, words, context, first, last, score)
         distinct.setdefault((answer.start, answer.end), answer)
     return list(distinct.values())
-
-
-def _characters(windows: Windows) -> NDArray[np.int64]:
-    """Return words that are single tokens, or more where these are parts of one character."""
-    return np.cumsum(np.append(0, np.diff(windows.offsets[:, 0]) != 0))
 
 
 def _null_score(start_logits: NDArray[np.float32], end_logits: NDArray[np.float32]) -> float:
@@ -188,6 +183,6 @@ def _answer(
     while last + 1 < len(words) and words[last + 1] == words[last]:
         last += 1  # a word cut by the window's edge
     start, end = int(windows.offsets[first, 0]), int(windows.offsets[last, 1])
-    while end < len(context) and unicodedata.category(context[end]) in ("Mn", "Me"):
+    while continues_character(context, end):
         end += 1  # an accent that normalisation stripped belongs to the letter before it
     return Answer(answer=context[start:end], score=score, start=start, end=end)

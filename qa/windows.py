@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
-from qa.tokenizer import CLS, SEP
+from qa.characters import begin_inside
+from qa.tokenizer import CLS, SEP, UNK
 
 DOC_STRIDE = 128
 MAX_QUESTION_LEN = 64
@@ -51,6 +52,8 @@ class Windows:
     lengths: NDArray[np.int64]  # [n], context tokens in the window
     offsets: NDArray[np.int64]  # [tokens, 2], code points: each context token's start and end
     words: NDArray[np.int64]  # [tokens], number of the word that each context token is part of
+    characters: NDArray[np.int64]  # [tokens], the same for tokens that begin inside a character
+    unknown: int  # tokens of the question and the context that the vocabulary does not have
 
     def __len__(self) -> int:
         """Return the number of windows."""
@@ -68,6 +71,11 @@ class Windows:
         """
         inputs = (self.input_ids, self.attention_mask, self.token_type_ids)
         return Rows(*(each[numbers, :length] for each in inputs))
+
+    @property
+    def tokens(self) -> int:
+        """The tokens of the question, after truncation, and of the context."""
+        return self.question_len + len(self.offsets)
 
     @property
     def context_position(self) -> int:
@@ -124,7 +132,11 @@ def make_windows(
     question_part = np.asarray(
         [tokenizer.token_to_id(CLS), *question_ids, tokenizer.token_to_id(SEP)], dtype=np.int32
     )
-    return _fill(question_part, encoded, firsts, lengths, sequence_length)
+    unknown = tokenizer.token_to_id(UNK) or 0  # every WordPiece vocabulary has it
+    return _fill(
+        *(question_part, encoded, context, firsts, lengths, sequence_length),
+        unknown=question_ids.count(unknown) + encoded.ids.count(unknown),
+    )
 
 
 def _step(room: int, doc_stride: int | None, overlap: int | None) -> int:
@@ -153,9 +165,12 @@ def count_windows(tokens: int, room: int, step: int) -> int:
 def _fill(
     question_part: NDArray[np.int32],
     encoded: Encoding,
+    context: str,
     firsts: NDArray[np.int64],
     lengths: NDArray[np.int64],
     sequence_length: int,
+    *,
+    unknown: int,
 ) -> Windows:
     context_ids = np.asarray(encoded.ids, dtype=np.int32)
     input_ids = np.zeros((len(firsts), sequence_length), dtype=np.int32)
@@ -167,6 +182,9 @@ def _fill(
         row[end] = question_part[-1]
     positions = np.arange(sequence_length)
     real = positions <= ends[:, None]
+    offsets = np.asarray(encoded.offsets, dtype=np.int64).reshape(-1, 2)
+    opens = ~begin_inside(context, offsets)
+    words = np.asarray(encoded.word_ids, dtype=np.int64)
     return Windows(
         input_ids=input_ids,
         attention_mask=real.astype(np.int32),
@@ -174,8 +192,10 @@ def _fill(
         question_len=head - 2,
         firsts=firsts,
         lengths=lengths,
-        offsets=np.asarray(encoded.offsets, dtype=np.int64).reshape(-1, 2),
-        words=np.asarray(encoded.word_ids, dtype=np.int64),
+        offsets=offsets,
+        words=np.cumsum(np.append(False, words[1:] != words[:-1]) & opens),
+        characters=np.cumsum(opens),
+        unknown=unknown,
     )
 
 

@@ -140,6 +140,8 @@ class Answerer:
     ) -> list[Answer]:
         windows = await in_thread(trace, "tokenize", self._windows, asked, info)
         trace.windows += len(windows)
+        trace.tokens += windows.tokens
+        trace.unknown += windows.unknown
         ticket.correct(self._estimate(asked, info), len(windows))
         self.metrics.observe_windows(windows, info.shape)
 

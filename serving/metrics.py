@@ -25,6 +25,7 @@ SECONDS = (
 )
 WINDOWS = (1, 2, 3, 4, 6, 8, 12, 16, 32, 64, 128, 256, 512)
 SHARES = tuple(tenth / 10 for tenth in range(1, 11))
+UNKNOWN_SHARES = (0, 0.01, 0.02, 0.05, *SHARES)  # English has hardly any
 
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client's own name for it
@@ -74,6 +75,13 @@ class Metrics:
             "electra_qa_question_padding_ratio",
             "Padding in a question's windows, as a share of all their positions",
             buckets=SHARES,
+            registry=self.registry,
+        )
+        self._unknown = Histogram(
+            "electra_qa_question_unknown_ratio",
+            "Tokens that the vocabulary does not have, as a share of those of a question and its "
+            "context",
+            buckets=UNKNOWN_SHARES,
             registry=self.registry,
         )
         self._tokens = Counter(
@@ -136,6 +144,7 @@ class Metrics:
         lengths = windows.row_lengths.tolist()
         tokens, positions = sum(lengths), sum(map(shape.padded, lengths))
         self._windows.observe(len(windows))
+        self._unknown.observe(windows.unknown / windows.tokens)
         self._tokens.inc(tokens)
         self._positions.inc(positions)
         self._padding.observe(1 - tokens / positions)

@@ -77,6 +77,7 @@ class Observation:
             "route": route,
             "status": status,
             "windows": trace.windows,
+            **({"unknown": round(trace.unknown / trace.tokens, 3)} if trace.tokens else {}),
             "ms": round(1e3 * trace.total, 2),
             **{f"{stage}_ms": round(1e3 * each, 2) for stage, each in trace.stages.items()},
             **({"error": trace.refused} if trace.refused else {}),

@@ -23,6 +23,8 @@ class Trace:
     started: float = field(default_factory=time.perf_counter)
     stages: dict[str, float] = field(default_factory=dict)  # seconds
     windows: int = 0
+    tokens: int = 0  # of questions and contexts
+    unknown: int = 0  # of these, those that the vocabulary does not have
     refused: str | None = None  # the type of the error that was the reply
 
     @contextmanager
@@ -42,6 +44,8 @@ class Trace:
         """Take over the parts of a request, which overlap: the longest of each stage."""
         for part in parts:
             self.windows += part.windows
+            self.tokens += part.tokens
+            self.unknown += part.unknown
             for name, seconds in part.stages.items():
                 self.stages[name] = max(seconds, self.stages.get(name, 0.0))
 

@@ -51,7 +51,11 @@ def entries(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> list[
     """The log of a stack of its own that was asked some questions."""
     folder = tmp_path_factory.mktemp("json")
     with running(repository, folder, LOG_FORMAT="json") as stack:
-        for number, body in enumerate((NORMAN, {**NORMAN, "context": ""}, {"secret": 1})):
+        thai = {
+            "question": "Who did it?",
+            "context": "William, or \u0e20\u0e32\u0e29\u0e32\u0e44\u0e17\u0e22 did.",
+        }
+        for number, body in enumerate((NORMAN, {**NORMAN, "context": ""}, {"secret": 1}, thai)):
             headers = {"x-request-id": f"id-{number}"}
             httpx.post(f"{stack.url}/answer", json=body, headers=headers, timeout=60)
     return [json.loads(line) for line in stack.log.read_text().splitlines()]
@@ -59,10 +63,12 @@ def entries(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> list[
 
 def test_every_line_is_json_and_names_its_request(entries: list[dict[str, Any]]) -> None:
     by_request = {each["request_id"]: each for each in entries if "request_id" in each}
-    assert set(by_request) == {"id-0", "id-1", "id-2"}
+    assert set(by_request) == {"id-0", "id-1", "id-2", "id-3"}
     answered = by_request["id-0"]
     assert (answered["status"], answered["route"], answered["windows"]) == (200, "/answer", 1)
     assert answered["infer_ms"] > 0
+    assert answered["unknown"] == 0
+    assert by_request["id-3"]["unknown"] == 0.1  # of ten tokens: the Thai word is one
     assert by_request["id-1"]["error"] == "invalid_request"
     assert all({"time", "level", "logger", "message"} <= set(each) for each in entries)
 
@@ -107,6 +113,8 @@ def test_metrics_count_what_happened(stack: Stack) -> None:
     assert change("requests_total", "code=422", *posted) == 1
     assert change("request_duration_seconds_count", "route=/answer") == 4
     assert change("rejections_total", "reason=invalid_request") == 1
+    assert change("question_unknown_ratio_count") == 3
+    assert change("question_unknown_ratio_bucket", "le=0.0") == 3  # English, all known
     for stage in STAGES[:-1]:
         assert change("stage_duration_seconds_count", f"stage={stage}") == 3
     assert change("question_windows_sum") == 1 + 1 + 2

@@ -1,5 +1,4 @@
 import math
-import unicodedata
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from qa.characters import continues_character
 from qa.spans import Answer, LogitsError, best_answers, null_difference
 from qa.windows import WindowError, Windows, best_window, make_windows
 
@@ -81,8 +81,8 @@ def slow_answers(
     null_threshold: float | None,
     temperature: float,
 ) -> list[Answer]:
-    # tokens of one character have one start, and are never parted
-    words = (windows.words if align_to_words else windows.offsets[:, 0]).tolist()
+    # tokens of one character are never parted
+    words = (windows.words if align_to_words else windows.characters).tolist()
     found = slow_candidates(windows, words, start_logits, end_logits, max_answer_len)
     if null_threshold is not None:
         null = slow_null_score(windows, start_logits, end_logits)
@@ -96,7 +96,7 @@ def slow_answers(
             answers.append(Answer("", score, 0, 0))
             continue
         start, end = int(windows.offsets[first, 0]), int(windows.offsets[last, 1])
-        while end < len(context) and unicodedata.category(context[end]) in ("Mn", "Me"):
+        while continues_character(context, end):
             end += 1
         answers.append(Answer(context[start:end], score, start, end))
     return answers
@@ -224,6 +224,7 @@ def test_an_answer_is_never_in_the_question_or_the_padding(tokenizer: Tokenizer)
         ("a \u2764\ufe0f b", "\u2764\ufe0f"),
         ("a \U0001f469\u200d\U0001f680 b", "\U0001f469\u200d\U0001f680"),
         ("x\t\t\u05e9\u05b8\u05dc\u05d5\u05b9\u05dd y", "\u05e9\u05b8\u05dc\u05d5\u05b9\u05dd"),
+        ("a \U0001f44d\U0001f3fd b", "\U0001f44d\U0001f3fd"),
         ("he was unbelievably antidisestablishmentarian", "antidisestablishmentarian"),
     ],
 )
