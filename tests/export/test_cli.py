@@ -1,16 +1,21 @@
 """The command: what it prints, when it has nothing to do, and that a kill does no harm."""
 
+import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
+from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner, Result
 
 from export.__main__ import main
+from export.report import read_report
 from export.variants import VARIANTS
 from tests.export.conftest import GOLDEN, SEQUENCE_LENGTH, Exported, Golden, read_golden, snapshot
 
@@ -44,6 +49,27 @@ def test_export(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     for words in ("make onnx_fp32", "compare onnx_fp32", "try onnx_fp32", "3/3", "report.html"):
         assert words in result.stdout
+    notice = "nothing says whether text is lower-cased"
+    assert result.stdout.count(notice) == 1
+    report = read_report(tmp_path / "models")
+    assert report is not None
+    assert report.notices[0].startswith(notice)
+    assert notice in (tmp_path / "models" / "report.html").read_text(encoding="utf-8")
+
+
+def test_what_is_ignored_is_said_once(tmp_path: Path) -> None:
+    folder = shutil.copytree(GOLDEN / "plain", tmp_path / "checkpoint")
+    tensors = load_file(folder / "model.safetensors") | {"position_ids": np.arange(128)[None]}
+    save_file(tensors, folder / "model.safetensors")
+    arguments = (folder, "--repository", tmp_path / "models", "--sequence-length", 64)
+    result = run(*arguments, "--variants", "onnx_fp32")
+    assert result.stdout.count("position_ids") == 1
+
+
+def test_make_passes_the_sequence_length() -> None:
+    command = ("make", "-n", "export", "SEQ=128")
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert re.search(r"--sequence-length\W+128", shown)
 
 
 def test_errors_are_one_line(tmp_path: Path) -> None:

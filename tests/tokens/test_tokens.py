@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from export.errors import ExportError
-from tests.tokens.compare import token_ids
-from tests.tokens.folders import EQUAL, REFUSED, Case, make_folder
+from tests.tokens.compare import BASELINE, main, token_ids
+from tests.tokens.folders import BUNDLED, EQUAL, REFUSED, Case, make_folder
 from tests.tokens.hugging_face import GOLDEN
 from tests.tokens.lines import all_lines
 
@@ -50,3 +50,19 @@ def test_the_folders_differ(golden: dict[str, list[list[int]]]) -> None:
     assert len(EQUAL) >= 25
     distinct = {str(ids) for ids in golden.values()}
     assert len(distinct) > len(EQUAL) / 2
+
+
+def test_the_command_says_what_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(make_folder(REFUSED[0], tmp_path / "folder")) == 0
+    assert capsys.readouterr().out.startswith("refused: ")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not BASELINE.exists(), reason=f"needs {BASELINE}, which make baseline makes")
+def test_the_command_compares(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(BUNDLED) == 0
+    assert "200 lines, 0 different" in capsys.readouterr().out
+    cased_alone = next(case for case in EQUAL if case.options)  # transformers lower-cases there
+    assert main(make_folder(cased_alone, tmp_path / "folder")) == 1
