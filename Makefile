@@ -147,7 +147,7 @@ test: $(SETUP) ## run the tests (DATASET= for those that need the full one)
 test-slow: $(SETUP) ## run the tests that take longer than a few seconds
 	@$(BIN)/pytest -m slow $(call options,DATASET)
 
-test-deploy: $(SETUP) ## check what deploy/ holds, with tools that the tests install
+test-deploy: $(SETUP) ## build and run what deploy/ holds, with an engine and tools of the tests' own
 	@$(BIN)/pytest tests/deploy -m "not slow"
 
 docs: $(SETUP) ## write the pages of docs/ that are made from the code
@@ -207,7 +207,11 @@ build/training/.set-up: pyproject.toml
 lock: $(SETUP) ## pin the newest versions that pyproject.toml allows
 	@$(BIN)/uv pip compile -q --upgrade $(LOCKED:%=--extra %) --generate-hashes --no-annotate --no-header \
 		--no-emit-index-url --python-version 3.11 --universal pyproject.toml -o requirements.lock
-	@sed -i 's/ ;.*aarch64.*x86_64.*/ \\/' requirements.lock
+	@$(BIN)/uv pip compile -q --extra gateway --constraints requirements.lock --excludes serving/unused.txt \
+		--generate-hashes --no-annotate --no-header --no-emit-index-url --python-version 3.11 \
+		--universal pyproject.toml -o serving/requirements.lock
+	@sed -i 's/ ;.*aarch64.*x86_64.*/ \\/' requirements.lock serving/requirements.lock
+	@awk '/^[a-z]/ { on = /^(onnxruntime|openvino)==/ } on' requirements.lock > embedded/backends/requirements.lock
 	@for machine in x86_64 aarch64; do $(BIN)/uv pip install -q --dry-run --only-binary :all: --require-hashes \
 		--python-platform $$machine-manylinux_2_35 --target build/lock -r requirements.lock || exit; done
 

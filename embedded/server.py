@@ -20,12 +20,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import grpc
-from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from embedded.errors import EmbeddedError
 from embedded.layout import lay_out, prefix, pytriton, remove_leftovers
 from embedded.ports import Ports, check_port
 from embedded.preflight import find_libpython
+from embedded.protocol import service_pb2, service_pb2_grpc
 from qa.proxies import excepting_this_machine, grpc_options
 
 logger = logging.getLogger(__name__)

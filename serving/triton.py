@@ -7,8 +7,8 @@ import grpc
 import numpy as np
 from numpy.typing import NDArray
 from opentelemetry import propagate
-from tritonclient.grpc import service_pb2, service_pb2_grpc
 
+from embedded.protocol import service_pb2, service_pb2_grpc
 from qa import tensors
 from qa.proxies import grpc_options
 from qa.tensors import ContractError, RequestShape, read_request_shape

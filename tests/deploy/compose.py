@@ -1,0 +1,147 @@
+"""deploy/compose.yaml, brought up with an engine of the tests, and asked."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.conftest import ROOT
+from tests.deploy.engine import Engine
+from tests.e2e.stack import free_ports, wait_for
+
+FILES = ("-f", "deploy/compose.yaml", "-f", "tests/deploy/compose.yaml")
+SERVICES = ("triton-cpu", "gateway", "prometheus", "gpu-metrics")
+MODEL = "electra_qa_onnx_int8"
+ALERT_SECONDS = 60
+
+GPU_METRICS = """\
+nv_gpu_utilization{{gpu_uuid="GPU-1"}} 0.5
+nv_gpu_memory_total_bytes{{gpu_uuid="GPU-1"}} 100
+nv_gpu_memory_used_bytes{{gpu_uuid="GPU-1"}} {used}
+"""
+GPU_SCRAPE = """\
+scrape_configs:
+  - job_name: gpu
+    static_configs: [{targets: ["gpu-metrics:8002"]}]
+"""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The stack, where it listens, and the folder of what it mounts."""
+
+    engine: Engine
+    settings: dict[str, str]
+    folder: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.settings['PORT']}"
+
+    def compose(self, *arguments: str, check: bool = True) -> str:
+        files = [part if part == "-f" else str(ROOT / part) for part in FILES]
+        return self.engine.docker("compose", *files, *arguments, check=check, **self.settings)
+
+    def containers(self) -> list[str]:
+        return self.compose("ps", "--quiet").split()
+
+    def container(self, service: str) -> str:
+        return self.compose("ps", "--all", "--quiet", service).strip()
+
+    def inspect(self, container: str) -> dict[str, Any]:
+        (found,) = json.loads(self.engine.docker("inspect", container))
+        assert isinstance(found, dict)
+        return found
+
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        """Return what Prometheus finds now."""
+        found = self._prometheus("query", query=expression)["result"]
+        assert isinstance(found, list)
+        return found
+
+    def firing(self) -> set[str]:
+        alerts = self._prometheus("alerts")["alerts"]
+        return {each["labels"]["alertname"] for each in alerts if each["state"] == "firing"}
+
+    def wait_until_firing(self, *names: str) -> None:
+        wait_for(lambda: set(names) <= self.firing(), ALERT_SECONDS)
+
+    def wait_until_quiet(self, *names: str) -> None:
+        wait_for(lambda: not set(names) & self.firing(), ALERT_SECONDS)
+
+    def set_gpu_memory(self, used: int) -> None:
+        (self.folder / "gpu" / "metrics").write_text(GPU_METRICS.format(used=used))
+
+    def wait_until_ready(self) -> None:
+        def ready() -> bool:
+            try:
+                return httpx.get(f"{self.url}/health/ready", timeout=10).status_code == 200
+            except httpx.TransportError:
+                return False
+
+        wait_for(ready)
+
+    def _prometheus(self, path: str, **parameters: str) -> dict[str, Any]:
+        url = f"http://127.0.0.1:{self.settings['PROMETHEUS_PORT']}/api/v1/{path}"
+        reply = httpx.get(url, params=parameters, timeout=10)
+        assert reply.status_code == 200, reply.text
+        data = reply.json()["data"]
+        assert isinstance(data, dict)
+        return data
+
+
+@contextmanager
+def deployed(engine: Engine, repository: Path, folder: Path) -> Iterator[Deployment]:
+    """Bring the stack up until the block is left; it must come up healthy."""
+    port, prometheus_port = free_ports(2)
+    settings = {
+        "COMPOSE_PROFILES": "cpu",
+        "MODEL": MODEL,
+        "MODELS": f"{MODEL},electra_qa_openvino_int8",
+        "MODEL_REPOSITORY": str(repository),
+        "PORT": str(port),
+        "PROMETHEUS_PORT": str(prometheus_port),
+        "PROMETHEUS_CONFIG": str(_quickened(folder / "monitoring")),
+        "GPU_METRICS": str(folder / "gpu"),
+    }
+    deployment = Deployment(engine, settings, folder)
+    (folder / "gpu").mkdir(exist_ok=True)
+    deployment.set_gpu_memory(50)
+    try:
+        try:
+            deployment.compose("up", "--detach", "--wait", *SERVICES)
+        except AssertionError as error:
+            logs = deployment.compose("logs", "--tail", "40", check=False)
+            raise AssertionError(f"{error}\n{logs}") from error
+        yield deployment
+    finally:
+        deployment.compose("down", "--volumes", "--timeout", "10", check=False)
+
+
+def _quickened(folder: Path) -> Path:
+    """Copy what Prometheus reads, with minutes made seconds, and the GPU's series scraped too."""
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "scrape.d").mkdir(parents=True)
+    (folder / "scrape.d" / "gpu.yaml").write_text(GPU_SCRAPE)
+    for source in (ROOT / "deploy" / "prometheus").glob("*.yaml"):
+        (folder / source.name).write_text(quickened(source.read_text()))
+    return folder
+
+
+def quickened(text: str) -> str:
+    """Make all times of a configuration or a query those of a test."""
+    replaced: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
+        (r"(?<=_interval: )\d+s", "1s"),
+        (r"(?<=for: )\d+m", "1s"),
+        (r"\[5m\]|\[\$__rate_interval\]", "[15s]"),
+        (r"\[15m\]|\[\$__range\]", "[2m]"),
+    )
+    for pattern, by in replaced:
+        text = re.sub(pattern, by, text)
+    return text

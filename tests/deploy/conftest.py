@@ -1,0 +1,60 @@
+"""A Docker Engine, the images, and the stack of compose.yaml, for the tests of deploy/.
+
+Without Docker they are skipped, with the reason; REQUIRE_DOCKER=1 makes that a failure.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import CHECKPOINT, ROOT
+from tests.deploy.compose import Deployment, deployed
+from tests.deploy.engine import CannotStart, Engine, running_engine
+from tests.deploy.images import build_all
+
+FOLDER = ROOT / "build" / "deploy"
+VARIANTS = "onnx_int8 openvino_int8"
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    try:
+        with running_engine(FOLDER) as engine:
+            yield engine
+    except CannotStart as error:
+        if os.environ.get("REQUIRE_DOCKER") == "1":
+            pytest.fail(f"REQUIRE_DOCKER=1, and {error}")
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def images(engine: Engine) -> Engine:
+    """The engine, with all images."""
+    build_all(engine, FOLDER)
+    return engine
+
+
+@pytest.fixture(scope="session")
+def served() -> Path:
+    """The repository of the other tests, with the variants that are served here."""
+    folder = ROOT / "build" / "test-repository"
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "export", str(CHECKPOINT), "--variants", VARIANTS),
+            *("--repository", str(folder), "--if-needed"),
+        ],
+        check=True,
+        cwd=ROOT,
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def deployment(images: Engine, served: Path) -> Iterator[Deployment]:
+    """The stack of compose.yaml on the CPU, all but Grafana, whose image is not to be had."""
+    with deployed(images, served, FOLDER) as deployment:
+        yield deployment
