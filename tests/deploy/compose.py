@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 from tests.deploy.engine import Engine
 from tests.e2e.stack import free_ports, wait_for
 
-FILES = ("-f", "deploy/compose.yaml", "-f", "tests/deploy/compose.yaml")
+FILES = ("deploy/compose.yaml", "tests/deploy/compose.yaml")
 SERVICES = ("triton-cpu", "gateway", "prometheus", "gpu-metrics")
 MODEL = "electra_qa_onnx_int8"
 ALERT_SECONDS = 60
@@ -38,6 +38,7 @@ class Deployment:
 
     engine: Engine
     settings: dict[str, str]
+    files: Sequence[str]
     folder: Path
 
     @property
@@ -45,7 +46,7 @@ class Deployment:
         return f"http://127.0.0.1:{self.settings['PORT']}"
 
     def compose(self, *arguments: str, check: bool = True) -> str:
-        files = [part if part == "-f" else str(ROOT / part) for part in FILES]
+        files = [part for file in self.files for part in ("-f", str(ROOT / file))]
         return self.engine.docker("compose", *files, *arguments, check=check, **self.settings)
 
     def containers(self) -> list[str]:
@@ -78,14 +79,16 @@ class Deployment:
     def set_gpu_memory(self, used: int) -> None:
         (self.folder / "gpu" / "metrics").write_text(GPU_METRICS.format(used=used))
 
-    def wait_until_ready(self) -> None:
-        def ready() -> bool:
+    def wait_until_answering(self) -> None:
+        body = {"question": "Who came?", "context": "Ada came."}
+
+        def answers() -> bool:
             try:
-                return httpx.get(f"{self.url}/health/ready", timeout=10).status_code == 200
+                return httpx.post(f"{self.url}/answer", json=body, timeout=30).status_code == 200
             except httpx.TransportError:
                 return False
 
-        wait_for(ready)
+        wait_for(answers)
 
     def _prometheus(self, path: str, **parameters: str) -> dict[str, Any]:
         url = f"http://127.0.0.1:{self.settings['PROMETHEUS_PORT']}/api/v1/{path}"
@@ -97,25 +100,32 @@ class Deployment:
 
 
 @contextmanager
-def deployed(engine: Engine, repository: Path, folder: Path) -> Iterator[Deployment]:
+def deployed(
+    engine: Engine,
+    repository: Path,
+    folder: Path,
+    models: str = f"{MODEL},electra_qa_openvino_int8",
+    files: Sequence[str] = FILES,
+    services: Sequence[str] = SERVICES,
+) -> Iterator[Deployment]:
     """Bring the stack up until the block is left; it must come up healthy."""
     port, prometheus_port = free_ports(2)
     settings = {
         "COMPOSE_PROFILES": "cpu",
-        "MODEL": MODEL,
-        "MODELS": f"{MODEL},electra_qa_openvino_int8",
+        "MODEL": models.split(",")[0],
+        "MODELS": models,
         "MODEL_REPOSITORY": str(repository),
         "PORT": str(port),
         "PROMETHEUS_PORT": str(prometheus_port),
         "PROMETHEUS_CONFIG": str(_quickened(folder / "monitoring")),
         "GPU_METRICS": str(folder / "gpu"),
     }
-    deployment = Deployment(engine, settings, folder)
+    deployment = Deployment(engine, settings, files, folder)
     (folder / "gpu").mkdir(exist_ok=True)
     deployment.set_gpu_memory(50)
     try:
         try:
-            deployment.compose("up", "--detach", "--wait", *SERVICES)
+            deployment.compose("up", "--detach", "--wait", *services)
         except AssertionError as error:
             logs = deployment.compose("logs", "--tail", "40", check=False)
             raise AssertionError(f"{error}\n{logs}") from error

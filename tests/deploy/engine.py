@@ -17,7 +17,7 @@ PACKAGES = (
     *("containerd", "docker.io", "docker-cli", "docker-buildx", "docker-compose"),
     *("prometheus", "promtool"),
 )
-INSTALLED = {"runc": "runc", "iptables": "iptables", "mmdebstrap": "mmdebstrap"}
+INSTALLED = {each: each for each in ("runc", "iptables", "mmdebstrap")} | {"nft": "nftables"}
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 START_SECONDS = 60
 
@@ -69,6 +69,7 @@ def running_engine(folder: Path) -> Iterator[Engine]:
     if os.geteuid() != 0:
         raise CannotStart("a Docker Engine needs root")
     folder.mkdir(parents=True, exist_ok=True)
+    folder = folder.resolve()  # runc refuses a root behind a symbolic link
     programs = _unpack(folder)
     socket = folder / "docker.sock"
     config = folder / "config"

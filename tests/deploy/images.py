@@ -17,6 +17,7 @@ from tests.deploy.engine import Engine
 PYTHON = "python:3.11-slim-bookworm"
 NVIDIA = "nvcr.io/nvidia/tritonserver:25.02-py3"
 PROMETHEUS = "prom/prometheus:v2.53.3"
+HAPROXY = "haproxy:2.6"
 GATEWAY = "electra-qa-gateway:0.1.0"
 TRITON = "electra-qa-triton:0.1.0"
 
@@ -41,6 +42,12 @@ RUN mkdir -p /prometheus /etc/prometheus && chown 65534:65534 /prometheus
 USER 65534:65534
 WORKDIR /prometheus
 ENTRYPOINT ["/bin/prometheus"]
+"""
+
+HAPROXY_STAND_IN = """
+FROM python:3.11-slim-bookworm
+RUN apt-get update -q && apt-get install -qy --no-install-recommends haproxy
+CMD ["haproxy", "-W", "-db", "-f", "/usr/local/etc/haproxy/haproxy.cfg"]
 """
 
 
@@ -86,6 +93,11 @@ def make_prometheus(engine: Engine, folder: Path) -> None:
     context = _fresh(folder / "prometheus")
     shutil.copy2(engine.programs / "usr/bin/prometheus", context)
     _build(engine, context, PROMETHEUS_STAND_IN, PROMETHEUS)
+
+
+def make_haproxy(engine: Engine, folder: Path) -> None:
+    if HAPROXY not in engine.docker("images", "--format", "{{.Repository}}:{{.Tag}}").split():
+        _build(engine, _fresh(folder / "haproxy"), HAPROXY_STAND_IN, HAPROXY)
 
 
 def build_gateway(engine: Engine, folder: Path) -> None:

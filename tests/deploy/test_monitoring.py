@@ -131,7 +131,7 @@ def test_a_stopped_gateway(deployment: Deployment) -> None:
     deployment.wait_until_firing("GatewayDown")
     deployment.compose("start", "gateway")
     deployment.wait_until_quiet("GatewayDown")
-    deployment.wait_until_ready()
+    deployment.wait_until_answering()
 
 
 def test_a_stopped_triton(deployment: Deployment) -> None:
@@ -139,7 +139,7 @@ def test_a_stopped_triton(deployment: Deployment) -> None:
         deployment.compose("stop", "triton-cpu")
         deployment.wait_until_firing("TritonDown", "RequestsFail")
         deployment.compose("start", "triton-cpu")
-        deployment.wait_until_ready()
+        deployment.wait_until_answering()
         deployment.wait_until_quiet("TritonDown", "RequestsFail")
     assert set(statuses) == {200, 503}
 
@@ -154,7 +154,7 @@ def test_a_dead_stub(deployment: Deployment) -> None:
             os.kill(pid, signal.SIGKILL)
         deployment.wait_until_firing("ModelFails")
         deployment.engine.docker("restart", triton)
-        deployment.wait_until_ready()
+        deployment.wait_until_answering()
         deployment.wait_until_quiet("ModelFails")
 
 
@@ -163,14 +163,14 @@ def test_a_starved_triton_under_load(deployment: Deployment) -> None:
     deployment.engine.docker("update", "--cpus", "0.2", triton)
     try:
         deployment.engine.docker("restart", deployment.container("gateway"))  # it knows no rate yet
-        deployment.wait_until_ready()
+        deployment.wait_until_answering()
         with asking(deployment, LONG, clients=60):
             deployment.wait_until_firing("TritonQueueLong")
             deployment.wait_until_firing("AnswersSlow", "RequestsRejected")
             deployment.engine.docker("update", "--cpus", "2", triton)
     finally:
         deployment.engine.docker("update", "--cpus", "2", triton)
-    deployment.wait_until_ready()
+    deployment.wait_until_answering()
 
 
 def test_a_gateway_that_crashes_again_and_again(deployment: Deployment) -> None:
@@ -179,7 +179,7 @@ def test_a_gateway_that_crashes_again_and_again(deployment: Deployment) -> None:
         before = deployment.inspect(gateway)["RestartCount"]
         os.kill(deployment.inspect(gateway)["State"]["Pid"], signal.SIGKILL)
         wait_for(partial(_restarted, deployment, gateway, before))
-        deployment.wait_until_ready()
+        deployment.wait_until_answering()
         time.sleep(2)  # so that it is scraped
     deployment.wait_until_firing("RestartsOften")
 
