@@ -18,7 +18,7 @@ from tests.e2e.stack import free_ports, wait_for
 FILES = ("deploy/compose.yaml", "tests/deploy/compose.yaml")
 SERVICES = ("triton-cpu", "gateway", "prometheus", "gpu-metrics")
 MODEL = "electra_qa_onnx_int8"
-ALERT_SECONDS = 60
+ALERT_SECONDS = 180
 
 GPU_METRICS = """\
 nv_gpu_utilization{{gpu_uuid="GPU-1"}} 0.5

@@ -11,6 +11,7 @@ import pytest
 from qa.squad import read_examples
 from tests.conftest import ROOT
 from tests.deploy.compose import MODEL, Deployment
+from tests.deploy.engine import Engine
 from tests.e2e.stack import running
 
 pytestmark = pytest.mark.deploy
@@ -76,3 +77,41 @@ def ask(url: str, questions: list[dict[str, str]]) -> list[str]:
         replies = [client.post("/answer", json=each) for each in questions]
     assert {each.status_code for each in replies} == {200}
     return [each.json()["answer"] for each in replies]
+
+
+def test_the_commands_of_the_docs_are_understood(images: Engine) -> None:
+    """Those that bring it up are checked as far as they go without a GPU, Grafana and building."""
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "docs/deploy.md").read_text(), re.DOTALL)
+    commands = [line for block in blocks for line in block.splitlines()]
+    compose = [line for line in commands if line.startswith("docker compose")]
+    assert len(compose) >= 3
+    for line in compose:
+        files, _, verb = line.partition(" up ")
+        files = files.removesuffix(" down --volumes") if not verb else files
+        images.run("bash", "-c", f"cd {ROOT} && {files} config --quiet")
+
+
+def test_the_profile_of_a_gpu_asks_for_one(images: Engine) -> None:
+    said = images.docker(
+        *("compose", "-f", str(ROOT / "deploy/compose.yaml")),
+        *("--env-file", str(ROOT / "deploy/gpu.env"), "config", "--format", "json"),
+    )
+    services = json.loads(said)["services"]
+    assert "triton-cpu" not in services
+    (device,) = services["triton-gpu"]["deploy"]["resources"]["reservations"]["devices"]
+    assert device["driver"] == "nvidia"
+    assert services["gateway"]["environment"]["MODEL"] == "electra_qa_onnx_fp16"
+    assert services["triton-gpu"]["build"]["args"]["BACKENDS"] == ""
+
+
+def test_every_service_is_locked_up(images: Engine) -> None:
+    said = images.docker(
+        *("compose", "-f", str(ROOT / "deploy/compose.yaml"), "config", "--format", "json")
+    )
+    for name, service in json.loads(said)["services"].items():
+        assert service["read_only"], name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["user"].split(":")[0] not in ("", "0", "root"), name
+        assert service["mem_limit"], name
+        assert service["healthcheck"]["test"], name

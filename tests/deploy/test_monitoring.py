@@ -29,7 +29,7 @@ BOARD = json.loads((ROOT / "deploy/grafana/dashboards/electra-qa.json").read_tex
 SAMPLE = read_examples(ROOT / "tests" / "data" / "squad-dev-sample.json")
 SHORT = {"question": SAMPLE[0].question, "context": SAMPLE[0].context}
 LONG = {"question": SAMPLE[0].question, "context": " ".join(each.context for each in SAMPLE[:20])}
-DATA_SECONDS = 60
+DATA_SECONDS = 120
 
 pytestmark = pytest.mark.deploy
 
@@ -75,8 +75,8 @@ def asking(deployment: Deployment, body: dict[str, str], clients: int = 1) -> It
 
 @pytest.fixture(scope="module")
 def asked(deployment: Deployment) -> Iterator[None]:
-    """Questions, good and bad, and so many that some are refused, for as long as queries look."""
-    with asking(deployment, SHORT), asking(deployment, {"question": ""}), asking(deployment, LONG):
+    """Questions, good and bad, for as long as queries look."""
+    with asking(deployment, SHORT), asking(deployment, {"question": ""}):
         yield
 
 
