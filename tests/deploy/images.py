@@ -21,6 +21,10 @@ HAPROXY = "haproxy:2.6"
 GATEWAY = "electra-qa-gateway:0.1.0"
 TRITON = "electra-qa-triton:0.1.0"
 
+LABELS = (
+    *("--build-arg", "SOURCE=https://example.org/electra-qa-triton"),
+    *("--build-arg", "REVISION=0123abc"),
+)
 BASE_PACKAGES = "ca-certificates curl libpython3.11 python3 python3-numpy python3-pip python3-venv"
 
 NVIDIA_STAND_IN = """
@@ -103,17 +107,17 @@ def make_haproxy(engine: Engine, folder: Path) -> None:
 def build_gateway(engine: Engine, folder: Path) -> None:
     engine.docker(
         *("build", "--network", "host", *secrets(folder)),
-        *("--build-arg", "SOURCE=https://example.org/electra-qa-triton"),
-        *("--build-arg", "REVISION=0123abc"),
-        *("-f", "serving/Dockerfile", "-t", GATEWAY, str(ROOT)),
+        *LABELS,
+        *("-f", str(ROOT / "serving/Dockerfile"), "-t", GATEWAY, str(ROOT)),
     )
 
 
 def build_triton(engine: Engine, folder: Path) -> None:
     engine.docker(
         *("build", "--network", "host", *secrets(folder)),
+        *LABELS,
         *("--build-arg", "BACKENDS=openvino onnxruntime"),  # the stand-in has none of its own
-        *("-f", "Dockerfile.triton", "-t", TRITON, str(ROOT)),
+        *("-f", str(ROOT / "Dockerfile.triton"), "-t", TRITON, str(ROOT)),
     )
 
 

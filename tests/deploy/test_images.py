@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -70,8 +69,8 @@ def test_the_gateway_is_small_and_imports_all_of_itself(contents: dict[str, Any]
 
 
 def test_the_gateway_has_its_lock_and_nothing_else(contents: dict[str, Any]) -> None:
-    installed = {re.sub(r"[._-]+", "-", name): each for name, each in contents["installed"].items()}
-    ours = {"electra-qa-triton": installed["electra-qa-triton"]}
+    installed = normalized(contents["installed"])
+    ours = {"electra-qa-triton": "0.1.0"}
     assert installed == pins(ROOT / "serving/requirements.lock") | ours
     assert not {"tests", "export", "training", "tensorflow", "torch", "pytriton"} & set(
         contents["folders"]
@@ -85,8 +84,13 @@ def test_the_bill_of_materials_is_what_is_installed(
         *("run", "--rm", "--network", "none", "--entrypoint", "cat", GATEWAY),
         "/opt/gateway/sbom.cdx.json",
     )
-    listed = {each["name"].lower(): each["version"] for each in json.loads(said)["components"]}
-    assert listed == contents["installed"]
+    listed = {each["name"]: each["version"] for each in json.loads(said)["components"]}
+    assert normalized(listed) == normalized(contents["installed"])
+
+
+def normalized(versions: dict[str, str]) -> dict[str, str]:
+    """By the names as the index writes them."""
+    return {re.sub(r"[._-]+", "-", name).lower(): each for name, each in versions.items()}
 
 
 @pytest.mark.parametrize(("image", "user"), [(GATEWAY, "10001:10001"), (TRITON, "1000:1000")])
@@ -105,7 +109,7 @@ def test_nvidias_entrypoint_is_kept(images: Engine) -> None:
 
 @pytest.mark.parametrize(("image", "base"), [(GATEWAY, PYTHON), (TRITON, NVIDIA)])
 def test_no_secret_and_no_path_of_this_machine_is_in_a_layer(
-    images: Engine, image: str, base: str, tmp_path: Path
+    images: Engine, image: str, base: str
 ) -> None:
     needles = {"this checkout": str(ROOT).encode()}
     if certificates := os.environ.get("PIP_CERT") or os.environ.get("SSL_CERT_FILE"):
@@ -116,7 +120,7 @@ def test_no_secret_and_no_path_of_this_machine_is_in_a_layer(
     if index.returncode == 0:
         needles["the package index"] = index.stdout.strip().encode()
     found = 0
-    for name, content in files(images, image, base, tmp_path):
+    for name, content in files(images, image, base):
         found += 1
         assert not name.startswith(("run/secrets", "root/")), name
         assert Path(name).name not in ("pip.conf", ".env"), name
@@ -130,7 +134,8 @@ def test_no_secret_and_no_path_of_this_machine_is_in_a_layer(
 def test_triton_without_our_backends(images: Engine) -> None:
     tag = f"{TRITON}-native"
     images.docker(
-        *("build", "--build-arg", "BACKENDS=", "-f", "Dockerfile.triton", "-t", tag, str(ROOT))
+        *("build", "--network", "host", "--build-arg", "BACKENDS="),
+        *("-f", str(ROOT / "Dockerfile.triton"), "-t", tag, str(ROOT)),
     )
     said = images.docker(
         *("run", "--rm", "--network", "none", "--entrypoint", "ls", tag),
@@ -192,17 +197,12 @@ def inspect(engine: Engine, name: str) -> dict[str, Any]:
     return found
 
 
-def files(engine: Engine, image: str, base: str, folder: Path) -> Iterator[tuple[str, bytes]]:
+def files(engine: Engine, image: str, base: str) -> Iterator[tuple[str, bytes]]:
     """Yield the path and content of each file in the layers of ``image`` above ``base``."""
-    archive = folder / "image.tar"
-    engine.docker("save", "--output", archive, image)
+    kept = inspect(engine, image)["GraphDriver"]["Data"]
+    layers = [Path(each) for each in (kept["UpperDir"], *kept["LowerDir"].split(":"))]
     theirs = len(inspect(engine, base)["RootFS"]["Layers"])
-    with tarfile.open(archive) as saved:
-        manifest = saved.extractfile("manifest.json")
-        assert manifest
-        for name in json.load(manifest)[0]["Layers"][theirs:]:
-            with tarfile.open(fileobj=saved.extractfile(name)) as layer:
-                for member in layer:
-                    if member.isfile() and (content := layer.extractfile(member)):
-                        yield member.name, content.read()
-    archive.unlink()
+    for layer in layers[:-theirs]:  # the uppermost first
+        for path in layer.rglob("*"):
+            if path.is_file() and not path.is_symlink():
+                yield path.relative_to(layer).as_posix(), path.read_bytes()
