@@ -149,7 +149,7 @@ def quickened(text: str) -> str:
     replaced: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
         (r"(?<=_interval: )\d+s", "1s"),
         (r"(?<=for: )\d+m", "1s"),
-        (r"\[5m\]|\[\$__rate_interval\]", "[15s]"),
+        (r"\[5m\]|\[\$__rate_interval\]", "[10s]"),
         (r"\[15m\]|\[\$__range\]", "[2m]"),
     )
     for pattern, by in replaced:

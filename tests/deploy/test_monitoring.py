@@ -141,7 +141,8 @@ def test_a_stopped_triton(deployment: Deployment) -> None:
         deployment.compose("start", "triton-cpu")
         deployment.wait_until_answering()
         deployment.wait_until_quiet("TritonDown", "RequestsFail")
-    assert set(statuses) == {200, 503}
+    assert 503 in statuses
+    assert set(statuses) <= {200, 429, 503}
 
 
 def test_a_dead_stub(deployment: Deployment) -> None:
