@@ -1,10 +1,10 @@
-"""Tokens that were added to a vocabulary: what the files say of them, and that it comes true.
+"""Tokens that were added to a vocabulary, as the files of a folder tell of them.
 
 They are added in the way and order of transformers 4.57 (``PreTrainedTokenizerFast.__init__``),
-which gives ids by itself. Then whatever a file says of a token is compared with the result.
+which gives ids by itself; ``export.token_claims`` compares what the files say with the result.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ from tokenizers import AddedToken, Tokenizer
 
 from export.errors import ExportError
 from export.json_file import read_json
-from qa.tokenizer import CLS, CONTROL_TOKENS, SEP, UNK
+from export.token_claims import Claim
+from qa.tokenizer import CLS, SEP, UNK
 
 SETTINGS = "tokenizer_config.json"
 SPECIAL_TOKENS_MAP = "special_tokens_map.json"
@@ -38,19 +39,7 @@ _NEEDED = (UNK, SEP, CLS)
 #: The keys of tokenizer_config.json that are read here.
 TOKEN_SETTINGS = (DECODER, ADDITIONAL, EXTRA, *_SPECIAL)
 
-_FLAGS = ("lstrip", "rstrip", "single_word", "normalized")
-
 Token = AddedToken | str
-
-
-@dataclass(frozen=True)
-class Claim:
-    """What a file says about one token."""
-
-    source: Path
-    content: str
-    id: int | None = None  # where it is said
-    flags: AddedToken | None = None  # where they are said
 
 
 @dataclass(frozen=True)
@@ -112,31 +101,6 @@ def add_tokens(tokenizer: Tokenizer, tokens: AddedTokens) -> None:
             token = _plain(token, is_special)
         token.special = token.special or is_special
         tokenizer.add_tokens([token])
-
-
-def check_claims(tokenizer: Tokenizer, claims: Iterable[Claim]) -> None:
-    """Raise ExportError, naming the file and the token, where ``tokenizer`` has it otherwise."""
-    added = {token.content: token for token in tokenizer.get_added_tokens_decoder().values()}
-    for claim in claims:
-        number, token = tokenizer.token_to_id(claim.content), added.get(claim.content)
-        if number is None or token is None:
-            raise ExportError(
-                f"{claim.source} names the token {claim.content!r}, which the tokenizer does not "
-                f"have; save it again with tokenizer.save_pretrained"
-            )
-        if claim.id is not None and claim.id != number:
-            raise ExportError(
-                f"{claim.source} gives the token {claim.content!r} the id {claim.id}, but in the "
-                f"tokenizer it is {number}; save it again with tokenizer.save_pretrained"
-            )
-        if claim.flags is None or claim.content in CONTROL_TOKENS:
-            continue  # the text of a control token is never taken for it, whatever its flags
-        for flag in _FLAGS:
-            if (said := getattr(claim.flags, flag)) != getattr(token, flag):
-                raise ExportError(
-                    f"{claim.source}: {flag} of the token {claim.content!r} is {said}, in the "
-                    f"tokenizer {not said}; save it again with tokenizer.save_pretrained"
-                )
 
 
 def tokenizer_claims(path: Path, tokens: Any) -> tuple[Claim, ...]:

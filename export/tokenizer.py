@@ -21,13 +21,12 @@ from export.added_tokens import (
     ADDED_TOKENS,
     SETTINGS,
     SPECIAL_TOKENS_MAP,
-    Claim,
     add_tokens,
-    check_claims,
     read_added_tokens,
     tokenizer_claims,
 )
 from export.errors import ExportError
+from export.token_claims import Claim, check_claims
 from export.tokenizer_checks import (
     check_control_tokens,
     check_ids,

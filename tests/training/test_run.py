@@ -11,12 +11,14 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from export.checkpoint import read_checkpoint
+from export.tokenizer import read_tokenizer
 from qa.metric import evaluate
 from qa.squad import read_examples
 from qa.tokenizer import load_tokenizer
 from tests.training.conftest import SAMPLE
 from tests.training.trainings import HERE, WITHOUT_EFFECT, train_sample
 from training.evaluation import predict
+from training.folder import write_tokenizer
 from training.initial import read_initial
 
 ROOT = Path(__file__).parents[2]
@@ -53,7 +55,7 @@ def test_a_run_writes_what_make_export_reads(
     assert isinstance(result["null_threshold"], float)
 
     checkpoint = read_checkpoint(tmp_path)  # would raise for any tensor that is amiss
-    assert checkpoint.ignored == ()
+    assert checkpoint.ignored == checkpoint.notices == ()
     assert load_file(tmp_path / "model.safetensors")["qa_outputs.weight"].dtype == torch.float16
     # what is on disk is what was measured
     examples = read_examples(squad)
@@ -67,6 +69,14 @@ def test_a_run_writes_what_make_export_reads(
     card = (tmp_path / "README.md").read_text()
     assert f"| squad.json | {scores.exact_match:.2f} | {scores.f1:.2f} |" in card
     assert f"| init | {initial_folder} |" in card
+
+
+def test_a_cased_tokenizer_stays_cased(tmp_path: Path) -> None:
+    values = json.loads((ROOT / "checkpoints/electra-mini-squad/tokenizer.json").read_bytes())
+    values["normalizer"]["lowercase"] = False
+    write_tokenizer(tmp_path, json.dumps(values))
+    found = read_tokenizer(tmp_path, 30522, {})
+    assert json.loads(found.text)["normalizer"]["lowercase"] is False
 
 
 def test_going_on_from_a_training_and_the_mean_with_it(
