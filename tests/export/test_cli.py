@@ -1,6 +1,5 @@
 """The command: what it prints, when it has nothing to do, and that a kill does no harm."""
 
-import re
 import shutil
 import signal
 import subprocess
@@ -64,12 +63,6 @@ def test_what_is_ignored_is_said_once(tmp_path: Path) -> None:
     arguments = (folder, "--repository", tmp_path / "models", "--sequence-length", 64)
     result = run(*arguments, "--variants", "onnx_fp32")
     assert result.stdout.count("position_ids") == 1
-
-
-def test_make_passes_the_sequence_length() -> None:
-    command = ("make", "-n", "export", "SEQ=128")
-    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert re.search(r"--sequence-length\W+128", shown)
 
 
 def test_errors_are_one_line(tmp_path: Path) -> None:
