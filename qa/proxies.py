@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
+from urllib.request import proxy_bypass_environment
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _RESOLVER = re.compile(r"(dns|ipv4|ipv6):(//[^/]*/)?", re.IGNORECASE)  # before a gRPC target
@@ -31,9 +32,13 @@ def is_this_machine(address: str) -> bool:
     return found.is_loopback or found.is_unspecified
 
 
-def grpc_options(address: str) -> list[tuple[str, int]]:
-    """Return the options of a gRPC channel to ``address``."""
-    return [("grpc.enable_http_proxy", 0)] if is_this_machine(address) else []
+def grpc_options(address: str, name: str | None = None) -> list[tuple[str, int]]:
+    """Return the options of a gRPC channel to ``address``, host:port, which ``name`` stands for.
+
+    gRPC looks the address up in ``no_proxy``, where it may only have its name.
+    """
+    is_direct = is_this_machine(address) or (name and proxy_bypass_environment(name))
+    return [("grpc.enable_http_proxy", 0)] if is_direct else []
 
 
 def excepting_this_machine(environment: Mapping[str, str]) -> dict[str, str]:

@@ -36,6 +36,8 @@ logger = logging.getLogger("serving")
 
 # longer than clients keep an idle connection, or one would be closed under a request
 KEEP_ALIVE_SECONDS = 75
+# a worker that says nothing for so long is replaced; one that starts does so while CPUs are short
+WORKER_SILENT_SECONDS = 60
 
 
 def main() -> int:
@@ -113,6 +115,7 @@ def _config(settings: Settings, create: Callable[[], FastAPI]) -> uvicorn.Config
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=round(settings.grace_seconds),
+        timeout_worker_healthcheck=WORKER_SILENT_SECONDS,
         ssl_certfile=settings.tls_cert,
         ssl_keyfile=settings.tls_key,
     )

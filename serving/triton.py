@@ -58,7 +58,8 @@ class Triton:
     def __init__(self, url: str, name: str | None = None) -> None:
         self.url = url
         # what stands between, such as a service mesh, routes by the name
-        options = [*CHANNEL_OPTIONS, *grpc_options(url), ("grpc.default_authority", name or url)]
+        named = ("grpc.default_authority", name or url)
+        options = [*CHANNEL_OPTIONS, *grpc_options(url, name), named]
         self._channel = grpc.aio.insecure_channel(url, options=options)
         self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
         self._infos: dict[str, ModelInfo] = {}

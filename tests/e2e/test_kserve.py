@@ -12,6 +12,8 @@ from embedded.selection import Choice
 from tests.e2e.stack import STOP_SECONDS, Stack, free_ports, settings_of, wait_until_ready
 from tests.e2e.test_answer import NORMAN
 
+pytestmark = pytest.mark.embedded
+
 
 @pytest.fixture(scope="module")
 def transformer(

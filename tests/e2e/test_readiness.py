@@ -17,6 +17,8 @@ from tests.e2e.stack import (
 )
 from tests.e2e.test_answer import NORMAN
 
+pytestmark = pytest.mark.embedded
+
 PROBE_SECONDS = 1  # the timeout of Kubernetes' probes, unless they say otherwise
 
 

@@ -16,6 +16,8 @@ import pytest
 from tests.e2e.stack import Stack, Told, asking, executed, free_ports, running, wait_for
 from tests.e2e.test_answer import NORMAN
 
+pytestmark = pytest.mark.embedded
+
 NAME = "triton.example"
 NAMESPACE = ("unshare", "--map-root-user", "--mount")
 TTL_SECONDS = 1.5  # for which the name has the address of a replica that is stopping already

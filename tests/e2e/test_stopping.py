@@ -24,6 +24,8 @@ from tests.e2e.stack import (
 from tests.e2e.test_answer import NORMAN
 from tests.e2e.test_workers import wait_for_workers
 
+pytestmark = pytest.mark.embedded
+
 DRAIN_SECONDS = 6
 
 

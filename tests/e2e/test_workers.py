@@ -44,7 +44,10 @@ def workers(stack: Stack) -> set[int]:
     """The gateway's processes but for their parent, which all run."""
     found = set()
     for thread in Path(f"/proc/{stack.process.pid}/task").iterdir():
-        for pid in (thread / "children").read_text().split():
+        children: list[str] = []
+        with suppress(FileNotFoundError):  # the thread has ended meanwhile
+            children = (thread / "children").read_text().split()
+        for pid in children:
             with suppress(FileNotFoundError):  # it has ended meanwhile
                 if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
                     found.add(int(pid))

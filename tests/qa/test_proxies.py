@@ -33,6 +33,16 @@ def test_another_machine(address: str) -> None:
     assert grpc_options(address) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "direct"), [("triton.prod.svc:8001", True), ("other:8001", False)]
+)
+def test_an_address_is_excepted_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, direct: bool
+) -> None:
+    monkeypatch.setenv("no_proxy", ".svc,localhost")
+    assert bool(grpc_options("10.0.0.1:8001", name)) == direct
+
+
 @pytest.mark.parametrize("name", ["no_proxy", "NO_PROXY"])
 def test_what_was_excepted_stays_so(name: str) -> None:
     excepted = excepting_this_machine({name: "intranet.example, 127.0.0.1"})
