@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
-from urllib.request import proxy_bypass_environment
+from urllib.request import proxy_bypass
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _RESOLVER = re.compile(r"(dns|ipv4|ipv6):(//[^/]*/)?", re.IGNORECASE)  # before a gRPC target
@@ -37,7 +37,7 @@ def grpc_options(address: str, name: str | None = None) -> list[tuple[str, int]]
 
     gRPC looks the address up in ``no_proxy``, where it may only have its name.
     """
-    is_direct = is_this_machine(address) or (name and proxy_bypass_environment(name))
+    is_direct = is_this_machine(address) or (name and proxy_bypass(name))
     return [("grpc.enable_http_proxy", 0)] if is_direct else []
 
 
