@@ -38,7 +38,7 @@ def test_a_gateway_and_a_triton_of_this_machine(
 
 
 def test_a_gateway_with_a_triton_of_its_own(repository: Path, tmp_path: Path) -> None:
-    with running(repository, tmp_path, **DEAD) as stack:
+    with running(repository, tmp_path, **DEAD, TRITON_START_SECONDS="180") as stack:
         reply = httpx.post(f"{stack.url}/answer", json=NORMAN, timeout=60)
     assert reply.json()["answer"] == "William the Conqueror"
 
