@@ -152,13 +152,26 @@ def test_the_words_of_a_list(verb: str, name: str, way: str, tmp_path: Path) -> 
     assert "ran" not in made.files
 
 
+@pytest.mark.parametrize("way", ["argument", "environment"])
+def test_a_python_by_any_path(way: str, tmp_path: Path) -> None:
+    python = tmp_path / HOSTILE
+    python.write_text(f'{RECORDER}echo "$0"\n')  # as embedded/interpreter.py would
+    python.chmod(0o755)
+    if way == "argument":
+        made = make(tmp_path, "setup", "SETUP=.set-up", f"PYTHON={python}")
+    else:
+        made = make(tmp_path, "setup", "SETUP=.set-up", PYTHON=str(python))
+    assert {"venv", ".venv"} <= made.words
+    assert "ran" not in made.files
+
+
 def test_every_variable_of_a_recipe_is_tried() -> None:
     used = set(re.findall(r"\$\$\{?([A-Z][A-Z0-9_]*)", MAKEFILE))
     for options in re.findall(r"call options,([^)]*)\)", MAKEFILE):
         used |= set(options.replace("\\", "").split())
     used |= set(re.findall(r"\$\((?:if |or |foreach each,)\$\(([A-Z]\w*)\)", MAKEFILE))
     tried = {name for names in VALUES.values() for name in names} | {name for _, name in LISTS}
-    assert used - {"NAME", "SERVED"} <= tried
+    assert used - {"NAME", "PYTHON", "SERVED"} <= tried
 
 
 def test_a_variable_of_ours_that_the_environment_has_too(tmp_path: Path) -> None:
