@@ -9,7 +9,8 @@
 #               `python -m evaluation --help` names go to `make eval` as they are
 #   BATCHES, SEQ, INPUT (padded or squad), SECONDS, BATCHES_PER_ROW, ROUNDS, CLIENTS and TRITON_URL
 #               are for `make bench`, with VARIANTS and DATASET
-#   FILES       the result files that `make report` reads, OUTPUT the folder that it writes; A and B
+#   FILES       the result files that `make report` and `make capacity` read (a bench, a closed loop
+#               with 1 user and an open one, of one machine), OUTPUT the folder of the report; A and B
 #               what `make compare` compares: FILE, FILE:NAME, or several with commas between
 #   URL         the gateway that `make loadtest` and `make slo` load; without it they start one, with
 #               MODEL. USERS steps of the closed loop, RATES of the open one, SECONDS each is
@@ -61,7 +62,7 @@ $(foreach each,$(filter-out MAKE%,$(.VARIABLES)),$(if \
 	override $(each) := $$(value $(each)))$(eval export $(each))))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve export eval bench loadtest slo baseline versus loadgen report compare pretrain train throughput \
+.PHONY: help setup serve export eval bench loadtest slo baseline versus loadgen report compare capacity pretrain train throughput \
 	check format test test-slow test-deploy docs test-compat test-parity test-training lock clean
 
 help: ## list the verbs
@@ -128,6 +129,12 @@ loadgen: $(SETUP) ## MLPerf's LoadGen on the model (VARIANT=, DATASET=, SECONDS=
 report: $(SETUP) ## result files as a page with plots (FILES=, OUTPUT=)
 	@$(call list,$${FILES:-results/*.json}); \
 		exec $(BIN)/python -m loadtest report $(call options,OUTPUT) -- "$$@"
+
+capacity: $(SETUP) ## what rates of questions need, by a simulated queue (FILES=, RATES=, P99_MS=)
+	@$(BIN)/python -m loadtest capacity $(or $(FILES),docs/benchmarks/amd-epyc-2-cores/*-bench.json \
+		docs/benchmarks/amd-epyc-2-cores/*-load-*.json) $(if $(RATES),--rates "$(RATES)") \
+		$(if $(P99_MS),--p99-ms $(P99_MS)) $(if $(DATASET),--dataset "$(DATASET)") \
+		--repository $(or $(CHECKPOINT),checkpoints/electra-mini-squad)
 
 compare: $(SETUP) ## A over B with confidence intervals (A=FILE:NAME, B=FILE:NAME)
 	@$(BIN)/python -m loadtest compare -- "$$A" "$$B"

@@ -44,7 +44,10 @@ def capacity(
         list[Path],
         typer.Argument(help="results of one machine: bench, load-closed with 1 user, load-open"),
     ],
-    core_rate: Annotated[float, typer.Option(help="Answers/s of a gateway's core, measured.")],
+    core_rate: Annotated[
+        float | None,
+        typer.Option(help="Answers/s of a gateway's core, where known better than by one user."),
+    ] = None,
     rates: Annotated[str, typer.Option(help="Questions/s to plan for.")] = RATES,
     p99_ms: Annotated[float, typer.Option(min=1, help="What 99 % must not exceed.")] = 130,
     dataset: Dataset = SAMPLE,
@@ -60,7 +63,8 @@ def capacity(
     console = Console()
     console.print(
         f"{device.name}, {device.count} cores: a batch takes {work.batch.fixed * 1000:.2f} ms and "
-        f"{work.batch.per_token * 1e6:.2f} µs a token; an answer {work.around * 1000:.2f} ms more"
+        f"{work.batch.per_token * 1e6:.2f} µs a token; an answer {work.around * 1000:.2f} ms more, "
+        f"so that a core of a gateway gives {1 / work.around:.0f} answers/s or more"
     )
     shared = on_shared_cores(work, device.count)
     points = predict([row for each in results for row in each.loads], questions, shared)
@@ -76,14 +80,18 @@ def capacity(
     )
     plans = {f"{device.name}, {device.count} cores, measured": (work, questions, ONE_LENGTH)}
     for table in read_published().tables:
-        name = f"{table.device}, {table.precision}, ELECTRA-base, published by NVIDIA"
-        batch = published_batches(table, SEQUENCE_LENGTH)
-        plans[name] = (Work(batch, work.around), padded(questions, FEW_LENGTHS), FEW_LENGTHS)
+        batch = Work(published_batches(table, SEQUENCE_LENGTH), work.around)
+        for shape in (FEW_LENGTHS, ONE_LENGTH):
+            name = (
+                f"{table.device}, {table.precision}, ELECTRA-base, published by NVIDIA; "
+                f"padded to multiples of {shape.pad_to_multiple_of}"
+            )
+            plans[name] = (batch, padded(questions, shape), shape)
     for name, (its_work, its_questions, shape) in plans.items():
         rate = highest_rate(its_questions, its_work, p99_ms, shape)
         console.print(f"\n{name}: {rate:.0f} questions/s within {p99_ms:g} ms, simulated")
         if rate:
-            able = Capacity(rate, core_rate)
+            able = Capacity(rate, core_rate or 1 / work.around)
             console.print(need_table(need(each, able, questions, shape, json) for each in wanted))
     console.print(NEED_NOTE)
 

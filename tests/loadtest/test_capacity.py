@@ -145,7 +145,7 @@ def test_the_command(tmp_path: Path) -> None:
     files = [next(BENCHMARKS.glob(name)) for name in ("*3108*bench*", "*load-closed*")]
     opened = next(BENCHMARKS.glob("*load-open*"))
     plot = tmp_path / "plot.png"
-    options = ("--core-rate", "300", "--repository", str(CHECKPOINT), "--plot", str(plot))
+    options = ("--repository", str(CHECKPOINT), "--plot", str(plot))
     done = run(*map(str, files), str(opened), *options, "--rates", "1000")
     assert done.returncode == 0, done.stderr
     assert "1x A100 40GB, fp16, ELECTRA-base, published by NVIDIA" in done.stdout
