@@ -8,12 +8,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from loadtest.batches.inputs import read_tokenizer
 from loadtest.capacity.need import Capacity, need, tensor_bytes
+from loadtest.capacity.prediction import on_shared_cores, predict
 from loadtest.capacity.simulation import FEW_LENGTHS, ONE_LENGTH, highest_rate, simulate
-from loadtest.capacity.work import BatchTime, Question, Work, fit_batches, published_batches
+from loadtest.capacity.work import (
+    BatchTime,
+    Question,
+    Work,
+    fit_batches,
+    published_batches,
+    read_work,
+    read_work_questions,
+)
 from loadtest.errors import LoadTestError
 from loadtest.published import read_published
-from loadtest.result import BatchRow
+from loadtest.result import BatchRow, read_result
+from loadtest.samples import summarize
 from tests.conftest import CHECKPOINT, ROOT
 
 SHORT = [Question(windows=1, tokens=100, longest=100)]
@@ -134,6 +145,27 @@ def test_need() -> None:
     assert tensor_bytes(asked[0], ONE_LENGTH) == 384 * 20
     assert found.triton_bytes == 1000 * (128 + 2 * 256) * 20 / 2
     assert found.client_bytes == 1e6
+
+
+def test_figures_of_the_docs() -> None:
+    """What docs/scaling.md holds against each other is what was measured and is simulated."""
+    alone, batches, opened = (
+        read_result(next(BENCHMARKS.glob(name)))
+        for name in ("*load-closed*", "*3108*bench*", "*load-open*")
+    )
+    tokenizer = read_tokenizer(CHECKPOINT / "tokenizer.json")
+    questions = read_work_questions(ROOT / "tests/data/squad-dev-sample.json", tokenizer, 384)
+    rows = [each for each in batches.batches if each.variant == "openvino_int8"]
+    work = on_shared_cores(read_work(rows, alone.loads[0], questions), 2)
+    text = (ROOT / "docs" / "scaling.md").read_text()
+    for point in predict(opened.loads, questions, work):
+        measured, simulated = summarize(point.row.latencies), point.simulated
+        assert point.row.mean_batch is not None
+        assert (
+            f"| {point.row.level:g} | {measured.p50:.1f} ms | {simulated.percentile(50):.1f} "
+            f"| {measured.p99:.1f} ms | {simulated.percentile(99):.1f} "
+            f"| {point.row.mean_batch:.2f} | {simulated.mean_batch:.2f} |"
+        ) in text
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -1,12 +1,7 @@
-"""The tools of the chart's checks, installed once, and a model to serve."""
-
-import subprocess
-import sys
-from pathlib import Path
+"""The tools of the chart's checks, installed once."""
 
 import pytest
 
-from tests.conftest import CHECKPOINT, ROOT
 from tests.deploy.kubernetes.tools import Missing, install, skip
 
 
@@ -17,18 +12,3 @@ def tools() -> None:
         install()
     except Missing as error:
         skip(str(error))
-
-
-@pytest.fixture(scope="session")
-def served() -> Path:
-    """The repository of the other tests, with one variant that any CPU serves."""
-    folder = ROOT / "build" / "test-repository"
-    subprocess.run(
-        [
-            *(sys.executable, "-m", "export", str(CHECKPOINT), "--variants", "onnx_int8"),
-            *("--repository", str(folder), "--if-needed"),
-        ],
-        check=True,
-        cwd=ROOT,
-    )
-    return folder
