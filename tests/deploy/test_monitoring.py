@@ -28,8 +28,9 @@ PROMETHEUS = ROOT / "deploy" / "prometheus"
 BOARD = json.loads((ROOT / "deploy/grafana/dashboards/electra-qa.json").read_text())
 SAMPLE = read_examples(ROOT / "tests" / "data" / "squad-dev-sample.json")
 SHORT = {"question": SAMPLE[0].question, "context": SAMPLE[0].context}
-LONG = {"question": SAMPLE[0].question, "context": " ".join(each.context for each in SAMPLE[:20])}
+LONG = {"question": SAMPLE[0].question, "context": " ".join(each.context for each in SAMPLE[:40])}
 DATA_SECONDS = 120
+CPUS = str(os.cpu_count())
 
 pytestmark = pytest.mark.deploy
 
@@ -52,7 +53,7 @@ def asking(deployment: Deployment, body: dict[str, str], clients: int = 1) -> It
     ending = threading.Event()
 
     def ask() -> None:
-        with httpx.Client(base_url=deployment.url, timeout=120) as client:
+        with httpx.Client(base_url=deployment.url, timeout=60) as client:
             while not ending.is_set():
                 try:
                     statuses.append(client.post("/answer", json=body).status_code)
@@ -160,17 +161,19 @@ def test_a_dead_stub(deployment: Deployment) -> None:
 
 
 def test_a_starved_triton_under_load(deployment: Deployment) -> None:
-    triton = deployment.container("triton-cpu")
+    triton, gateway = deployment.container("triton-cpu"), deployment.container("gateway")
+    deployment.engine.docker("restart", gateway)  # it knows no rate yet, and lets all in
+    deployment.wait_until_answering()
     deployment.engine.docker("update", "--cpus", "0.2", triton)
     try:
-        deployment.engine.docker("restart", deployment.container("gateway"))  # it knows no rate yet
-        deployment.wait_until_answering()
         with asking(deployment, LONG, clients=60):
             deployment.wait_until_firing("TritonQueueLong")
-            deployment.wait_until_firing("AnswersSlow", "RequestsRejected")
-            deployment.engine.docker("update", "--cpus", "2", triton)
+            deployment.wait_until_firing("RequestsRejected")
+            deployment.wait_until_firing("AnswersSlow")
+            deployment.engine.docker("update", "--cpus", CPUS, triton)
+            deployment.engine.docker("restart", "--time", "0", triton)  # what waits is dropped
     finally:
-        deployment.engine.docker("update", "--cpus", "2", triton)
+        deployment.engine.docker("update", "--cpus", CPUS, triton)
     deployment.wait_until_answering()
 
 
