@@ -17,7 +17,7 @@ from qa.metric import Scores, evaluate
 from qa.spans import best_answers, null_difference
 from qa.squad import Example, read_examples
 from qa.tensors import INPUTS
-from qa.windows import load_tokenizer
+from qa.tokenizer import load_tokenizer
 from tests.conftest import ROOT
 from tests.export.conftest import SEQUENCE_LENGTH, read_golden
 
