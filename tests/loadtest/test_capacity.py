@@ -173,6 +173,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
 
 
+@pytest.mark.slow
 def test_the_command(tmp_path: Path) -> None:
     files = [next(BENCHMARKS.glob(name)) for name in ("*3108*bench*", "*load-closed*")]
     opened = next(BENCHMARKS.glob("*load-open*"))
