@@ -9,6 +9,7 @@ request, it waits for as many windows as it has itself, or for those that are wi
 By Little's law that takes this many windows divided by the measured rate of answered ones.
 """
 
+import asyncio
 import math
 import time
 from collections import deque
@@ -18,6 +19,9 @@ from dataclasses import dataclass
 
 from serving.errors import Overloaded
 
+SHARE = 0.25  # of the allowed wait, that what one request has with Triton may take
+LEAST_SHARE = 2  # parts: one is computed while the next one waits
+UNMEASURED_SHARE = 8  # parts, while the rate is not known
 MEASURED_SECONDS = 10.0  # how far back the drain rate looks, idle times left out
 MAX_RETRY_SECONDS = 60
 
@@ -28,6 +32,7 @@ class Ticket:
 
     windows: int
     changed: Callable[[int], None]  # told how many of them are answered
+    slots: asyncio.Semaphore  # of its parts that may be with Triton at once
     known: int = 0  # of them, that are no estimate
     sent: int = 0  # of these, that are with Triton
 
@@ -87,7 +92,7 @@ class Admission:
         """
         if self._tickets:
             self._check(windows)
-        ticket = Ticket(windows, self._changed)
+        ticket = Ticket(windows, self._changed, asyncio.Semaphore(self._share()))
         self._tickets.add(ticket)
         self._changed(0)
         try:
@@ -128,6 +133,13 @@ class Admission:
         Estimates do not count: what may yet be refused for its size must not have others refused.
         """
         return sum(min(each.known, max(windows, each.sent)) for each in self._tickets)
+
+    def _share(self) -> int:
+        """Return how many parts of a new request may be with Triton at once, so that others fit."""
+        rate = self._rate()
+        if rate is None:
+            return UNMEASURED_SHARE
+        return max(LEAST_SHARE, int(SHARE * self.max_seconds * rate))
 
     def _rate(self) -> float | None:
         """Return the windows drained per busy second lately; None before the first."""

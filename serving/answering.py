@@ -146,8 +146,9 @@ class Answerer:
         self.metrics.observe_windows(windows, info.shape)
 
         async def infer(rows: Rows) -> Logits:
-            with ticket.computing(len(rows)):
-                return await self.triton.infer(info.name, rows, deadline.left())
+            async with ticket.slots:
+                with ticket.computing(len(rows)):
+                    return await self.triton.infer(info.name, rows, deadline.left())
 
         with trace.stage("infer"):
             try:

@@ -185,6 +185,26 @@ def test_what_is_late_is_504_and_not_computed(patient: Stack) -> None:
     assert computing(patient) - before < time.monotonic() - started
 
 
+def test_one_that_asks_much_does_not_shut_the_door(stack: Stack) -> None:
+    """A long text, and a list of questions: short questions beside them get their answers."""
+    asked = NORMAN["context"] + " It was a mild and dry year." * 4000  # 190 windows
+    pairs = {
+        "pairs": [{**NORMAN, "question": f"Who led conquest {number}?"} for number in range(128)]
+    }
+    for path, body in (("/answer", {**NORMAN, "context": asked}), ("/answers", pairs)):
+        with httpx.Client(base_url=stack.url, timeout=120) as client, ThreadPoolExecutor(1) as pool:
+            for _ in range(5):
+                client.post("/answer", json=NORMAN)  # the rate is known
+            first = pool.submit(httpx.post, f"{stack.url}{path}", json=body, timeout=120)
+            wait_for(lambda: windows_in_flight(stack) > 100)
+            beside = []
+            while not first.done() and len(beside) < 50:
+                beside.append(client.post("/answer", json=NORMAN).status_code)
+            assert first.result().status_code == 200
+        assert beside
+        assert set(beside) == {200}
+
+
 @pytest.mark.parametrize("wrong", ["0", "-1", "soon", "1.5"])
 def test_a_timeout_that_is_none_is_refused(client: httpx.Client, wrong: str) -> None:
     refused = client.post("/answer", json=NORMAN, headers={"x-request-timeout-ms": wrong})

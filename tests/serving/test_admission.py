@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from qa.windows import make_windows
-from serving.admission import Admission, Ticket
+from serving.admission import LEAST_SHARE, UNMEASURED_SHARE, Admission, Ticket
 from serving.asked import Asked
 from serving.errors import Overloaded
 
@@ -142,6 +142,22 @@ def test_a_long_text_is_not_waited_for_to_its_end() -> None:
             admission.admit(500).__enter__()  # another one would take turns with it all along
         with admission.admit(1):
             pass
+
+
+def test_a_request_leaves_most_of_the_allowed_wait_to_others() -> None:
+    """At 100 windows a second, a quarter of 2 s is 50; slower, there are 2 at least."""
+    clock = Clock()
+    admission = Admission(1000, 2, clock=clock)
+    with admission.admit(1) as first:
+        assert first.slots._value == UNMEASURED_SHARE
+    with admitted(admission, 100):
+        clock.now += 1
+    with admission.admit(128) as many:
+        assert many.slots._value == 50
+    with admitted(admission, 1):
+        clock.now += 1000
+    with admission.admit(128) as slow:
+        assert slow.slots._value == LEAST_SHARE
 
 
 def test_what_got_an_error_was_not_drained() -> None:
