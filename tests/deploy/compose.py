@@ -107,6 +107,7 @@ def deployed(
     models: str = f"{MODEL},electra_qa_openvino_int8",
     files: Sequence[str] = FILES,
     services: Sequence[str] = SERVICES,
+    **more: str,
 ) -> Iterator[Deployment]:
     """Bring the stack up until the block is left; it must come up healthy."""
     port, prometheus_port = free_ports(2)
@@ -119,6 +120,7 @@ def deployed(
         "PROMETHEUS_PORT": str(prometheus_port),
         "PROMETHEUS_CONFIG": str(_quickened(folder / "monitoring")),
         "GPU_METRICS": str(folder / "gpu"),
+        **more,
     }
     deployment = Deployment(engine, settings, files, folder)
     (folder / "gpu").mkdir(exist_ok=True)

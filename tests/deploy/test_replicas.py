@@ -94,7 +94,10 @@ def replicas(images: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     )
     make_haproxy(images, FOLDER)
     services = ("triton-cpu", "gateway", "haproxy")
-    with deployed(images, repository, FOLDER, MODEL, REPLICAS, services) as deployment:
+    with deployed(
+        *(images, repository, FOLDER, MODEL, REPLICAS, services),
+        MAX_QUEUE_SECONDS="20",  # how a machine that is too slow refuses is tested elsewhere
+    ) as deployment:
         known = tmp_path_factory.mktemp("load") / "known.json"
         known.write_text(json.dumps(list(answered(deployment))))
         replicas = Replicas(deployment, known)
