@@ -197,7 +197,7 @@ def test_one_that_asks_much_does_not_shut_the_door(stack: Stack) -> None:
                 client.post("/answer", json=NORMAN)  # the rate is known
             first = pool.submit(httpx.post, f"{stack.url}{path}", json=body, timeout=120)
             wait_for(lambda: windows_in_flight(stack) > 100)
-            beside = []
+            beside: list[int] = []
             while not first.done() and len(beside) < 50:
                 beside.append(client.post("/answer", json=NORMAN).status_code)
             assert first.result().status_code == 200
