@@ -16,13 +16,13 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import grpc
 
 from embedded.errors import EmbeddedError
 from embedded.layout import lay_out, prefix, pytriton, remove_leftovers
+from embedded.packages import onnxruntime_has_cuda, tensorflow_has_cuda
 from embedded.ports import Ports, check_port
 from embedded.preflight import find_libpython
 from embedded.protocol import service_pb2, service_pb2_grpc
@@ -174,11 +174,9 @@ def _environment() -> dict[str, str]:
 
 def _gpus() -> dict[str, str]:
     """Hide the GPUs where the runtimes are not for them, or Triton would put models on them."""
-    try:
-        version("onnxruntime-gpu")
-    except PackageNotFoundError:
-        return {"CUDA_VISIBLE_DEVICES": ""}
-    return {}
+    if onnxruntime_has_cuda() or tensorflow_has_cuda():
+        return {}
+    return {"CUDA_VISIBLE_DEVICES": ""}
 
 
 def _wait_until_ready(triton: EmbeddedTriton, seconds: float) -> None:

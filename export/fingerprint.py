@@ -1,14 +1,14 @@
 """What an export is made from: when none of it has changed, there is nothing to make again."""
 
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import qa.tensors
 from embedded.digest import sha256, sha256_of_all
+from embedded.packages import ONNXRUNTIME, TENSORFLOW, installed
 from export.checkpoint import checkpoint_files
 
-_LIBRARIES = ("tensorflow", "tensorflow-cpu", "tf2onnx", "onnx", "onnxruntime", "openvino", "nncf")
+_LIBRARIES = (*TENSORFLOW, "tf2onnx", "onnx", *ONNXRUNTIME, "openvino", "nncf")
 
 
 def checkpoint_digests(folder: Path) -> dict[str, str]:
@@ -21,13 +21,7 @@ def checkpoint_digests(folder: Path) -> dict[str, str]:
 
 def library_versions() -> dict[str, str]:
     """Return the versions of those libraries that make the models, importing none of them."""
-    versions = {}
-    for name in _LIBRARIES:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:  # TensorFlow has two names, of which one is installed
-            continue
-    return versions
+    return installed(*_LIBRARIES)
 
 
 def fingerprint(digests: Mapping[str, str], sequence_length: int, calibration: Path) -> str:

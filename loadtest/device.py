@@ -4,19 +4,17 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
-from typing import Any
-
-import pynvml
 
 from embedded.cpu import read_cpu
+from embedded.gpu import read_gpu
+from embedded.packages import ONNXRUNTIME, TENSORFLOW, installed, onnxruntime_has_cuda
 from loadtest.result import Device, Environment
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = (
-    *("onnxruntime", "onnxruntime-gpu", "openvino", "tensorflow", "tensorflow-cpu"),
+    *(*ONNXRUNTIME, "openvino", *TENSORFLOW),
     *("nvidia-pytriton", "tritonclient", "grpcio", "locust", "gevent", "numpy", "tokenizers"),
 )
 
@@ -27,10 +25,9 @@ def environment(*, device: Device | None = None, **versions: str) -> Environment
     ``device`` is what the embedded Triton would use, where none is given; ``versions`` go beside
     those of the packages that are installed, as in ``triton="2.51.0"``.
     """
-    packages = {name: found for name in PACKAGES if (found := _version(name))}
     return Environment(
-        device=device or read_device(on_gpu=_version("onnxruntime-gpu") is not None),
-        versions={"python": python_version(), **packages, **versions},
+        device=device or read_device(on_gpu=onnxruntime_has_cuda()),
+        versions={"python": python_version(), **installed(*PACKAGES), **versions},
         command=_command(),
         commit=_commit(),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -40,54 +37,19 @@ def environment(*, device: Device | None = None, **versions: str) -> Environment
 
 def read_device(*, on_gpu: bool) -> Device:
     """Return this machine's first GPU that CUDA may use, if that computes, or else its CPU."""
-    gpu = _gpu() if on_gpu else None
+    gpu = read_gpu() if on_gpu else None
     if gpu is not None:
-        return gpu
+        return Device(
+            kind="gpu",
+            name=gpu.name,
+            count=1,
+            memory_bytes=gpu.memory_bytes,
+            driver=gpu.driver,
+            clocks_mhz=gpu.clocks_mhz,
+        )
     cpu = read_cpu()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return Device(kind="cpu", name=cpu.name, count=cpu.cores, memory_bytes=memory)
-
-
-def _gpu() -> Device | None:
-    """Return the GPU by NVML, with its clocks of this moment; None where there is none to use."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip()
-    if visible in ("", "-1"):
-        return None
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:  # neither a driver nor a GPU
-        return None
-    try:
-        handle = _handle(visible)
-        clocks = {"sm": pynvml.NVML_CLOCK_SM, "memory": pynvml.NVML_CLOCK_MEM}
-        return Device(
-            kind="gpu",
-            name=pynvml.nvmlDeviceGetName(handle),
-            count=1,
-            memory_bytes=int(pynvml.nvmlDeviceGetMemoryInfo(handle).total),
-            driver=pynvml.nvmlSystemGetDriverVersion(),
-            clocks_mhz={
-                name: pynvml.nvmlDeviceGetClockInfo(handle, clock) for name, clock in clocks.items()
-            },
-        )
-    except pynvml.NVMLError:
-        return None
-    finally:
-        pynvml.nvmlShutdown()
-
-
-def _handle(visible: str) -> Any:
-    """Return NVML's handle of a GPU by what CUDA_VISIBLE_DEVICES calls it: a number or a UUID."""
-    if visible.isdecimal():
-        return pynvml.nvmlDeviceGetHandleByIndex(int(visible))
-    return pynvml.nvmlDeviceGetHandleByUUID(visible)
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def _command() -> tuple[str, ...]:

@@ -4,13 +4,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rich.table import Table
 
+from embedded.packages import ONNXRUNTIME, TENSORFLOW
 from loadtest.batches.ceiling import precision_of
 from loadtest.batches.flop import ModelShape
 from loadtest.published import Published, PublishedTable
 from loadtest.result import Accuracy, BatchRow, Result
 from loadtest.samples import NvidiaReading, nvidia_reading, summarize
 
-STACK = ("triton", "onnxruntime", "onnxruntime-gpu", "openvino", "tensorflow", "tensorflow-cpu")
+STACK = ("triton", *ONNXRUNTIME, "openvino", *TENSORFLOW)
 BESIDE = {"tf32": "tf32", "fp32": "tf32"}  # NVIDIA's precision for ours; fp16 for the narrower
 
 

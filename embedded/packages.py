@@ -1,0 +1,37 @@
+"""Which package is installed where several bring the same library, as one for GPUs does."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+ONNXRUNTIME = ("onnxruntime-gpu", "onnxruntime")
+TENSORFLOW = ("tensorflow", "tensorflow-cpu")
+
+
+def installed(*names: str) -> dict[str, str]:
+    """Return the versions of those of the packages ``names`` that are installed, by name."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def library(names: tuple[str, ...]) -> str:
+    """Return name and version of the first of ``names`` that is installed.
+
+    Raises PackageNotFoundError, which names them all, when none is.
+    """
+    for name, number in installed(*names).items():
+        return f"{name} {number}"
+    raise PackageNotFoundError(" or ".join(names))
+
+
+def onnxruntime_has_cuda() -> bool:
+    """Whether the installed ONNX Runtime is the one for NVIDIA's GPUs."""
+    return "onnxruntime-gpu" in installed(*ONNXRUNTIME)
+
+
+def tensorflow_has_cuda() -> bool:
+    """Whether the installed TensorFlow may use a GPU: on Linux, all but tensorflow-cpu."""
+    return "tensorflow" in installed(*TENSORFLOW)
