@@ -40,11 +40,12 @@ def logits(config: ElectraConfig, weights: Tensors, inputs: Tensors) -> dict[str
 
 
 def _embed(config: ElectraConfig, weights: Tensors, ids: Any, token_types: Any) -> Any:
-    positions = tf.range(tf.shape(ids)[1])
+    # the first rows of the table as they lie there: no Range and no Gather of numbers that count up
+    positions = weights["embeddings.position_embeddings.weight"][: tf.shape(ids)[1]]
     embedded = (
         tf.gather(weights["embeddings.word_embeddings.weight"], ids)
         + tf.gather(weights["embeddings.token_type_embeddings.weight"], token_types)
-        + tf.gather(weights["embeddings.position_embeddings.weight"], positions)
+        + positions
     )
     embedded = _layer_norm(config, weights, "embeddings.LayerNorm", embedded)
     if config.has_projection:
