@@ -14,7 +14,7 @@ from embedded.errors import EmbeddedError
 
 FILE_NAME = "report.json"
 TOKENIZER = "tokenizer.json"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Model:
     device: str  # "any", "cpu" or "gpu"
     cpu_flags: tuple[str, ...]  # a CPU needs one of them, if there are any
     windows_per_second: float | None  # on the CPU of the export; None: not measured
+    gpu_windows_per_second: float | None  # on the GPU of the export
     f1_difference: float | None  # to FP32, in percent; None: not measured
 
     def exists(self, repository: Path) -> bool:
@@ -39,6 +40,8 @@ class Manifest:
     tokenizer_sha256: str
     cpu: str  # of the export, as embedded.cpu describes it
     cpu_order: tuple[str, ...]  # models, fastest first on a CPU that has their flags
+    gpu: str  # of the export, as embedded.gpu describes it; "" without one
+    gpu_order: tuple[str, ...]  # models, fastest first on a GPU
     models: Mapping[str, Model]  # by Triton's model name
 
 
@@ -57,7 +60,12 @@ def read_manifest(repository: Path) -> Manifest | None:
             )
         models = {name: _model(row) for name, row in values["variants"].items()}
         return Manifest(
-            values["tokenizer_sha256"], values["cpu"], tuple(values["cpu_order"]), models
+            tokenizer_sha256=values["tokenizer_sha256"],
+            cpu=values["cpu"],
+            cpu_order=tuple(values["cpu_order"]),
+            gpu=values["gpu"],
+            gpu_order=tuple(values["gpu_order"]),
+            models=models,
         )
     except FileNotFoundError:
         return None
@@ -70,9 +78,14 @@ def _model(row: Mapping[str, Any]) -> Model:
         files=dict(row["files"]),
         device=row["device"],
         cpu_flags=tuple(row["cpu_flags"]),
-        windows_per_second=row["speed"]["windows_per_second"] if row["speed"] else None,
+        windows_per_second=_rate(row["speed"]),
+        gpu_windows_per_second=_rate(row["gpu_speed"]),
         f1_difference=row["accuracy"]["f1_difference"] if row["accuracy"] else None,
     )
+
+
+def _rate(speed: Mapping[str, float] | None) -> float | None:
+    return speed["windows_per_second"] if speed else None
 
 
 def check_files(repository: Path, model: str) -> None:

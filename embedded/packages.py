@@ -1,6 +1,7 @@
 """Which package is installed where several bring the same library, as one for GPUs does."""
 
 from importlib.metadata import PackageNotFoundError, version
+from platform import machine
 
 ONNXRUNTIME = ("onnxruntime-gpu", "onnxruntime")
 TENSORFLOW = ("tensorflow", "tensorflow-cpu")
@@ -33,5 +34,5 @@ def onnxruntime_has_cuda() -> bool:
 
 
 def tensorflow_has_cuda() -> bool:
-    """Whether the installed TensorFlow may use a GPU: on Linux, all but tensorflow-cpu."""
-    return "tensorflow" in installed(*TENSORFLOW)
+    """Whether the installed TensorFlow may use a GPU: on x86-64 Linux, all but tensorflow-cpu."""
+    return machine() == "x86_64" and "tensorflow" in installed(*TENSORFLOW)

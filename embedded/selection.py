@@ -1,11 +1,12 @@
-"""Which variant answers when none is named: by what the CPU can do and what was measured."""
+"""Which variant answers when none is named: by what the machine has and what was measured."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from embedded.cpu import Cpu
 from embedded.errors import EmbeddedError
+from embedded.gpu import Gpu
 from embedded.manifest import FILE_NAME, Manifest, Model, read_manifest
 
 LARGEST_F1_LOSS = 0.5  # percent; who wants a variant that loses more must name it
@@ -19,11 +20,12 @@ class Choice:
     reason: str  # as in "electra_qa_onnx_int8 answers, named by MODEL"
 
 
-def choose(repository: Path, cpu: Cpu) -> Choice:
-    """Return the variant of ``repository`` that is best on ``cpu``.
+def choose(repository: Path, cpu: Cpu, gpu: Gpu | None = None) -> Choice:
+    """Return the variant of ``repository`` that is best here.
 
-    That is the fastest, if the export measured them on such a machine; else the first of the
-    exporter's order whose instructions the CPU has. Raises EmbeddedError when there is none.
+    On ``gpu``, where there is one and a variant for it was exported; else on ``cpu``. On either
+    that is the fastest, if the export measured them on such a device; else the first of the
+    exporter's order that the device can compute. Raises EmbeddedError when there is none.
     """
     manifest = read_manifest(repository)
     if manifest is None:
@@ -34,8 +36,8 @@ def choose(repository: Path, cpu: Cpu) -> Choice:
     exported = {name: model for name, model in manifest.models.items() if model.exists(repository)}
     if not exported:
         raise EmbeddedError(f"{repository} holds no exported model; run make export")
-    candidates = {name: model for name, model in exported.items() if _suits(model, cpu)}
-    choice = _fastest(manifest, candidates, cpu) or _first(manifest, candidates, cpu)
+    accurate = {name: model for name, model in exported.items() if _is_accurate(model)}
+    choice = _on_gpu(manifest, accurate, gpu) or _on_cpu(manifest, accurate, cpu)
     if choice is None:
         raise EmbeddedError(
             f"none of the exported models ({', '.join(exported)}) is for this CPU and within "
@@ -44,32 +46,51 @@ def choose(repository: Path, cpu: Cpu) -> Choice:
     return choice
 
 
+def _is_accurate(model: Model) -> bool:
+    return model.f1_difference is None or model.f1_difference >= -LARGEST_F1_LOSS
+
+
+def _on_gpu(manifest: Manifest, exported: Mapping[str, Model], gpu: Gpu | None) -> Choice | None:
+    candidates = [name for name in manifest.gpu_order if gpu and name in exported]
+    if gpu is None or not candidates:
+        return None
+    if manifest.gpu == gpu.description():
+        speeds = {name: exported[name].gpu_windows_per_second for name in candidates}
+        if choice := _fastest(speeds, f"this GPU ({manifest.gpu})"):
+            return choice
+    reason = f"chosen as the first, of those exported, for a GPU ({gpu.description()})"
+    return Choice(candidates[0], reason)
+
+
+def _on_cpu(manifest: Manifest, exported: Mapping[str, Model], cpu: Cpu) -> Choice | None:
+    candidates = {name: model for name, model in exported.items() if _suits(model, cpu)}
+    if manifest.cpu == cpu.description():
+        speeds = {name: model.windows_per_second for name, model in candidates.items()}
+        if choice := _fastest(speeds, f"this CPU ({manifest.cpu})"):
+            return choice
+    return _first(manifest.cpu_order, candidates, cpu)
+
+
 def _suits(model: Model, cpu: Cpu) -> bool:
-    return (
-        model.device in ("any", "cpu")
-        and (not model.cpu_flags or not cpu.flags.isdisjoint(model.cpu_flags))
-        and (model.f1_difference is None or model.f1_difference >= -LARGEST_F1_LOSS)
+    return model.device in ("any", "cpu") and (
+        not model.cpu_flags or not cpu.flags.isdisjoint(model.cpu_flags)
     )
 
 
-def _fastest(manifest: Manifest, candidates: Mapping[str, Model], cpu: Cpu) -> Choice | None:
-    measured = sorted(
-        (model.windows_per_second, name)
-        for name, model in candidates.items()
-        if model.windows_per_second is not None
-    )
-    if manifest.cpu != cpu.description() or len(measured) < 2:
+def _fastest(speeds: Mapping[str, float | None], device: str) -> Choice | None:
+    measured = sorted((speed, name) for name, speed in speeds.items() if speed is not None)
+    if len(measured) < 2:
         return None
     (next_speed, next_best), (speed, best) = measured[-2:]
     return Choice(
         best,
-        f"chosen as the fastest of {len(measured)} measured on this CPU ({manifest.cpu}): "
+        f"chosen as the fastest of {len(measured)} measured on {device}: "
         f"{speed:.1f} windows/s; the next, {next_best}, {next_speed:.1f}",
     )
 
 
-def _first(manifest: Manifest, candidates: Mapping[str, Model], cpu: Cpu) -> Choice | None:
-    for name in manifest.cpu_order:
+def _first(order: Sequence[str], candidates: Mapping[str, Model], cpu: Cpu) -> Choice | None:
+    for name in order:
         if name in candidates:
             flags = ", ".join(sorted(cpu.flags.intersection(candidates[name].cpu_flags)))
             place = f"for a CPU with {flags}, as this one" if flags else "for a CPU like this one"

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from embedded.cpu import read_cpu
+from embedded.gpu import Gpu, serving_gpu
 from export.checkpoint import read_checkpoint
 from export.errors import ExportError
 from export.freshness import outdated
@@ -18,7 +19,7 @@ from export.hub import resolve
 from export.report import PAGE, Report, read_report
 from export.served import lay_out_served, starting
 from export.steps import report_table, step
-from export.variants import VARIANTS, Variant, select_variants, variants_for_cpu
+from export.variants import VARIANTS, Variant, select_variants, variants_for_cpu, variants_for_gpu
 from qa.metric import metric_notice
 from qa.squad import SquadError, read_examples
 
@@ -64,13 +65,14 @@ def main(
             "--if-needed",
             help="Make only what is missing or older than its inputs; without CHECKPOINT, of the "
             "checkpoint that the repository was made from; without --variants, those that are "
-            "there, or else the one for this CPU.",
+            "there, or else what is the fastest here.",
         ),
     ] = False,
 ) -> None:
     """Export a fine-tuned ELECTRA checkpoint to a Triton model repository."""
     console = Console(width=None if sys.stdout.isatty() else 120)  # a log has room
     try:
+        gpu = serving_gpu()
         selected = select_variants(variants)
         previous = read_report(repository) if if_needed else None
         if previous and checkpoint is None:
@@ -79,7 +81,7 @@ def main(
         checkpoint = checkpoint or BUNDLED_CHECKPOINT
         sequence_length = sequence_length or SEQUENCE_LENGTH
         if if_needed and not variants:
-            selected = _served(previous)
+            selected = _served(previous, gpu)
         if previous:
             selected = outdated(
                 previous, repository, Path(checkpoint), selected, sequence_length, calibration
@@ -90,7 +92,7 @@ def main(
                 console.print(notice, highlight=False)
             report = _export(
                 *(console, checkpoint, revision, selected, repository),
-                *(sequence_length, calibration, dataset),
+                *(sequence_length, calibration, dataset, gpu),
             )
             console.print(report_table(report))
             console.print(f"with plots: {repository / PAGE}", highlight=False)
@@ -103,11 +105,18 @@ def main(
         raise typer.Exit(128 + signal.SIGINT) from None
 
 
-def _served(previous: Report | None) -> tuple[Variant, ...]:
-    """Return what is kept fresh: what was exported, or else what is the fastest on this CPU."""
-    if previous and previous.variants:
-        return tuple(each for each in VARIANTS if each.model_name in previous.variants)
-    return variants_for_cpu(read_cpu().flags)[:1]
+def _served(previous: Report | None, gpu: Gpu | None) -> tuple[Variant, ...]:
+    """Return what is kept fresh: what was exported, or else what is to be served here.
+
+    That is the fastest on this CPU; or those for the GPU, whose export finds the fastest. They
+    are made too where there is a GPU by now, and nothing that was exported is for it.
+    """
+    there = {each for each in VARIANTS if previous and each.model_name in previous.variants}
+    for_gpu = set(variants_for_gpu(gpu.capability)) if gpu else set()
+    wanted = there | (for_gpu if not there & for_gpu else set())
+    return (
+        tuple(each for each in VARIANTS if each in wanted) or variants_for_cpu(read_cpu().flags)[:1]
+    )
 
 
 def _export(
@@ -119,6 +128,7 @@ def _export(
     sequence_length: int,
     calibration: Path,
     dataset: Path | None,
+    gpu: Gpu | None,
 ) -> Report:
     source = resolve(name, revision)
     with step(console, f"read {source.name}"):
@@ -138,6 +148,7 @@ def _export(
         dataset=dataset,
         name=source.name,
         revision=source.revision,
+        gpu=gpu,
     )
     return export(request, partial(step, console))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
+from embedded.gpu import Gpu
 from export.isolation import Progress
 from export.parity import sample_windows
 from export.runtime import Backend, load_backend
@@ -25,6 +26,7 @@ def measure_accuracy(
     dataset: Path,
     tokenizer: Path,
     sequence_length: int,
+    gpu: Gpu | None,
     *,
     progress: Progress,
 ) -> Scores:
@@ -34,7 +36,7 @@ def measure_accuracy(
     SquadError when ``dataset`` is not a SQuAD file.
     """
     examples = read_examples(dataset)
-    backend = load_backend(variant, file)
+    backend = load_backend(variant, file, sequence_length, gpu)
     loaded = load_tokenizer(tokenizer)
     null_threshold = 0.0 if has_unanswerable(examples) else None
     answers: list[str] = []

@@ -16,6 +16,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from embedded.gpu import Gpu
 from export.checkpoint import read_checkpoint
 from export.config import ElectraConfig
 from export.isolation import Progress
@@ -52,6 +53,7 @@ class Materials:
     sequence_length: int
     calibration: Path  # SQuAD file, of which int8's scales are taken
     sources: Path  # folder of the graphs and sources
+    gpu: Gpu | None = None  # on which what is for it is proven
 
 
 def trace(config: ElectraConfig, sources: Sequence[str], folder: Path) -> None:

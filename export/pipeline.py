@@ -8,6 +8,7 @@ from pathlib import Path
 
 from embedded.cpu import read_cpu
 from embedded.digest import sha256
+from embedded.gpu import Gpu
 from export.checkpoint import Checkpoint
 from export.errors import ExportError
 from export.fingerprint import checkpoint_digests, fingerprint, library_versions
@@ -15,9 +16,9 @@ from export.isolation import isolated
 from export.making import SOURCES, Materials, make, source_file, trace
 from export.page import page
 from export.parity import Question, reference_questions
-from export.proof import FP32, Baseline, Proof, Step, evaluate_file, prove
+from export.proof import FP32, Baseline, Proof, Step, evaluate_file, prove, proven_as
 from export.report import FILE_NAME as REPORT
-from export.report import PAGE, TOKENIZER, Report, VariantReport, read_report
+from export.report import PAGE, TOKENIZER, Report, Speed, VariantReport, read_report
 from export.repository import commit, staging
 from export.runtime import runs_here, runtime_name
 from export.speed import measure_speed
@@ -25,11 +26,13 @@ from export.triton_check import asking_triton
 from export.triton_config import write_config
 from export.variants import (
     CPU_ORDER,
+    GPU_ORDER,
     MODEL_VERSION,
     VARIANTS,
     Variant,
     variant_named,
     variants_for_cpu,
+    variants_for_gpu,
 )
 
 SHORTEST_SEQUENCE = 16  # room for a question, a context and three special tokens
@@ -47,6 +50,7 @@ class Request:
     dataset: Path | None = None  # SQuAD file, for EM and F1
     name: str = ""  # the checkpoint as it was given; its path if left out
     revision: str | None = None  # of the Hugging Face hub
+    gpu: Gpu | None = None  # that of this machine, if Triton is to compute on it
 
 
 def export(request: Request, step: Step) -> Report:
@@ -93,6 +97,7 @@ def _make(request: Request, folder: Path, made: Path, step: Step) -> Report:
         sequence_length=request.sequence_length,
         calibration=request.calibration,
         sources=folder / "sources",
+        gpu=request.gpu,
     )
     _trace(request, materials, step)
     questions = _questions(materials, step)
@@ -100,7 +105,14 @@ def _make(request: Request, folder: Path, made: Path, step: Step) -> Report:
     versions = _try_in_triton(request, made, step)
     inputs = fingerprint(digests, request.sequence_length, request.calibration)
     rows = _kept(request, digests) | {
-        variant.model_name: _row(variant, made, proofs[variant.twin], versions.get(variant), inputs)
+        variant.model_name: _row(
+            request,
+            variant,
+            made,
+            proofs[proven_as(variant, request.gpu)],
+            versions.get(variant),
+            inputs,
+        )
         for variant in request.variants
     }
     rows = {each.model_name: rows[each.model_name] for each in VARIANTS if each.model_name in rows}
@@ -114,6 +126,8 @@ def _make(request: Request, folder: Path, made: Path, step: Step) -> Report:
         libraries=library_versions(),
         cpu=read_cpu().description(),
         cpu_order=tuple(variant_named(name).model_name for name in CPU_ORDER),
+        gpu=request.gpu.description() if request.gpu else "",
+        gpu_order=tuple(variant_named(name).model_name for name in GPU_ORDER),
         variants=_with_speeds(rows, request, made, questions, step),
         notices=checkpoint.notices,
     )
@@ -140,7 +154,7 @@ def _questions(materials: Materials, step: Step) -> tuple[Question, ...]:
 def _proofs(
     request: Request, materials: Materials, made: Path, questions: Sequence[Question], step: Step
 ) -> Mapping[str, Proof]:
-    """Make and prove each variant; return the proofs by the name of its twin."""
+    """Make and prove each variant; return the proofs by ``proven_as``."""
     baseline = _baseline(request, materials, step)
     proofs: dict[str, Proof] = {}
     folders: dict[str, Path] = {}
@@ -152,8 +166,8 @@ def _proofs(
                 isolated(make, variant, materials, made / variant.file, progress=progress)
             write_config(made / variant.model_name, variant, request.sequence_length)
         folders.setdefault(variant.twin, made / variant.folder)
-        if variant.twin not in proofs:
-            proofs[variant.twin] = prove(
+        if (proven := proven_as(variant, request.gpu)) not in proofs:
+            proofs[proven] = prove(
                 variant, made / variant.file, materials, questions, baseline, step
             )
     return proofs
@@ -168,8 +182,8 @@ def _baseline(request: Request, materials: Materials, step: Step) -> Baseline | 
 
 
 def _try_in_triton(request: Request, made: Path, step: Step) -> Mapping[Variant, str]:
-    """Return the version of the Triton that answered, by variant; those of GPUs are not tried."""
-    tried = tuple(variant for variant in request.variants if runs_here(variant))
+    """Return the version of the Triton that answered, by variant, of those that run here."""
+    tried = tuple(variant for variant in request.variants if runs_here(variant, request.gpu))
     if not tried:
         return {}
     with asking_triton(made, tried, request.sequence_length) as ask:
@@ -181,7 +195,12 @@ def _try_in_triton(request: Request, made: Path, step: Step) -> Mapping[Variant,
 
 
 def _row(
-    variant: Variant, made: Path, proof: Proof, triton: str | None, fingerprint: str
+    request: Request,
+    variant: Variant,
+    made: Path,
+    proof: Proof,
+    triton: str | None,
+    fingerprint: str,
 ) -> VariantReport:
     paths = sorted(path for path in (made / variant.folder).rglob("*") if path.is_file())
     return VariantReport(
@@ -192,10 +211,11 @@ def _row(
         nodes=sum(proof.operators.values()) if proof.operators else None,
         operators=proof.operators,
         parity=proof.parity,
-        computed_by=runtime_name(variant),
+        computed_by=runtime_name(variant, request.gpu),
         triton=triton,
         accuracy=proof.accuracy,
         speed=None,
+        gpu_speed=None,
         fingerprint=fingerprint,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -225,22 +245,30 @@ def _with_speeds(
     questions: Sequence[Question],
     step: Step,
 ) -> dict[str, VariantReport]:
-    """Return ``rows`` with the speeds of those variants that are worth serving on this CPU.
+    """Return ``rows`` with the speeds of those variants that are worth serving here.
 
-    All are measured anew, those that were there before too, as only one run's compare.
+    On a device all are measured anew, those that were there before too, as only one run's compare.
     """
-    candidates = [
-        variant for variant in variants_for_cpu(read_cpu().flags) if variant.model_name in rows
-    ]
-    if len(candidates) < 2 or not set(candidates) & set(request.variants):
-        return dict(rows)
-    files = {
-        variant: (made if variant in request.variants else request.repository) / variant.file
-        for variant in candidates
-    }
-    with step("measure the speed"):
-        speeds = isolated(measure_speed, files, questions)
-    return {name: replace(row, speed=speeds.get(name)) for name, row in rows.items()}
+
+    def measured(worth_it: Sequence[Variant], gpu: Gpu | None) -> dict[str, Speed] | None:
+        candidates = [variant for variant in worth_it if variant.model_name in rows]
+        if len(candidates) < 2 or not set(candidates) & set(request.variants):
+            return None
+        files = {
+            variant: (made if variant in request.variants else request.repository) / variant.file
+            for variant in candidates
+        }
+        with step(f"measure the speed{' on the GPU' if gpu else ''}"):
+            return isolated(measure_speed, files, questions, request.sequence_length, gpu)
+
+    found = dict(rows)
+    cpu = measured(variants_for_cpu(read_cpu().flags), None)
+    if cpu is not None:
+        found = {name: replace(row, speed=cpu.get(name)) for name, row in found.items()}
+    gpu = measured(variants_for_gpu(request.gpu.capability), request.gpu) if request.gpu else None
+    if gpu is not None:
+        found = {name: replace(row, gpu_speed=gpu.get(name)) for name, row in found.items()}
+    return found
 
 
 def _stale(report: Report) -> Iterator[Path]:

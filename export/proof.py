@@ -7,6 +7,7 @@ from pathlib import Path
 
 import onnx
 
+from embedded.gpu import Gpu
 from export.accuracy import measure_accuracy
 from export.errors import ExportError
 from export.fused import ATTENTION, count
@@ -14,7 +15,7 @@ from export.isolation import Progress, isolated
 from export.making import Materials
 from export.parity import Parity, Question, compare
 from export.report import Accuracy
-from export.runtime import load_model, runs_here
+from export.runtime import load_model, runs_here, runs_on
 from export.variants import Variant
 from qa.metric import Scores
 
@@ -53,15 +54,16 @@ def prove(
 
     Raises ExportError when a gate fails.
     """
+    gpu = materials.gpu
     operators = _count_operators(file) if variant.format == "onnx" else None
     if operators is not None:
         _check_fused(variant, operators, materials.config.num_hidden_layers)
     with step(f"compare {variant.name}"):
-        parity = isolated(compare_file, variant, file, questions)
-    _check_parity(variant, parity)
-    if baseline is None or not runs_here(variant):
+        parity = isolated(compare_file, variant, file, questions, gpu)
+    _check_parity(variant, parity, on_gpu=runs_on(variant, gpu))
+    if baseline is None or not runs_here(variant, gpu):
         return Proof(operators, parity, None)
-    if variant.twin == FP32:
+    if proven_as(variant, gpu) == FP32:
         scores = baseline.fp32
     else:
         scores = evaluate_file(variant, file, materials, baseline.dataset, step)
@@ -76,9 +78,19 @@ def prove(
     return Proof(operators, parity, accuracy)
 
 
-def compare_file(variant: Variant, file: Path, questions: Sequence[Question]) -> Parity:
+def proven_as(variant: Variant, gpu: Gpu | None) -> str:
+    """Return the name of the variant whose proof is that of ``variant`` too.
+
+    On a CPU that is its twin, of the same files; on a GPU they are computed in another precision.
+    """
+    return variant.name if runs_on(variant, gpu) else variant.twin
+
+
+def compare_file(
+    variant: Variant, file: Path, questions: Sequence[Question], gpu: Gpu | None
+) -> Parity:
     """Compare the model in ``file`` with the reference's logits; raises as ``compare`` does."""
-    return compare(load_model(variant, file), questions)
+    return compare(load_model(variant, file, gpu), questions)
 
 
 def evaluate_file(
@@ -88,7 +100,8 @@ def evaluate_file(
     with step(f"evaluate {variant.name}") as progress:
         return isolated(
             measure_accuracy,
-            *(variant, file, dataset, materials.tokenizer, materials.sequence_length),
+            *(variant, file, dataset, materials.tokenizer),
+            *(materials.sequence_length, materials.gpu),
             progress=progress,
         )
 
@@ -105,8 +118,8 @@ def _check_fused(variant: Variant, operators: Mapping[str, int], layers: int) ->
         raise ExportError(f"{variant.name} has {fused} fused attention layers of {layers}")
 
 
-def _check_parity(variant: Variant, parity: Parity) -> None:
-    found, allowed = parity.largest_logit_difference, variant.tolerance
+def _check_parity(variant: Variant, parity: Parity, *, on_gpu: bool) -> None:
+    found, allowed = parity.largest_logit_difference, variant.tolerance_on(gpu=on_gpu)
     if not (allowed is None or found <= allowed):  # a NaN fails too
         raise ExportError(
             f"{variant.name} differs from the reference by {found:.2g} on real text; {allowed:g} "

@@ -8,6 +8,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import tensorflow as tf
 import tf2onnx
 
+tf.config.set_visible_devices([], "GPU")  # it traces and proves; a GPU is ONNX Runtime's here
+
 for _name in ("tensorflow", "tf2onnx", "onnxruntime"):
     logging.getLogger(_name).setLevel(logging.ERROR)
 

@@ -11,7 +11,7 @@ from export.parity import Parity
 FILE_NAME = "report.json"
 PAGE = "report.html"  # the same for people, with plots
 TOKENIZER = "tokenizer.json"  # beside it; the gateway makes its windows with it
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Speed:
-    """The model alone on the CPU of the export, interleaved with the others; windows of SQuAD."""
+    """The model alone on the device of the export, interleaved with others; windows of SQuAD."""
 
     windows_per_second: float  # median over the rounds; rows sorted by length, no padding
     lowest: float  # of the rounds
@@ -50,7 +50,8 @@ class VariantReport:
     computed_by: str  # what computed the logits that were compared
     triton: str | None  # version of the tritonserver that loaded it and answered; None: not here
     accuracy: Accuracy | None  # where a dataset was given
-    speed: Speed | None  # where it was measured
+    speed: Speed | None  # on the CPU, where it was measured
+    gpu_speed: Speed | None  # on the GPU
     fingerprint: str  # export.fingerprint.fingerprint
     created: str  # UTC, ISO 8601
 
@@ -68,6 +69,8 @@ class Report:
     libraries: Mapping[str, str]  # versions
     cpu: str  # name and cores of the machine of the export, as embedded.cpu describes it
     cpu_order: tuple[str, ...]  # model names, fastest first on a CPU that has their flags
+    gpu: str  # of the machine of the export, as embedded.gpu describes it; "" without one
+    gpu_order: tuple[str, ...]  # model names, fastest first on a GPU
     variants: Mapping[str, VariantReport]  # by Triton's model name
     notices: tuple[str, ...] = ()  # a sentence each: what was assumed, and what was left out
 
@@ -90,9 +93,9 @@ def read_report(repository: Path) -> Report | None:
         if values.pop("schema_version") != SCHEMA_VERSION:
             return None
         rows = {name: _row(row) for name, row in values.pop("variants").items()}
-        order = tuple(values.pop("cpu_order"))
-        notices = tuple(values.pop("notices", ()))
-        return Report(**values, cpu_order=order, variants=rows, notices=notices)
+        for name in ("cpu_order", "gpu_order", "notices"):
+            values[name] = tuple(values[name])
+        return Report(**values, variants=rows)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -103,5 +106,6 @@ def _row(values: dict[str, Any]) -> VariantReport:
         "parity": Parity(**values["parity"]),
         "accuracy": Accuracy(**values["accuracy"]) if values["accuracy"] else None,
         "speed": Speed(**values["speed"]) if values["speed"] else None,
+        "gpu_speed": Speed(**values["gpu_speed"]) if values["gpu_speed"] else None,
     }
     return VariantReport(**{**values, **parsed})

@@ -1,4 +1,4 @@
-"""How fast the variants are on this CPU, the model alone: one run, all of them interleaved."""
+"""How fast the variants are here, the model alone: one run, all of them interleaved."""
 
 import statistics
 import time
@@ -7,29 +7,37 @@ from pathlib import Path
 
 import numpy as np
 
+from embedded.gpu import Gpu
 from export.parity import Question, Tensors
 from export.report import Speed
 from export.runtime import Backend, load_backend
 from export.variants import Variant
 from qa.tensors import INPUTS
 
-WINDOWS = 12
+WINDOWS, GPU_WINDOWS = 12, 256  # of a batch
 SINGLE_WINDOWS = 4
 LEAST_ROUNDS, MOST_ROUNDS = 3, 7
 BUDGET_SECONDS = 10.0  # after which no further round begins
 
 
-def measure_speed(files: Mapping[Variant, Path], questions: Sequence[Question]) -> dict[str, Speed]:
+def measure_speed(
+    files: Mapping[Variant, Path],
+    questions: Sequence[Question],
+    sequence_length: int,
+    gpu: Gpu | None = None,
+) -> dict[str, Speed]:
     """Return the speed of each variant by its model's name; ``files`` are its model files.
+
+    On ``gpu``, or on the CPU where it is None.
 
     Every round computes the same windows of SQuAD with each variant in turn, as the backends
     do: sorted by length, in sub-batches, without padding; then some of them one by one.
     """
-    models = {variant.model_name: load_backend(variant, path) for variant, path in files.items()}
-    batch = {
-        name: np.concatenate([getattr(each.windows, name) for each in questions])[:WINDOWS]
-        for name in INPUTS
+    models = {
+        variant.model_name: load_backend(variant, path, sequence_length, gpu)
+        for variant, path in files.items()
     }
+    batch = _batch(questions, GPU_WINDOWS if gpu else WINDOWS)
     for model in models.values():
         _round(model, batch)  # warms up
     rounds: dict[str, list[tuple[float, list[float]]]] = {name: [] for name in models}
@@ -40,6 +48,15 @@ def measure_speed(files: Mapping[Variant, Path], questions: Sequence[Question]) 
         for name, model in models.items():
             rounds[name].append(_round(model, batch))
     return {name: _speed(found) for name, found in rounds.items()}
+
+
+def _batch(questions: Sequence[Question], windows: int) -> Tensors:
+    """Return so many windows of ``questions``, again from the first where there are fewer."""
+    return {
+        name: np.resize(every, (windows, every.shape[1]))
+        for name in INPUTS
+        for every in [np.concatenate([getattr(each.windows, name) for each in questions])]
+    }
 
 
 def _round(model: Backend, batch: Tensors) -> tuple[float, list[float]]:

@@ -104,15 +104,18 @@ def model_config(variant: Variant, sequence_length: int) -> triton.ModelConfig:
     )
 
 
+def cuda_options(variant: Variant) -> dict[str, str]:
+    """Return the options of ONNX Runtime's CUDA provider for ``variant``."""
+    if variant.tf32 is None:
+        return {"enable_skip_layer_norm_strict_mode": "1"}
+    return {"use_tf32": str(int(variant.tf32))}
+
+
 def _optimization(variant: Variant) -> triton.ModelOptimizationPolicy | None:
     if variant.format != "onnx" or variant.device == "cpu":
         return None
-    if variant.tf32 is None:
-        options = {"enable_skip_layer_norm_strict_mode": "1"}
-    else:
-        options = {"use_tf32": str(int(variant.tf32))}
     accelerators = triton.ModelOptimizationPolicy.ExecutionAccelerators
-    cuda = accelerators.Accelerator(name="cuda", parameters=options)
+    cuda = accelerators.Accelerator(name="cuda", parameters=cuda_options(variant))
     return triton.ModelOptimizationPolicy(
         execution_accelerators=accelerators(gpu_execution_accelerator=[cuda])
     )

@@ -65,6 +65,13 @@ class Variant:
     padding: Padding = PAD_TO_64
     max_rows: int = 32  # of one request; a native backend takes 20 MB for a row of 384 tokens
 
+    def tolerance_on(self, *, gpu: bool) -> float | None:
+        """Return the largest logit difference to the reference, on a GPU or on a CPU.
+
+        TF32 has as many bits behind the point as fp16; a CPU does without it.
+        """
+        return FP16_TOLERANCE if gpu and self.tf32 else self.tolerance
+
     @property
     def name(self) -> str:
         """What ``--variants`` calls it."""
@@ -192,6 +199,10 @@ VARIANTS = (
 #: docs/exporting.md says.
 CPU_ORDER = ("openvino_int8", "openvino_bf16", "onnx_int8", "onnx_fp32", "savedmodel_fp32")
 
+#: Those worth serving on a GPU, fastest first as far as published figures tell: not measured.
+GPU_ORDER = ("onnx_fp16_packed", "onnx_fp16", "onnx_tf32", "onnx_fp32")
+TF32_CAPABILITY = (8, 0)  # the first with TF32, Ampere
+
 
 def variant_named(name: str) -> Variant:
     """Return the variant that ``--variants`` calls ``name``."""
@@ -204,6 +215,15 @@ def variants_for_cpu(flags: frozenset[str]) -> tuple[Variant, ...]:
     return tuple(
         each for each in ordered if not each.cpu_flags or not flags.isdisjoint(each.cpu_flags)
     )
+
+
+def variants_for_gpu(capability: tuple[int, int]) -> tuple[Variant, ...]:
+    """Return those of ``GPU_ORDER`` that a GPU of this compute capability has something of.
+
+    Without TF32, ``onnx_tf32`` is ``onnx_fp32``.
+    """
+    ordered = tuple(variant_named(name) for name in GPU_ORDER)
+    return tuple(each for each in ordered if not each.tf32 or capability >= TF32_CAPABILITY)
 
 
 def select_variants(names: str) -> tuple[Variant, ...]:

@@ -18,6 +18,7 @@ from pydantic_settings import CliApp, SettingsError
 
 from embedded.cpu import read_cpu
 from embedded.errors import EmbeddedError
+from embedded.gpu import serving_gpu
 from embedded.layout import prefix
 from embedded.manifest import check_files
 from embedded.ports import Ports, listen
@@ -126,7 +127,7 @@ def _choice(settings: Settings) -> Choice:
         return Choice(settings.model, "named by MODEL")
     if settings.model_name:
         return Choice(settings.model_name, "named by MODEL_NAME")
-    return choose(settings.model_repository, read_cpu())
+    return choose(settings.model_repository, read_cpu(), serving_gpu())
 
 
 def _embedded(stack: ExitStack, settings: Settings, model: str) -> EmbeddedTriton:

@@ -16,11 +16,18 @@ class Row:
     device: str = "any"
     cpu_flags: tuple[str, ...] = ()
     windows_per_second: float | None = None
+    gpu_windows_per_second: float | None = None
     f1_difference: float | None = None
 
 
 def write_report(
-    repository: Path, rows: Mapping[str, Row], *, cpu: str = "", cpu_order: tuple[str, ...] = ()
+    repository: Path,
+    rows: Mapping[str, Row],
+    *,
+    cpu: str = "",
+    cpu_order: tuple[str, ...] = (),
+    gpu: str = "",
+    gpu_order: tuple[str, ...] = (),
 ) -> None:
     """Write the report of the models that ``rows`` names, whose files are taken as exported.
 
@@ -39,6 +46,8 @@ def write_report(
         libraries={},
         cpu=cpu,
         cpu_order=cpu_order,
+        gpu=gpu,
+        gpu_order=gpu_order,
         variants={name: _variant(repository, name, row) for name, row in rows.items()},
     )
     (repository / FILE_NAME).write_text(report.text())
@@ -46,7 +55,7 @@ def write_report(
 
 def _variant(repository: Path, name: str, row: Row) -> VariantReport:
     paths = [path for path in sorted((repository / name / "1").rglob("*")) if path.is_file()]
-    speed, f1_difference = row.windows_per_second, row.f1_difference
+    f1_difference = row.f1_difference
     return VariantReport(
         files={path.relative_to(repository).as_posix(): sha256(path) for path in paths},
         size_bytes=sum(path.stat().st_size for path in paths),
@@ -58,7 +67,12 @@ def _variant(repository: Path, name: str, row: Row) -> VariantReport:
         computed_by="",
         triton=None,
         accuracy=None if f1_difference is None else Accuracy("", 0, 0, 0, f1_difference),
-        speed=None if speed is None else Speed(speed, speed, speed, 0, 1),
+        speed=_speed(row.windows_per_second),
+        gpu_speed=_speed(row.gpu_windows_per_second),
         fingerprint="",
         created="",
     )
+
+
+def _speed(rate: float | None) -> Speed | None:
+    return None if rate is None else Speed(rate, rate, rate, 0, 1)

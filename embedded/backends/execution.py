@@ -7,7 +7,7 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
 
-from embedded.backends.rows import Model, RowError, check_rows, compute_rows
+from embedded.backends.rows import Cutting, Model, RowError, check_rows, compute_rows
 from qa import tensors
 
 Inputs = dict[str, NDArray[np.int32]]
@@ -20,19 +20,19 @@ def check_numpy() -> None:
 
 
 def respond(
-    requests: Sequence[Any], model: Model, sequence_length: int, length_step: int = 1
+    requests: Sequence[Any], model: Model, sequence_length: int, cutting: Cutting
 ) -> list[Any]:
     """Answer all requests of one execution with as few model calls as their lengths allow.
 
     A request at fault gets an error of its own, and its neighbours their logits. One that was
     cancelled, or whose deadline has passed, is not computed: Triton reads the next batch ahead,
-    and what is in it can no longer be taken out of the queue. For ``length_step`` see
+    and what is in it can no longer be taken out of the queue. For ``cutting`` see
     ``compute_rows``.
     """
     inputs = [_read(request) for request in requests]
     faults = [_fault(*each, sequence_length) for each in zip(requests, inputs, strict=True)]
     sound = [each for each, fault in zip(inputs, faults, strict=True) if fault is None]
-    results = iter(_compute(sound, model, length_step))
+    results = iter(_compute(sound, model, cutting))
     return [next(results) if fault is None else fault for fault in faults]
 
 
@@ -53,19 +53,19 @@ def _fault(request: Any, inputs: Inputs, sequence_length: int) -> Any | None:
     return None
 
 
-def _compute(inputs: list[Inputs], model: Model, length_step: int) -> list[Any]:
+def _compute(inputs: list[Inputs], model: Model, cutting: Cutting) -> list[Any]:
     """Compute all inputs as one batch; when that fails, each alone, to find the one at fault."""
     if not inputs:
         return []
     joined = {name: np.concatenate([each[name] for each in inputs]) for name in tensors.INPUTS}
     try:
-        start, end = compute_rows(joined, model, length_step)
+        start, end = compute_rows(joined, model, cutting)
     except Exception as error:  # whatever the runtime raises for bad input
         if len(inputs) == 1:
             # as ONNX Runtime and TensorFlow call what is wrong with the tensors
             is_invalid = type(error).__name__.startswith("InvalidArgument")
             return [_error(f"the model failed on this request: {error}", is_invalid=is_invalid)]
-        return [response for each in inputs for response in _compute([each], model, length_step)]
+        return [response for each in inputs for response in _compute([each], model, cutting)]
     sizes = [len(each[tensors.INPUT_IDS]) for each in inputs]
     cuts = np.cumsum(sizes)[:-1]
     return [

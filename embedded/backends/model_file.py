@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from qa.tensors import read_request_shape
+from qa.tensors import RequestShape, read_request_shape
 
 DEFAULT_FILES = {
     "onnxruntime": "model.onnx",
@@ -27,12 +27,17 @@ def parameters(args: Mapping[str, str]) -> dict[str, str]:
     return {name: value["string_value"] for name, value in configured.items()}
 
 
-def sequence_length(args: Mapping[str, str]) -> int:
-    """Return the tokens of the longest row that the model takes, by its config.
+def request_shape(args: Mapping[str, str]) -> RequestShape:
+    """Return what a request to the model may look like, by its config.
 
     Raises ContractError when the config does not say it.
     """
-    return read_request_shape(parameters(args)).sequence_length
+    return read_request_shape(parameters(args))
+
+
+def is_on_gpu(args: Mapping[str, str]) -> bool:
+    """Whether Triton has put the instance on a GPU."""
+    return args["model_instance_kind"] == "GPU"
 
 
 def thread_count(args: Mapping[str, str]) -> int:

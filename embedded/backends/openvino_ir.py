@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,15 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 import openvino  # noqa: E402
 
-__all__ = ["LENGTH_STEP", "compile_ir", "openvino", "table_sizes"]
+from embedded.backends.rows import ON_CPU  # noqa: E402
+
+__all__ = ["CUTTING", "compile_ir", "openvino", "table_sizes"]
 
 DEVICE = "CPU"
 
 #: OpenVINO makes kernels for each shape that it has not met: the first inference takes twice the
 #: time, and the kernels stay, at megabytes a shape. So there are few lengths: multiples of this.
-LENGTH_STEP = 16
+CUTTING = replace(ON_CPU, length_step=16)
 
 _SAME_NAME = (
     "COMPILATION_NUM_THREADS",

@@ -5,6 +5,7 @@ Rows are sorted by length and computed in sub-batches, each trimmed to its longe
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,33 @@ from qa import tensors
 #: Inputs of the contract, int32 [rows, length], to start and end logits, float32 likewise.
 Model = Callable[[Mapping[str, NDArray[np.int32]]], tuple[NDArray[np.float32], NDArray[np.float32]]]
 
-SUB_BATCH_TOKENS = 2048  # from here on a CPU computes no faster, and only its caches fill up
+
+@dataclass(frozen=True)
+class Cutting:
+    """How a batch is cut into sub-batches: what the device that computes them gains by."""
+
+    length_step: int = 1  # lengths are multiples of it, or the whole width: there are fewer shapes
+    most_tokens: int | None = None  # of a sub-batch of several rows; None: no limit
+    # of a sub-batch, from which on a shorter length begins one of its own; None: it never does
+    least_tokens: int | None = None
+
+
+#: From 2,048 tokens on a CPU computes no faster, and only its caches fill up.
+ON_CPU = Cutting(most_tokens=2048)
+
+#: A run of few tokens takes a GPU as long as one of none: it is launched kernel by kernel. By the
+#: peaks of datasheets an H100 needs some 3,000 tokens of ELECTRA-base to be busy; not measured.
+GPU_LEAST_TOKENS = 4096
+
+
+def on_gpu(shape: tensors.RequestShape) -> Cutting:
+    """Return how a GPU wants a batch cut: whole, or where much padding would be computed.
+
+    Lengths are those to which a client pads: few, as libraries build kernels for each shape (on
+    Hopper, cuDNN a graph per batch and length). A packed graph removes padding by itself; its
+    clients pad to the sequence length, so that its batches stay whole.
+    """
+    return Cutting(length_step=shape.pad_to_multiple_of, least_tokens=GPU_LEAST_TOKENS)
 
 
 class RowError(ValueError):
@@ -44,12 +71,12 @@ def check_rows(inputs: Mapping[str, NDArray[np.int32]], sequence_length: int) ->
 
 
 def compute_rows(
-    inputs: Mapping[str, NDArray[np.int32]], model: Model, length_step: int = 1
+    inputs: Mapping[str, NDArray[np.int32]], model: Model, cutting: Cutting = ON_CPU
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return start and end logits, float32 ``[rows, sequence]``, computing no padding.
+    """Return start and end logits, float32 ``[rows, sequence]``, computing little padding.
 
-    With a ``length_step`` it computes a little: the model gets lengths that are multiples of
-    it, or the whole width of the rows, and so meets fewer shapes.
+    The model gets sub-batches as ``cutting`` says; with a length step of 1 and a limit of tokens
+    hardly any padding is left.
 
     At padding the logits are ``tensors.PADDING_LOGIT``; a row that is all padding is not
     computed. ``inputs`` are as ``check_rows`` wants them.
@@ -58,8 +85,8 @@ def compute_rows(
     lengths = mask.sum(axis=1)
     start = np.full(mask.shape, tensors.PADDING_LOGIT, dtype=np.float32)
     end = start.copy()
-    for rows in sub_batches(lengths):
-        longest = -(-int(lengths[rows].max()) // length_step) * length_step
+    for rows in sub_batches(lengths, cutting):
+        longest = int(_stepped(lengths[rows], cutting).max())
         trimmed = {
             name: np.ascontiguousarray(inputs[name][rows, :longest]) for name in tensors.INPUTS
         }
@@ -69,11 +96,27 @@ def compute_rows(
     return start, end
 
 
-def sub_batches(lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """Yield groups of row numbers of like length, each of about ``SUB_BATCH_TOKENS`` at most."""
+def sub_batches(lengths: NDArray[np.int64], cutting: Cutting) -> Iterator[NDArray[np.int64]]:
+    """Yield groups of the numbers of all rows that have tokens, the longest rows first."""
     order = np.argsort(-lengths, kind="stable")
     order = order[lengths[order] > 0]
     while len(order):
-        size = max(1, SUB_BATCH_TOKENS // int(lengths[order[0]]))
+        size = _rows_of_next(_stepped(lengths[order], cutting), cutting)
         yield order[:size]
         order = order[size:]
+
+
+def _stepped(lengths: NDArray[np.int64], cutting: Cutting) -> NDArray[np.int64]:
+    return -(-lengths // cutting.length_step) * cutting.length_step
+
+
+def _rows_of_next(widths: NDArray[np.int64], cutting: Cutting) -> int:
+    """Return how many rows of ``widths``, which descend, the next sub-batch has."""
+    widest = int(widths[0])
+    size = len(widths)
+    if cutting.least_tokens is not None:
+        ends = np.flatnonzero(np.diff(widths)) + 1  # where a shorter length begins
+        size = int(next((end for end in ends if end * widest >= cutting.least_tokens), size))
+    if cutting.most_tokens is not None:
+        size = min(size, max(1, cutting.most_tokens // widest))
+    return size

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from embedded.cpu import read_cpu
 from embedded.errors import EmbeddedError
+from embedded.gpu import serving_gpu
 from embedded.layout import remove_leftovers
 from embedded.selection import choose
 from loadtest.batches.inputs import read_questions
@@ -87,7 +88,7 @@ def _check_scenarios(names: str) -> None:
 
 def _chosen(repository: Path) -> str:
     try:
-        return choose(repository, read_cpu()).model
+        return choose(repository, read_cpu(), serving_gpu()).model
     except EmbeddedError as error:
         raise LoadTestError(str(error)) from error
 

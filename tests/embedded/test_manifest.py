@@ -115,14 +115,14 @@ def test_a_repository_that_was_made_by_hand(repository: Path) -> None:
 def test_a_report_of_another_version(repository: Path) -> None:
     path = repository / "report.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "schema_version": 1}))
-    assert f"{path} is of schema 1, not 2" in refusal(repository)
+    assert f"{path} is of schema 1, not 3" in refusal(repository)
 
 
-ROW_WITHOUT_FILES = '{"schema_version": 2, "cpu": "", "cpu_order": [], "variants": {"m": {}}}'
+ROW_WITHOUT_FILES = '{"schema_version": 3, "variants": {"m": {}}}'
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "null", "{}", "\xff", '{"schema_version": 2}', ROW_WITHOUT_FILES]
+    "text", ["", "{", "[]", "null", "{}", "\xff", '{"schema_version": 3}', ROW_WITHOUT_FILES]
 )
 def test_a_broken_report(repository: Path, text: str) -> None:
     path = repository / "report.json"

@@ -20,6 +20,8 @@ def args(**parameters: str) -> dict[str, str]:
         "model_config": json.dumps(config),
         "model_repository": "/models/m",
         "model_version": "3",
+        "model_instance_kind": "CPU",
+        "model_instance_device_id": "0",
     }
 
 
@@ -68,3 +70,18 @@ def test_tensorflow_does_what_the_config_says() -> None:
     command = [sys.executable, "-c", CONFIGURE, str(backend), json.dumps(configs)]
     said = subprocess.check_output(command, cwd=ROOT, stderr=subprocess.DEVNULL, text=True)
     assert said.split() == ["3", "True", "3", "False", "5", "True"]
+
+
+def test_a_tensorflow_that_finds_no_gpu_does_not_compute_on_the_cpu_instead() -> None:
+    beside_a_gpu = args() | {"model_instance_kind": "GPU", "model_instance_device_id": "1"}
+    backend = ROOT / "embedded" / "backends" / "tensorflow" / "model.py"
+    done = subprocess.run(
+        [sys.executable, "-c", CONFIGURE, str(backend), json.dumps([beside_a_gpu])],
+        cwd=ROOT,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "the instance is on GPU 1, and TensorFlow" in done.stderr
+    assert "in place of tensorflow-cpu" in done.stderr

@@ -6,10 +6,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from embedded.backends.rows import SUB_BATCH_TOKENS, RowError, check_rows, compute_rows, sub_batches
+from embedded.backends.rows import (
+    ON_CPU,
+    Cutting,
+    RowError,
+    check_rows,
+    compute_rows,
+    on_gpu,
+    sub_batches,
+)
 from qa import tensors
 
 Inputs = dict[str, NDArray[np.int32]]
+
+PADDED = on_gpu(tensors.RequestShape(sequence_length=384, pad_to_multiple_of=64, max_rows=32))
+PACKED = on_gpu(tensors.RequestShape(sequence_length=384, pad_to_multiple_of=384, max_rows=128))
+CUTTINGS = [ON_CPU, PADDED, PACKED, Cutting(length_step=16, most_tokens=2048)]
 
 
 def rows_of(lengths: list[int], sequence: int, seed: int = 0) -> Inputs:
@@ -34,11 +46,12 @@ def attentive(
 @given(
     lengths=st.lists(st.integers(0, 60), min_size=1, max_size=150),
     seed=st.integers(0, 2**32 - 1),
+    cutting=st.sampled_from(CUTTINGS),
 )
 @settings(deadline=None)
-def test_every_row_gets_its_own_logits(lengths: list[int], seed: int) -> None:
+def test_every_row_gets_its_own_logits(lengths: list[int], seed: int, cutting: Cutting) -> None:
     inputs = rows_of(lengths, 60, seed)
-    start, end = compute_rows(inputs, attentive)
+    start, end = compute_rows(inputs, attentive, cutting)
     assert start.shape == end.shape == (len(lengths), 60)
     assert start.dtype == end.dtype == np.float32
     for row, length in enumerate(lengths):
@@ -60,7 +73,7 @@ def test_padding_is_not_computed() -> None:
     compute_rows(rows_of([384, 100, 0, 384, 100] * 20, 384), counting)
     tokens = sum(rows * length for rows, length in computed)
     assert tokens <= 40 * 384 + 40 * 100 + 5 * 284  # at most one mixed sub-batch, of 5 rows
-    assert all(rows * length <= SUB_BATCH_TOKENS for rows, length in computed)
+    assert all(rows * length <= 2048 for rows, length in computed)
 
 
 def test_lengths_are_multiples_of_the_step_or_the_whole_sequence() -> None:
@@ -73,21 +86,55 @@ def test_lengths_are_multiples_of_the_step_or_the_whole_sequence() -> None:
         return attentive(inputs)
 
     inputs = rows_of([1, 31, 32, 33, 97, 100] * 40, 100)
-    stepped = compute_rows(inputs, noting, 32)
+    stepped = compute_rows(inputs, noting, Cutting(length_step=32, most_tokens=2048))
     assert computed == {32, 64, 100}
     for found, expected in zip(stepped, compute_rows(inputs, attentive), strict=True):
         assert np.array_equal(found, expected)
 
 
-@given(st.lists(st.integers(0, 384), max_size=600))
+@given(st.lists(st.integers(0, 384), max_size=600), st.sampled_from(CUTTINGS))
 @settings(deadline=None)
-def test_sub_batches_hold_every_row_with_tokens_once(lengths: list[int]) -> None:
+def test_sub_batches_hold_every_row_with_tokens_once(lengths: list[int], cutting: Cutting) -> None:
     array = np.array(lengths, dtype=np.int64)
-    groups = list(sub_batches(array))
+    groups = list(sub_batches(array, cutting))
     found = sorted(int(row) for group in groups for row in group)
     assert found == [row for row, length in enumerate(lengths) if length]
     for group in groups:
-        assert len(group) == 1 or len(group) * array[group].max() <= SUB_BATCH_TOKENS
+        width = -(-array[group].max() // cutting.length_step) * cutting.length_step
+        most, least = cutting.most_tokens, cutting.least_tokens
+        assert len(group) == 1 or most is None or len(group) * width <= most
+        assert group is groups[-1] or least is None or len(group) * width >= least
+
+
+def runs(lengths: list[int], cutting: Cutting) -> list[tuple[int, int]]:
+    """The rows and the width of every run of a batch."""
+    computed: list[tuple[int, int]] = []
+
+    def noting(
+        inputs: Mapping[str, NDArray[np.int32]],
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        rows, width = inputs[tensors.INPUT_IDS].shape
+        computed.append((rows, width))
+        return attentive(inputs)
+
+    compute_rows(rows_of(lengths, 384), noting, cutting)
+    return computed
+
+
+def test_a_gpu_computes_a_batch_of_one_length_whole() -> None:
+    assert runs([384] * 256, PADDED) == [(256, 384)]
+    assert runs([100, 120, 128] * 100, PADDED) == [(300, 128)]
+    assert len(runs([384] * 256, ON_CPU)) == 52
+
+
+def test_a_packed_graph_gets_every_batch_whole() -> None:
+    assert runs([384, 100, 20] * 40, PACKED) == [(120, 384)]
+
+
+def test_a_gpu_computes_few_tokens_at_once_and_many_by_length() -> None:
+    assert runs([384, 300, 100, 20], PADDED) == [(4, 384)]
+    many = [384] * 20 + [200] * 30 + [60] * 100
+    assert runs(many, PADDED) == [(20, 384), (30, 256), (100, 64)]
 
 
 def test_rows_that_keep_the_contract_pass() -> None:

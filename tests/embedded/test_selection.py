@@ -6,12 +6,15 @@ import pytest
 
 from embedded.cpu import Cpu
 from embedded.errors import EmbeddedError
+from embedded.gpu import Gpu
 from embedded.selection import choose
 from tests.report import Row, write_report
 
 CPU = Cpu("AMD EPYC", "family 25 model 17 stepping 1", frozenset({"avx2", "avx512_vnni"}), 2)
 PLAIN = replace(CPU, flags=frozenset({"avx2"}))
 ORDER = ("static", "bf16", "dynamic", "float")
+GPU = Gpu("NVIDIA A100-SXM4-40GB", (8, 0), 40 * 2**30, "580.1")
+GPU_ORDER = ("packed", "half", "float")
 ROWS = {
     "static": Row(device="cpu", cpu_flags=("avx512_vnni", "avx_vnni")),
     "bf16": Row(device="cpu", cpu_flags=("avx512_bf16", "amx_bf16")),
@@ -21,11 +24,13 @@ ROWS = {
 }
 
 
-def repository_of(folder: Path, rows: Mapping[str, Row], measured_on: str = "") -> Path:
+def repository_of(
+    folder: Path, rows: Mapping[str, Row], measured_on: str = "", gpu: str = ""
+) -> Path:
     for name in rows:
         (folder / name / "1").mkdir(parents=True)
         (folder / name / "1" / "model.onnx").write_text(name)
-    write_report(folder, rows, cpu=measured_on, cpu_order=ORDER)
+    write_report(folder, rows, cpu=measured_on, cpu_order=ORDER, gpu=gpu, gpu_order=GPU_ORDER)
     return folder
 
 
@@ -103,3 +108,45 @@ def test_nothing_exported(tmp_path: Path) -> None:
     (repository / "float" / "1" / "model.onnx").unlink()
     with pytest.raises(EmbeddedError, match="holds no exported model; run make export"):
         choose(repository, CPU)
+
+
+def on_gpu(**speeds: float) -> dict[str, Row]:
+    """Rows of which these were measured on a GPU; what is fast on a CPU is beside them."""
+    devices = {"packed": "gpu", "half": "any", "float": "any"}
+    fast = {"static": replace(ROWS["static"], windows_per_second=5000)}
+    return fast | {
+        name: Row(device=devices[name], gpu_windows_per_second=speed)
+        for name, speed in speeds.items()
+    }
+
+
+def test_the_fastest_of_those_measured_on_this_gpu(tmp_path: Path) -> None:
+    rows = on_gpu(packed=2100.0, half=2400.5, float=600.0)
+    repository = repository_of(tmp_path, rows, CPU.description(), GPU.description())
+    assert choose(repository, CPU, GPU).model == "half"
+    assert choose(repository, CPU, GPU).reason == (
+        "chosen as the fastest of 3 measured on this GPU (NVIDIA A100-SXM4-40GB, 40 GiB): "
+        "2400.5 windows/s; the next, packed, 2100.0"
+    )
+    assert choose(repository, CPU).model == "static"  # the GPU is hidden, or not to be used
+
+
+def test_what_was_measured_on_another_gpu_does_not_count(tmp_path: Path) -> None:
+    repository = repository_of(tmp_path, on_gpu(packed=10.0, half=2400.5), gpu="Tesla T4, 15 GiB")
+    choice = choose(repository, CPU, GPU)
+    assert choice.model == "packed"
+    assert choice.reason == (
+        "chosen as the first, of those exported, for a GPU (NVIDIA A100-SXM4-40GB, 40 GiB)"
+    )
+
+
+def test_a_gpu_for_which_nothing_was_exported_is_left_alone(tmp_path: Path) -> None:
+    repository = repository_of(tmp_path, {name: ROWS[name] for name in ("static", "dynamic")})
+    assert choose(repository, CPU, GPU).model == "static"
+
+
+def test_a_gpu_variant_that_loses_too_much_must_be_named(tmp_path: Path) -> None:
+    rows = on_gpu(packed=2100.0, half=900.0, float=600.0)
+    rows["packed"] = replace(rows["packed"], f1_difference=-0.6)
+    repository = repository_of(tmp_path, rows, gpu=GPU.description())
+    assert choose(repository, CPU, GPU).model == "half"

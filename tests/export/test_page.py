@@ -52,6 +52,8 @@ def hostile() -> Report:
         libraries={HOSTILE: HOSTILE},
         cpu=HOSTILE,
         cpu_order=(HOSTILE,),
+        gpu=HOSTILE,
+        gpu_order=(HOSTILE,),
     )
 
 
@@ -66,6 +68,8 @@ def _report(variants: dict[str, VariantReport]) -> Report:
         libraries={"onnx": "1.23.2", "onnxruntime": "1.32.0", "openvino": "2026.4.1"},
         cpu="Intel(R) Xeon(R) Processor @ 2.60GHz, 2 cores",
         cpu_order=("electra_qa_openvino_int8", "electra_qa_onnx_fp32"),
+        gpu="",
+        gpu_order=("electra_qa_onnx_fp16_packed", "electra_qa_onnx_fp16"),
         variants=variants,
     )
 
@@ -100,6 +104,7 @@ def _row(variant: Variant, number: int) -> VariantReport:
         triton=None if gpu else "2.66.0",
         accuracy=None if gpu else Accuracy("dev-v1.1.json", 10570, 72 + f1, 82.16 + f1, f1),
         speed=None if gpu else Speed(speed, speed - 4, speed + 6, 14.5 - number, 5),
+        gpu_speed=None,
         fingerprint="4c" * 32,
         created=f"2026-01-02T03:04:{number:02}+00:00",
     )

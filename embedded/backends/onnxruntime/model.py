@@ -3,14 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import onnxruntime
-from numpy.typing import NDArray
-
 from embedded.backends.execution import check_numpy, respond
-from embedded.backends.model_file import model_path, sequence_length, thread_count
-from embedded.backends.providers import check_providers, wanted_providers
-from qa import tensors
+from embedded.backends.model_file import is_on_gpu, model_path, request_shape, thread_count
+from embedded.backends.onnx_session import available_providers, open_session
+from embedded.backends.providers import wanted_providers
+from embedded.backends.rows import ON_CPU, on_gpu
 
 
 class TritonPythonModel:
@@ -19,23 +16,11 @@ class TritonPythonModel:
     def initialize(self, args: Mapping[str, str]) -> None:
         """Load the model."""
         check_numpy()
-        self._sequence_length = sequence_length(args)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = thread_count(args)
-        # when a run has ended its threads would spin on, on the cores that Triton needs next
-        options.add_session_config_entry("session.force_spinning_stop", "1")
-        providers = wanted_providers(args, onnxruntime.get_available_providers())
-        self._session = onnxruntime.InferenceSession(
-            str(model_path(args)), options, providers=providers, enable_fallback=False
-        )
-        check_providers(providers, self._session.get_providers())
+        self._shape = request_shape(args)
+        self._cutting = on_gpu(self._shape) if is_on_gpu(args) else ON_CPU
+        providers = wanted_providers(args, available_providers())
+        self._model = open_session(model_path(args), providers, thread_count(args))
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """Answer the requests of one execution."""
-        return respond(requests, self._model, self._sequence_length)
-
-    def _model(
-        self, inputs: Mapping[str, NDArray[np.int32]]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        start, end = self._session.run(list(tensors.OUTPUTS), dict(inputs))
-        return start, end
+        return respond(requests, self._model, self._shape.sequence_length, self._cutting)

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedded.backends.execution import check_numpy, respond
-from embedded.backends.model_file import model_path, parameters, sequence_length, thread_count
-from embedded.backends.openvino_ir import LENGTH_STEP, compile_ir, table_sizes
+from embedded.backends.model_file import model_path, parameters, request_shape, thread_count
+from embedded.backends.openvino_ir import CUTTING, compile_ir, table_sizes
 from embedded.backends.rows import RowError
 from qa import tensors
 
@@ -19,14 +19,14 @@ class TritonPythonModel:
     def initialize(self, args: Mapping[str, str]) -> None:
         """Load the model."""
         check_numpy()
-        self._sequence_length = sequence_length(args)
+        self._sequence_length = request_shape(args).sequence_length
         compiled = compile_ir(model_path(args), parameters(args), thread_count(args))
         self._request = compiled.create_infer_request()
         self._table_sizes = table_sizes(model_path(args))
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """Answer the requests of one execution."""
-        return respond(requests, self._model, self._sequence_length, LENGTH_STEP)
+        return respond(requests, self._model, self._sequence_length, CUTTING)
 
     def _model(
         self, inputs: Mapping[str, NDArray[np.int32]]

@@ -12,15 +12,40 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from embedded.backends.execution import check_numpy, respond
-from embedded.backends.model_file import allows_tf32, model_path, sequence_length, thread_count
+from embedded.backends.model_file import (
+    allows_tf32,
+    is_on_gpu,
+    model_path,
+    request_shape,
+    thread_count,
+)
+from embedded.backends.rows import ON_CPU, on_gpu
 from qa import tensors
 
 
 def configure(args: Mapping[str, str]) -> None:
-    """Set up TensorFlow, which runs this one model, by the model's config."""
+    """Set up TensorFlow, which runs this one model, by the model's config.
+
+    Raises RuntimeError when the instance is on a GPU that TensorFlow cannot use: it would go on
+    with the CPU.
+    """
     tf.config.threading.set_intra_op_parallelism_threads(thread_count(args))
     if (allowed := allows_tf32(args)) is not None:
         tf.config.experimental.enable_tensor_float_32_execution(allowed)
+    if not is_on_gpu(args):
+        tf.config.set_visible_devices([], "GPU")
+        return
+    gpus = tf.config.list_physical_devices("GPU")
+    number = int(args["model_instance_device_id"])
+    if number < len(gpus):
+        tf.config.set_visible_devices(gpus[number], "GPU")
+        tf.config.experimental.set_memory_growth(gpus[number], True)  # or it takes all there is
+    else:
+        raise RuntimeError(
+            f"the instance is on GPU {number}, and TensorFlow {tf.__version__} finds {len(gpus)}: "
+            "install tensorflow[and-cuda] in place of tensorflow-cpu, or give the model an "
+            "instance_group of KIND_CPU"
+        )
 
 
 class TritonPythonModel:
@@ -29,7 +54,8 @@ class TritonPythonModel:
     def initialize(self, args: Mapping[str, str]) -> None:
         """Load the model."""
         check_numpy()
-        self._sequence_length = sequence_length(args)
+        self._shape = request_shape(args)
+        self._cutting = on_gpu(self._shape) if is_on_gpu(args) else ON_CPU
         configure(args)
         # the loaded object owns the variables that the signature reads
         self._loaded = tf.saved_model.load(str(model_path(args)))
@@ -37,7 +63,7 @@ class TritonPythonModel:
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """Answer the requests of one execution."""
-        return respond(requests, self._model, self._sequence_length)
+        return respond(requests, self._model, self._shape.sequence_length, self._cutting)
 
     def _model(
         self, inputs: Mapping[str, NDArray[np.int32]]

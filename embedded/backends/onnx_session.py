@@ -1,0 +1,70 @@
+"""How ONNX Runtime opens an ONNX file and runs it: alike to serve it and to prove it."""
+
+import ctypes
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from embedded.backends.providers import CPU, Provider, check_providers
+from embedded.backends.rows import Model
+from qa import tensors
+
+CUDA_LIBRARY = Path(onnxruntime.__file__).parent / "capi" / "libonnxruntime_providers_cuda.so"
+
+
+def available_providers() -> list[str]:
+    """Return the providers that this ONNX Runtime was built with, whatever the machine has."""
+    return list(onnxruntime.get_available_providers())
+
+
+def open_session(path: Path, providers: Sequence[Provider], threads: int) -> Model:
+    """Return the model in ``path`` as a function, on the first of ``providers``.
+
+    ``threads`` are those of one operator on a CPU. Raises RuntimeError when a provider cannot be
+    used, where ONNX Runtime itself would go on with the CPU.
+    """
+    on_gpu = any(name != CPU for name, _ in providers)
+    if on_gpu and hasattr(onnxruntime, "preload_dlls"):  # from 1.21 on
+        onnxruntime.preload_dlls()  # finds CUDA's libraries where pip put them
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    # when a run has ended its threads would spin on, on the cores that Triton needs next
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    session = onnxruntime.InferenceSession(
+        str(path), options, providers=list(providers), enable_fallback=False
+    )
+    check_providers(providers, session.get_providers(), missing_library() if on_gpu else None)
+    return partial(_run, session)
+
+
+def missing_library(library: Path = CUDA_LIBRARY) -> str | None:
+    """Return what the loader says of the CUDA provider's ``library``; None when it loads.
+
+    As in "libcublasLt.so.13: cannot open shared object file": it names the library that is
+    missing, while ONNX Runtime says so in its log alone.
+    """
+    try:
+        ctypes.CDLL(str(library))
+    except OSError as error:
+        return str(error)
+    return None
+
+
+def _run(
+    session: Any, inputs: Mapping[str, NDArray[np.int32]]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Run with inputs and outputs bound: the logits are written where they are returned."""
+    binding = session.io_binding()
+    for name in tensors.INPUTS:
+        binding.bind_cpu_input(name, np.ascontiguousarray(inputs[name]))
+    shape = inputs[tensors.INPUT_IDS].shape
+    start, end = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    for name, array in zip(tensors.OUTPUTS, (start, end), strict=True):
+        binding.bind_output(name, "cpu", 0, np.float32, shape, array.ctypes.data)
+    session.run_with_iobinding(binding)
+    return start, end
