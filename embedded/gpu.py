@@ -1,6 +1,7 @@
-"""The NVIDIA GPU of this machine, as far as this process may use it."""
+"""The NVIDIA GPU of this machine, as far as this process may use it; ``python -m`` prints it."""
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -71,3 +72,17 @@ def _read(nvml: Any, visible: str) -> Gpu:
             name: nvml.nvmlDeviceGetClockInfo(handle, each) for name, each in clocks.items()
         },
     )
+
+
+def main() -> int:
+    """Print the GPU that serves, or on stderr why there is none; return the exit code."""
+    if gpu := serving_gpu():
+        print(gpu.description())
+        return 0
+    why = "NVML finds none" if onnxruntime_has_cuda() else "run make setup GPU=1"
+    print(f"error: there is no GPU to compute on: {why}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -6,9 +6,15 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from embedded.errors import EmbeddedError
-from embedded.preflight import python_version
+from google.protobuf import text_format  # type: ignore[import-untyped]
 
+from embedded.errors import EmbeddedError
+from embedded.packages import has_cuda
+from embedded.preflight import python_version
+from embedded.protocol import model_config_pb2
+
+CONFIG = "config.pbtxt"
+ModelConfig = model_config_pb2.ModelConfig
 BACKENDS = Path(__file__).parent / "backends"
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where the Python backend keeps its regions
 
@@ -59,4 +65,35 @@ def lay_out(folder: Path, repository: Path, models: Iterable[str]) -> None:
         shutil.copy2(source, target)
     (folder / "models").mkdir()
     for model in models:
-        (folder / "models" / model).symlink_to((repository / model).resolve())
+        _lay_out_model(folder / "models" / model, (repository / model).resolve())
+
+
+def _lay_out_model(folder: Path, source: Path) -> None:
+    """Link the model ``source``; where its runtime can use no GPU, its config says KIND_CPU.
+
+    Triton would put it on a GPU that it sees, and tell everyone so, while the CPU computed. What
+    a config says itself, KIND_GPU, stays, and the backend refuses it.
+    """
+    text = _for_the_cpu(source / CONFIG)
+    if text is None:
+        folder.symlink_to(source)
+        return
+    folder.mkdir()
+    for path in source.iterdir():
+        if path.name != CONFIG:
+            (folder / path.name).symlink_to(path)
+    (folder / CONFIG).write_text(text)
+
+
+def _for_the_cpu(file: Path) -> str | None:
+    """Return the text of a config with its instances on the CPU; None where it may stay."""
+    try:
+        config = text_format.Parse(file.read_text(), ModelConfig())
+    except (OSError, text_format.ParseError):
+        return None  # Triton says what is wrong with it
+    auto = [each for each in config.instance_group if each.kind == each.KIND_AUTO]
+    if has_cuda(config.backend) or not auto:
+        return None
+    for group in auto:
+        group.kind = group.KIND_CPU
+    return str(text_format.MessageToString(config))

@@ -28,6 +28,12 @@ def library(names: tuple[str, ...]) -> str:
     raise PackageNotFoundError(" or ".join(names))
 
 
+def has_cuda(backend: str) -> bool:
+    """Whether what runs the models of our ``backend`` may use a GPU."""
+    runtimes = {"onnxruntime": onnxruntime_has_cuda, "tensorflow": tensorflow_has_cuda}
+    return backend in runtimes and runtimes[backend]()
+
+
 def onnxruntime_has_cuda() -> bool:
     """Whether the installed ONNX Runtime is the one for NVIDIA's GPUs."""
     return "onnxruntime-gpu" in installed(*ONNXRUNTIME)

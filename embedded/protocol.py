@@ -11,6 +11,6 @@ from types import ModuleType
 if importlib.util.find_spec("ml_dtypes") is None:
     sys.modules["ml_dtypes"] = ModuleType("ml_dtypes")
 
-from tritonclient.grpc import service_pb2, service_pb2_grpc
+from tritonclient.grpc import model_config_pb2, service_pb2, service_pb2_grpc
 
-__all__ = ["service_pb2", "service_pb2_grpc"]
+__all__ = ["model_config_pb2", "service_pb2", "service_pb2_grpc"]

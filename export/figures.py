@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from embedded.digest import sha256_of_all
 from export.fused import ATTENTION, OTHERS, count
-from export.report import Report, VariantReport
+from export.report import Report, Speed, VariantReport
 from export.variants import VARIANTS, Variant
 
 _DIGEST_SHOWN = 8  # characters: enough to tell files apart
@@ -136,7 +136,19 @@ def _f1_difference(report: Report, name: str) -> Cell:
 
 
 def _windows_per_second(report: Report, name: str) -> Cell:
-    speed = report.variants[name].speed
+    return _rate(report.variants[name].speed)
+
+
+def _gpu_windows_per_second(report: Report, name: str) -> Cell:
+    return _rate(report.variants[name].gpu_speed)
+
+
+def _gpu_batch_1(report: Report, name: str) -> Cell:
+    speed = report.variants[name].gpu_speed
+    return Cell(f"{speed.batch_1_ms:.2f}" if speed else "")
+
+
+def _rate(speed: Speed | None) -> Cell:
     if speed is None:
         return Cell("")
     return Cell(
@@ -169,5 +181,7 @@ _COLUMNS: Mapping[str, Callable[[Report, str], Cell]] = {
     "F1 to FP32": _f1_difference,
     "windows /s": _windows_per_second,
     "batch 1 ms": _batch_1,
+    "GPU windows /s": _gpu_windows_per_second,
+    "GPU batch 1 ms": _gpu_batch_1,
     "sha256": _digest,
 }

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
+from typing import Literal
 
 from export.drawing import COLOURS
 from export.figures import datasets, digest, joined, short_name
@@ -73,12 +74,14 @@ def _tiles(report: Report) -> Iterator[str]:
     yield _tile("Same answer as the reference", f"{equal} of {answers}", "all variants together")
     small = min(rows, key=lambda name: rows[name].size_bytes)
     yield _tile("Smallest", f"{rows[small].size_bytes / 1e6:.1f} MB", short_name(small))
-    speeds = {name: row.speed.windows_per_second for name, row in rows.items() if row.speed}
-    if speeds:
-        fast = max(speeds, key=lambda name: speeds[name])
-        yield _tile(
-            "Fastest, on the CPU of the export", f"{speeds[fast]:.0f} windows/s", short_name(fast)
-        )
+    for device, each in (("CPU", report.cpu_speeds), ("GPU", report.gpu_speeds)):
+        if each:
+            fast = max(each, key=lambda name: each[name].windows_per_second)
+            yield _tile(
+                f"Fastest, on the {device} of the export",
+                f"{each[fast].windows_per_second:.0f} windows/s",
+                short_name(fast),
+            )
 
 
 def _tile(head: str, value: str, note: str) -> str:
@@ -105,7 +108,8 @@ def _plots(report: Report) -> str:
             sizes(report),
             "The files that Triton loads for each variant, in megabytes of a million bytes.",
         ),
-        _speed(report),
+        _speed(report, "CPU"),
+        _speed(report, "GPU"),
         _figure(
             "What the ONNX graphs are made of",
             operators(report),
@@ -124,20 +128,24 @@ def _figure(title: str, svg: str | None, caption: str) -> str:
     )
 
 
-def _speed(report: Report) -> str:
-    rounds = joined(str(row.speed.rounds) for row in report.variants.values() if row.speed)
+def _speed(report: Report, device: Literal["CPU", "GPU"]) -> str:
+    if device == "CPU":
+        name, measured = report.cpu, report.cpu_speeds
+    else:
+        name, measured = report.gpu, report.gpu_speeds
+    rounds = joined(str(speed.rounds) for speed in measured.values())
     caption = (
-        f"The model alone on {report.cpu}: median windows per second of {rounds} rounds, in which "
+        f"The model alone on {name}: median windows per second of {rounds} rounds, in which "
         f"the variants take turns, with rows sorted by length and no padding computed. The line "
         f"through a mark spans the slowest and the fastest round."
     )
-    if both := speed_and_accuracy(report):
+    if both := speed_and_accuracy(report, measured, device):
         caption += (
             f" Up is more accurate: F1 on {datasets(report)}, less that of the FP32 graph, which "
             f"is the dashed line. To the right is faster."
         )
-        return _figure("Speed against accuracy", both, caption)
-    return _figure("Speed", speeds(report), caption)
+        return _figure(f"Speed against accuracy on the {device}", both, caption)
+    return _figure(f"Speed on the {device}", speeds(measured, device), caption)
 
 
 def _source(report: Report) -> str:
@@ -150,7 +158,7 @@ def _source(report: Report) -> str:
         "Tokenizer, sha256": _code(report.tokenizer_sha256),
         "Model": escape(", ".join(f"{key} {value}" for key, value in report.config.items())),
         "Exported": escape(" to ".join(dict.fromkeys((min(created), max(created))))),
-        "On": escape(report.cpu),
+        "On": escape(f"{report.cpu}; {report.gpu}" if report.gpu else report.cpu),
         "With": escape(", ".join(f"{name} {each}" for name, each in report.libraries.items())),
         "Served on a CPU": escape(_order(report)),
     }

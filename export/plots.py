@@ -1,7 +1,7 @@
 """The plots of a report, as SVG for a page whose style sheet sets their colours."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -25,7 +25,7 @@ from export.drawing import (
 )
 from export.figures import variant_of
 from export.fused import ATTENTION, OTHERS, count
-from export.report import Report
+from export.report import Report, Speed
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -72,12 +72,12 @@ def sizes(report: Report) -> str:
 
 
 @mpl.rc_context(STYLE)
-def speed_and_accuracy(report: Report) -> str | None:
+def speed_and_accuracy(report: Report, measured: Mapping[str, Speed], device: str) -> str | None:
     """Draw speed against the difference in F1 to FP32; None where fewer than two have both."""
     both = {
-        name: (row.speed, row.accuracy.f1_difference)
+        name: (measured[name], row.accuracy.f1_difference)
         for name, row in report.variants.items()
-        if row.speed and row.accuracy
+        if name in measured and row.accuracy
     }
     if len(both) < 2:
         return None
@@ -94,13 +94,12 @@ def speed_and_accuracy(report: Report) -> str | None:
     axes.tick_params(length=0, labelcolor=MUTED)
     points = {name: (speed.windows_per_second, f1) for name, (speed, f1) in both.items()}
     write_names(figure, axes, points)
-    return svg(figure, "Speed against accuracy")
+    return svg(figure, f"Speed against accuracy on the {device}")
 
 
 @mpl.rc_context(STYLE)
-def speeds(report: Report) -> str | None:
-    """Draw the speed of each variant; None where it was not measured."""
-    measured = {name: row.speed for name, row in report.variants.items() if row.speed}
+def speeds(measured: Mapping[str, Speed], device: str) -> str | None:
+    """Draw the speed of each variant; None where none was measured."""
     if not measured:
         return None
     figure, axes = bar_axes(
@@ -109,7 +108,7 @@ def speeds(report: Report) -> str | None:
     for row, each in enumerate(measured.values()):
         axes.plot([each.lowest, each.highest], [row, row], color=INK, lw=1.2)
     axes.set_xlabel("windows per second")
-    return svg(figure, "Speed by variant")
+    return svg(figure, f"Speed by variant on the {device}")
 
 
 @mpl.rc_context(STYLE)

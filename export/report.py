@@ -74,6 +74,16 @@ class Report:
     variants: Mapping[str, VariantReport]  # by Triton's model name
     notices: tuple[str, ...] = ()  # a sentence each: what was assumed, and what was left out
 
+    @property
+    def cpu_speeds(self) -> dict[str, Speed]:
+        """The speeds that were measured on the CPU, by model name."""
+        return {name: row.speed for name, row in self.variants.items() if row.speed}
+
+    @property
+    def gpu_speeds(self) -> dict[str, Speed]:
+        """The speeds that were measured on the GPU, by model name."""
+        return {name: row.gpu_speed for name, row in self.variants.items() if row.gpu_speed}
+
     def same_inputs(self, other: "Report") -> bool:
         """Whether both are of the same checkpoint and sequence length."""
         return (

@@ -21,6 +21,8 @@ from export.figures import columns
 from export.isolation import Progress
 from export.report import Report
 
+_PAGE_ALONE = ("nodes", "mean difference")  # where speeds of a GPU take their room
+
 
 @contextmanager
 def step(console: Console, name: str) -> Iterator[Progress]:
@@ -48,7 +50,8 @@ def report_table(report: Report) -> Table:
     """Return the variants of ``report`` with what was measured of them; it fits 120 characters."""
     title = Text(f"{report.checkpoint}, {report.sequence_length} tokens")
     table = Table(title=title, box=box.SIMPLE_HEAD, show_edge=False, padding=0)
-    shown = [column for column in columns(report) if column.measured]
+    left_out = _PAGE_ALONE if report.gpu_speeds else ()
+    shown = [each for each in columns(report) if each.measured and each.head not in left_out]
     for number, column in enumerate(shown):
         head = column.head.replace(" ", "\n")  # a word a line: no column is wider than it must be
         table.add_column(head, justify="right" if number else "left", vertical="bottom")

@@ -29,14 +29,20 @@ _COMMENTS = {
     "NVIDIA's backends refuse outputs whose dims are not those of the graph",
     "output": "at padding, a logit means nothing",
     "instance_group": "one instance: it uses all cores, or the GPU where there is one; while it is "
-    "busy the next batch forms",
+    "busy the next batch forms. On a GPU a second could copy while the first computes, but a count "
+    "holds for CPUs too, where two would share the cores",
     "dynamic_batching": "no queue delay: a lone request would wait the whole of it. No queue "
     "policy either: with a bound or a timeout Triton reads nothing ahead, and a request that comes "
     "while another is computed lies, one time in five, until the next comes or 500 ms are over "
-    "(tritonserver 2.51.0). The gateway bounds what waits, and cancels what is late",
-    "model_warmup": "the first request pays for no allocation; a window without padding, as zeros "
-    "would be all padding, which costs nothing",
+    "(tritonserver 2.51.0). The gateway bounds what waits, and cancels what is late. No preferred "
+    "sizes: without a delay they only cut short a batch that is there already",
+    "model_warmup": "every length that a client sends, so that no request pays for its kernels and "
+    "its memory; rows without padding, as zeros would be all padding, which costs nothing",
 }
+_WHY_TWO = (
+    "two instances: while one copies and answers, the other computes. In NVIDIA's backend they "
+    "share a process; ours has one for each, which take turns on the GPU. Not measured"
+)
 _WHY_KIND = {
     "onnx_int8": "its integer kernels are for CPUs",
     "onnx_fp16_packed": "packed attention exists for CUDA alone",
@@ -93,14 +99,16 @@ def model_config(variant: Variant, sequence_length: int) -> triton.ModelConfig:
             triton.ModelOutput(name=name, data_type=triton.TYPE_FP32, dims=[FREE])
             for name in OUTPUTS
         ],
-        instance_group=[triton.ModelInstanceGroup(count=1, kind=_KINDS[variant.device])],
+        instance_group=[
+            triton.ModelInstanceGroup(count=variant.instances, kind=_KINDS[variant.device])
+        ],
         dynamic_batching=triton.ModelDynamicBatching(),
         optimization=_optimization(variant),
         parameters={
             name: triton.ModelParameter(string_value=value)
             for name, value in _parameters(variant, sequence_length).items()
         },
-        model_warmup=[_warmup(sequence_length)],
+        model_warmup=list(_warmups(variant, sequence_length)),
     )
 
 
@@ -133,6 +141,8 @@ def _parameters(variant: Variant, sequence_length: int) -> dict[str, str]:
 def _comments(variant: Variant) -> dict[str, str]:
     comments = dict(_COMMENTS)
     parameters = [_WHY_SHAPE, variant.padding.reason]
+    if variant.instances > 1:
+        comments["instance_group"] = _WHY_TWO
     if variant.device != "any":
         comments["instance_group.kind"] = _WHY_KIND[variant.name]
     if variant.tf32 is not None and variant.format == "onnx":
@@ -148,11 +158,24 @@ def _comments(variant: Variant) -> dict[str, str]:
     return comments
 
 
-def _warmup(sequence_length: int) -> triton.ModelWarmup:
+def _warmups(variant: Variant, sequence_length: int) -> Iterator[triton.ModelWarmup]:
+    """Yield a window of each length, the longest first; before it a full batch, on a GPU alone.
+
+    On a CPU a full batch would take seconds, and gains nothing.
+    """
+    if variant.device == "gpu":
+        yield _warmup(variant.max_rows, sequence_length)
+    step = request_shape(variant, sequence_length).pad_to_multiple_of
+    for length in (sequence_length, *range(-(-sequence_length // step) * step - step, 0, -step)):
+        yield _warmup(1, length)
+
+
+def _warmup(rows: int, length: int) -> triton.ModelWarmup:
     ones = triton.ModelWarmup.Input(
-        data_type=triton.TYPE_INT32, dims=[sequence_length], input_data_file=WARMUP_FILE
+        data_type=triton.TYPE_INT32, dims=[length], input_data_file=WARMUP_FILE
     )
-    return triton.ModelWarmup(name="full window", batch_size=1, inputs=dict.fromkeys(INPUTS, ones))
+    name = f"{rows} window{'s' if rows > 1 else ''} of {length} tokens"
+    return triton.ModelWarmup(name=name, batch_size=rows, inputs=dict.fromkeys(INPUTS, ones))
 
 
 def config_text(variant: Variant, sequence_length: int) -> str:

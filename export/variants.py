@@ -64,6 +64,7 @@ class Variant:
     tf32: bool | None = None  # the run-time setting, where it tells two variants apart
     padding: Padding = PAD_TO_64
     max_rows: int = 32  # of one request; a native backend takes 20 MB for a row of 384 tokens
+    instances: int = 1  # of the model, in one Triton
 
     def tolerance_on(self, *, gpu: bool) -> float | None:
         """Return the largest logit difference to the reference, on a GPU or on a CPU.
@@ -166,6 +167,7 @@ VARIANTS = (
         computes="fp16, padding removed inside the graph (packing mode); CUDA only",
         padding=PAD_TO_SEQUENCE,
         max_rows=128,
+        instances=2,
     ),
     Variant(
         format="onnx",

@@ -10,6 +10,7 @@ from platform import python_version
 from embedded.cpu import read_cpu
 from embedded.gpu import read_gpu
 from embedded.packages import ONNXRUNTIME, TENSORFLOW, installed, onnxruntime_has_cuda
+from loadtest.errors import LoadTestError
 from loadtest.result import Device, Environment
 
 ROOT = Path(__file__).parent.parent
@@ -50,6 +51,20 @@ def read_device(*, on_gpu: bool) -> Device:
     cpu = read_cpu()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return Device(kind="cpu", name=cpu.name, count=cpu.cores, memory_bytes=memory)
+
+
+def computing_device(model: str, *, on_gpu: bool) -> Device:
+    """Return the device of this machine on which a Triton says it computes ``model``.
+
+    Raises LoadTestError when that is a GPU and none is found here: a row names no other device.
+    """
+    device = read_device(on_gpu=on_gpu)
+    if on_gpu and device.kind != "gpu":
+        raise LoadTestError(
+            f"Triton computes {model} on a GPU, and NVML finds none here: is it hidden by "
+            "CUDA_VISIBLE_DEVICES, or Triton on another machine?"
+        )
+    return device
 
 
 def _command() -> tuple[str, ...]:

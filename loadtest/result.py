@@ -89,6 +89,8 @@ class BatchRow:
     split: TritonSplit | None
     accuracy: Accuracy | None
     peak: Peak | None
+    # the device that computed it; None where it is another machine's, or an older result
+    device: str | None = None
 
     @property
     def samples(self) -> tuple[float, ...]:

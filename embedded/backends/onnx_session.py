@@ -28,9 +28,7 @@ def open_session(path: Path, providers: Sequence[Provider], threads: int) -> Mod
     ``threads`` are those of one operator on a CPU. Raises RuntimeError when a provider cannot be
     used, where ONNX Runtime itself would go on with the CPU.
     """
-    on_gpu = any(name != CPU for name, _ in providers)
-    if on_gpu and hasattr(onnxruntime, "preload_dlls"):  # from 1.21 on
-        onnxruntime.preload_dlls()  # finds CUDA's libraries where pip put them
+    preload(providers)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     # when a run has ended its threads would spin on, on the cores that Triton needs next
@@ -38,8 +36,24 @@ def open_session(path: Path, providers: Sequence[Provider], threads: int) -> Mod
     session = onnxruntime.InferenceSession(
         str(path), options, providers=list(providers), enable_fallback=False
     )
-    check_providers(providers, session.get_providers(), missing_library() if on_gpu else None)
+    check_session(session, providers)
     return partial(_run, session)
+
+
+def preload(providers: Sequence[Provider]) -> None:
+    """Load CUDA's libraries where one of ``providers`` needs them: pip put them out of the way."""
+    if _on_gpu(providers) and hasattr(onnxruntime, "preload_dlls"):  # from 1.21 on
+        onnxruntime.preload_dlls()
+
+
+def check_session(session: Any, providers: Sequence[Provider]) -> None:
+    """Raise RuntimeError, with the library that is missing, unless it has all ``providers``."""
+    reason = missing_library() if _on_gpu(providers) else None
+    check_providers(providers, session.get_providers(), reason)
+
+
+def _on_gpu(providers: Sequence[Provider]) -> bool:
+    return any(name != CPU for name, _ in providers)
 
 
 def missing_library(library: Path = CUDA_LIBRARY) -> str | None:

@@ -15,7 +15,7 @@ from loadtest.batches.inputs import Kind, Rows, make_rows
 from loadtest.batches.meter import Meter
 from loadtest.batches.rounds import Round, Subject, make_row
 from loadtest.batches.triton import ModelInfo, Triton
-from loadtest.device import read_device
+from loadtest.device import computing_device
 from loadtest.errors import LoadTestError
 from loadtest.exported import model_name
 from loadtest.result import Accuracy, BatchRow, Device, Peak
@@ -62,6 +62,7 @@ class Benchmark:
     peaks: dict[str, Peak] = field(default_factory=dict)  # by variant
     rounds: dict[Subject, list[Round]] = field(default_factory=dict)
     device: Device | None = None  # with its clocks of the last round
+    devices: dict[str, str] = field(default_factory=dict)  # by variant: what computed it
     done: int = 0  # rounds of rows
 
     def run(self, triton: Triton) -> str | None:
@@ -93,6 +94,7 @@ class Benchmark:
                 self.plan.shape,
                 self.accuracies.get(subject.variant),
                 self.peaks.get(subject.variant),
+                self.devices.get(subject.variant),
             )
             for subject, rounds in self.rounds.items()
         )
@@ -125,7 +127,9 @@ class Benchmark:
             )
         if plan.is_local and variant not in self.peaks:
             self._show(f"{variant}: the device's peak")
-            self.peaks[variant], reason = find_peak(variant, read_device(on_gpu=model.on_gpu))
+            self.peaks[variant], reason = find_peak(
+                variant, computing_device(model.name, on_gpu=model.on_gpu)
+            )
             if reason:
                 self.meter.say(f"the peak for {variant} was not measured: {reason}")
 
@@ -140,7 +144,8 @@ class Benchmark:
         )
         self.done += 1
         if plan.is_local and not found.fault:
-            self.device = read_device(on_gpu=model.on_gpu)
+            self.device = computing_device(model.name, on_gpu=model.on_gpu)
+            self.devices[variant] = self.device.name
         if found.latencies:
             self.rounds.setdefault(subject, []).append(found)
         return found.fault

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embedded.backends.providers import CPU, CUDA, Provider, check_providers
+from embedded.backends.providers import CPU, CUDA, Provider
 
 SIZES = {"cpu": 2048, "gpu": 8192}  # of the square factors
 SECONDS = 2.0
@@ -63,6 +63,8 @@ def _onnxruntime(precision: str, device: str, size: int) -> Callable[[], object]
     import onnxruntime
     from onnx import TensorProto, helper, numpy_helper
 
+    from embedded.backends.onnx_session import check_session, preload
+
     left, right = _factors(precision, size)
     outputs = {"int8": TensorProto.INT32, "fp16": TensorProto.FLOAT16}
     operator = "MatMulInteger" if precision == "int8" else "MatMul"
@@ -77,9 +79,10 @@ def _onnxruntime(precision: str, device: str, size: int) -> Callable[[], object]
     providers: list[Provider] = [(CPU, {})]
     if device == "gpu":
         providers.insert(0, (CUDA, {"use_tf32": str(int(precision == "tf32"))}))
+    preload(providers)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=providers)
     try:
-        check_providers(providers, session.get_providers())
+        check_session(session, providers)
     except RuntimeError as error:
         raise PeakError(str(error)) from error
     place = "cuda" if device == "gpu" else "cpu"

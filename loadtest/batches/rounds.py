@@ -38,6 +38,7 @@ def make_row(
     shape: ModelShape,
     accuracy: Accuracy | None,
     peak: Peak | None,
+    device: str | None = None,
 ) -> BatchRow:
     """Return the row of ``rounds``, of which each measured a batch at least."""
     return BatchRow(
@@ -51,6 +52,7 @@ def make_row(
         split=_mean_split([each for each in rounds if each.split]),
         accuracy=accuracy,
         peak=peak,
+        device=device,
     )
 
 

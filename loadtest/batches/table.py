@@ -83,7 +83,11 @@ def work_table(rows: Sequence[BatchRow]) -> Table:
     sources = {
         f"{row.accuracy.source}, {row.accuracy.questions} questions" for row in rows if row.accuracy
     }
-    table.caption = "; ".join(["EM and F1: " + each for each in sorted(sources)])
+    notes = ["EM and F1: " + each for each in sorted(sources)]
+    devices = {row.variant: row.device for row in rows if row.device}
+    if len(set(devices.values())) > 1:
+        notes += [f"{variant} was computed by {device}" for variant, device in devices.items()]
+    table.caption = "; ".join(notes)
     return table
 
 

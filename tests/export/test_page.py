@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -15,7 +16,7 @@ from export.parity import Parity
 from export.plots import differences, operators, sizes, speed_and_accuracy, speeds
 from export.report import Accuracy, Report, Speed, VariantReport
 from export.steps import report_table
-from export.variants import VARIANTS, Variant
+from export.variants import VARIANTS, Variant, variants_for_gpu
 
 HOSTILE = "<script>alert(\"1\")</script> & $x$ '{}'"
 VOID = {"br", "hr", "img", "link", "meta"}
@@ -30,6 +31,17 @@ def single() -> Report:
 def whole() -> Report:
     """Every variant, measured as far as a machine without a GPU can."""
     return _report({each.model_name: _row(each, number) for number, each in enumerate(VARIANTS)})
+
+
+def with_a_gpu() -> Report:
+    """Every variant, of which four were measured on a GPU too."""
+    made = replace(whole(), gpu="NVIDIA A100-SXM4-40GB, 40 GiB")
+    speeds = {
+        variant.model_name: Speed(2000.0 - 300 * number, 900.0, 2100.0, 1.25 + number, 7)
+        for number, variant in enumerate(variants_for_gpu((8, 0)))
+    }
+    rows = {name: replace(row, gpu_speed=speeds.get(name)) for name, row in made.variants.items()}
+    return replace(made, variants=rows)
 
 
 def hostile() -> Report:
@@ -110,7 +122,9 @@ def _row(variant: Variant, number: int) -> VariantReport:
     )
 
 
-@pytest.fixture(scope="module", params=[single, whole, hostile], ids=lambda make: make.__name__)
+@pytest.fixture(
+    scope="module", params=[single, whole, with_a_gpu, hostile], ids=lambda make: make.__name__
+)
 def report(request: pytest.FixtureRequest) -> Report:
     made: Report = request.param()
     return made
@@ -182,8 +196,9 @@ def test_ids_are_the_pages_own(html: str) -> None:
     assert [each for each, number in Counter(ids).items() if number > 1] == []
 
 
-def test_every_figure_of_every_variant_is_in_its_row() -> None:
-    report = whole()
+@pytest.mark.parametrize("make", [whole, with_a_gpu])
+def test_every_figure_of_every_variant_is_in_its_row(make: Callable[[], Report]) -> None:
+    report = make()
     _, *rows = Reader(page(report)).rows
     for (name, row), cells, variant in zip(report.variants.items(), rows, VARIANTS, strict=True):
         parity = row.parity
@@ -211,6 +226,10 @@ def test_every_figure_of_every_variant_is_in_its_row() -> None:
                 "windows /s": f"{row.speed.windows_per_second:.0f} {low:.0f} to {high:.0f}",
                 "batch 1 ms": f"{row.speed.batch_1_ms:.1f}",
             }
+        if row.gpu_speed:
+            rate = f"{row.gpu_speed.windows_per_second:.0f} 900 to 2100"
+            batch_1 = f"{row.gpu_speed.batch_1_ms:.2f}"
+            expected |= {"GPU windows /s": rate, "GPU batch 1 ms": batch_1}
         found = {head: " ".join(text.split()) for head, text in cells.items()}
         assert found.pop("sha256").startswith(digest(row)[:8])
         assert found == expected, name
@@ -259,9 +278,13 @@ def test_plots_draw_every_variant(report: Report) -> None:
 
 def test_plots_of_what_was_measured() -> None:
     report = whole()
-    measured = {short_name(name) for name, row in report.variants.items() if row.speed}
-    for svg in (speed_and_accuracy(report), speeds(report)):
-        assert measured <= {text.strip() for text in Reader(svg or "").texts}
+    for measured in (report.cpu_speeds, with_a_gpu().gpu_speeds):
+        names = {short_name(name) for name in measured}
+        accurate = {short_name(name) for name in measured if report.variants[name].accuracy}
+        assert len(names) > 1
+        assert names <= {text.strip() for text in Reader(speeds(measured, "CPU") or "").texts}
+        both = speed_and_accuracy(report, measured, "CPU") or ""
+        assert accurate <= {text.strip() for text in Reader(both).texts}
     graphs = {short_name(name): row.nodes for name, row in report.variants.items() if row.nodes}
     drawn = {text.strip() for text in Reader(operators(report) or "").texts}
     assert {*graphs, *map(str, graphs.values())} <= drawn
@@ -269,8 +292,8 @@ def test_plots_of_what_was_measured() -> None:
 
 def test_no_plot_of_what_was_not() -> None:
     report = single()
-    assert speed_and_accuracy(report) is None
-    assert speeds(report) is None
+    assert speed_and_accuracy(report, report.cpu_speeds, "CPU") is None
+    assert speeds(report.cpu_speeds, "CPU") is None
     assert operators(report) is None
 
 
@@ -278,8 +301,8 @@ def test_speed_alone_without_a_dataset() -> None:
     report = whole()
     rows = {name: replace(row, accuracy=None) for name, row in report.variants.items()}
     report = replace(report, variants=rows)
-    assert speed_and_accuracy(report) is None
-    alone = speeds(report)
+    assert speed_and_accuracy(report, report.cpu_speeds, "CPU") is None
+    alone = speeds(report.cpu_speeds, "CPU")
     assert alone
     assert alone in page(report)
 
@@ -318,6 +341,19 @@ def test_table_fits_the_screen() -> None:
         assert cells[-1] == digest(row)[:8]
         assert f"{row.parity.largest_logit_difference:.1e}" in cells
         assert len(cells) == 14
+
+
+def test_table_of_a_gpu_fits_the_screen() -> None:
+    text = _printed(with_a_gpu())
+    assert "…" not in text
+    assert "2000" in text.split()
+
+
+def test_the_page_names_the_gpu_and_the_fastest_on_it() -> None:
+    texts = " ".join(Reader(page(with_a_gpu())).texts)
+    assert "Fastest, on the GPU of the export" in texts
+    assert "The model alone on NVIDIA A100-SXM4-40GB, 40 GiB" in texts
+    assert "on the GPU" not in " ".join(Reader(page(whole())).texts)
 
 
 def test_table_leaves_out_what_nobody_measured() -> None:

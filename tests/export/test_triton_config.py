@@ -70,7 +70,24 @@ def test_tf32_is_what_tells_twins_apart() -> None:
 def test_where_it_runs(variant: Variant) -> None:
     (group,) = model_config(variant, 96).instance_group
     kinds = {"any": group.KIND_AUTO, "cpu": group.KIND_CPU, "gpu": group.KIND_GPU}
-    assert (group.count, group.kind) == (1, kinds[variant.device])
+    count = 2 if variant.device == "gpu" else 1
+    assert (group.count, group.kind) == (count, kinds[variant.device])
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
+def test_every_length_that_is_sent_is_warmed_up(variant: Variant) -> None:
+    config = model_config(variant, 384)
+    shape = read_request_shape({name: e.string_value for name, e in config.parameters.items()})
+    served = {shape.padded(tokens) for tokens in range(1, 385)}
+    warmed = [
+        (each.batch_size, dims)
+        for each in config.model_warmup
+        for dims in {tuple(given.dims) for given in each.inputs.values()}
+    ]
+    assert {length for rows, (length,) in warmed if rows == 1} == served
+    assert len({each.name for each in config.model_warmup}) == len(warmed)
+    full = [rows for rows, _ in warmed if rows > 1]
+    assert full == ([shape.max_rows] if variant.device == "gpu" else [])
 
 
 def test_selection() -> None:

@@ -8,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from embedded.cpu import read_cpu
-from loadtest.device import environment, read_device
+from loadtest.device import computing_device, environment, read_device
+from loadtest.errors import LoadTestError
 from loadtest.result import Device
 from tests.conftest import ROOT
+from tests.simulated_gpu import A100, simulate_nvml
 
 
 def test_a_machine_without_a_gpu_is_its_cpu() -> None:
@@ -47,3 +49,14 @@ def test_the_commit_is_that_of_the_checkout() -> None:
 def test_a_device_that_is_given_is_kept() -> None:
     device = Device(kind="gpu", name="another machine's", count=1, memory_bytes=0)
     assert environment(device=device).device == device
+
+
+def test_the_gpu_that_triton_computes_on_is_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    simulate_nvml(monkeypatch, A100)
+    found = computing_device("fp16", on_gpu=True)
+    assert (found.kind, found.name, found.driver) == ("gpu", A100.name, "580.95")
+    assert found.clocks_mhz == {"sm": 1410, "memory": 1215}
+    assert computing_device("int8", on_gpu=False).kind == "cpu"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with pytest.raises(LoadTestError, match="fp16 on a GPU, and NVML finds none here"):
+        computing_device("fp16", on_gpu=True)
