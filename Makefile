@@ -33,7 +33,12 @@ UV_VERSION := 0.13.9
 ANY_PYTHON = "$${PYTHON:-$(shell command -v python3 || command -v python3.12 || command -v python3.11 || echo python3)}"
 FIND_PYTHON = python=$$($(ANY_PYTHON) embedded/interpreter.py $(UV_VERSION))
 BIN := .venv/bin
-SETUP := .venv/.set-up
+# GPU=1: the environment for NVIDIA's GPUs, which stays that until GPU= (empty) makes the other
+GPU ?= $(wildcard .venv/.set-up-gpu)
+LOCK := requirements$(if $(GPU),-gpu).lock
+SETUP := .venv/.set-up$(if $(GPU),-gpu)
+OTHER_SETUP = $(filter-out $(SETUP),.venv/.set-up .venv/.set-up-gpu)
+GPU_VARIANTS := onnx_fp16 onnx_fp16_packed onnx_tf32
 # the extras of requirements.lock: not parity
 LOCKED := gateway otel embedded export evaluation loadtest loadgen dev
 comma := ,
@@ -62,22 +67,22 @@ $(foreach each,$(filter-out MAKE%,$(.VARIABLES)),$(if \
 	override $(each) := $$(value $(each)))$(eval export $(each))))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve export eval bench loadtest slo baseline versus loadgen report compare capacity pretrain train throughput \
+.PHONY: help setup serve export eval bench bench-gpu loadtest slo baseline versus loadgen report compare capacity pretrain train throughput \
 	check format test test-slow test-deploy docs test-compat test-parity test-training lock clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
 
-setup: $(SETUP) ## make the environment in .venv from requirements.lock
+setup: $(SETUP) ## make the environment in .venv from its lock (GPU=1: for NVIDIA's GPUs)
 
 # uv installs in seconds; pip, in a minute, where only its own settings know the package index
-$(SETUP): requirements.lock pyproject.toml
+$(SETUP): $(LOCK) pyproject.toml
 	@$(ANY_PYTHON) embedded/preflight.py machine
 	@echo "making the environment in .venv"
-	@$(FIND_PYTHON) && "$$python" -m venv .venv
+	@$(FIND_PYTHON) && "$$python" -m venv $(if $(wildcard $(OTHER_SETUP)),--clear) .venv
 	@$(BIN)/pip install -q --disable-pip-version-check uv==$(UV_VERSION)
-	@$(BIN)/uv pip install --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock \
-		|| $(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --python $(BIN)/python --compile-bytecode --require-hashes -r $(LOCK) \
+		|| $(BIN)/pip install -q --disable-pip-version-check --require-hashes -r $(LOCK)
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -96,6 +101,18 @@ bench: $(SETUP) ## batch latency beside NVIDIA's figures (VARIANTS=, BATCHES=, I
 	@$(BIN)/python -m export --if-needed $(call options,VARIANTS)
 	@exec $(BIN)/python -m loadtest bench $(call options,VARIANTS BATCHES SEQ INPUT DATASET \
 		BATCHES_PER_ROW SECONDS ROUNDS CLIENTS)
+
+bench-gpu: $(SETUP) ## ELECTRA-base of random weights on a GPU, beside NVIDIA's figures (VARIANTS=, DATASET=)
+	@$(BIN)/python -m embedded.gpu
+	@test -d build/random-electra-base || $(BIN)/python -m export.random_checkpoint base build/random-electra-base
+	@$(BIN)/python -m export --if-needed --repository build/gpu --variants="$${VARIANTS:-$(GPU_VARIANTS)}" \
+		-- build/random-electra-base
+	@for input in padded squad; do $(BIN)/python -m loadtest bench --repository build/gpu --input $$input \
+		--variants="$${VARIANTS:-$(GPU_VARIANTS)}" --questions 5 --results build/gpu-results \
+		$(call options,BATCHES SECONDS ROUNDS CLIENTS) || exit; done
+	@$(BIN)/python -m loadtest report --output build/gpu-report -- build/gpu-results/*.json
+	@$(if $(DATASET),$(BIN)/python -m export --repository build/gpu-bundled --variants="$(GPU_VARIANTS)" \
+		$(call options,DATASET))
 
 loadtest: $(SETUP) ## questions under load, in closed and open loops (URL=, MODEL=, USERS=, RATES=, WEB=1)
 	@$(if $(URL),,$(BIN)/python -m export --if-needed --variants="$$SERVED")
@@ -218,6 +235,10 @@ lock: $(SETUP) ## pin the newest versions that pyproject.toml allows
 		--generate-hashes --no-annotate --no-header --no-emit-index-url --python-version 3.11 \
 		--universal pyproject.toml -o serving/requirements.lock
 	@sed -i 's/ ;.*aarch64.*x86_64.*/ \\/' requirements.lock serving/requirements.lock
+	@mkdir -p build && echo onnxruntime > build/not-on-a-gpu.txt
+	@$(BIN)/uv pip compile -q $(LOCKED:%=--extra %) --extra gpu --constraints requirements.lock \
+		--excludes build/not-on-a-gpu.txt --generate-hashes --no-annotate --no-header --no-emit-index-url \
+		--python-version 3.11 --python-platform x86_64-manylinux_2_35 pyproject.toml -o requirements-gpu.lock
 	@awk '/^[a-z]/ { on = /^(onnxruntime|openvino)==/ } on' requirements.lock > embedded/backends/requirements.lock
 	@for machine in x86_64 aarch64; do $(BIN)/uv pip install -q --dry-run --only-binary :all: --require-hashes \
 		--python-platform $$machine-manylinux_2_35 --target build/lock -r requirements.lock || exit; done

@@ -1,4 +1,4 @@
-"""``python -m export.random_checkpoint base FOLDER``: an ELECTRA of a standard size, untrained.
+"""``python -m export.random_checkpoint base random-base``: an untrained ELECTRA of a standard size.
 
 For latency and memory, which do not depend on what the weights are. Its answers mean nothing.
 """
@@ -48,10 +48,12 @@ def random_weights(config: ElectraConfig, seed: int) -> dict[str, NDArray[np.flo
 
 def main(
     size: Annotated[Literal["small", "base", "large"], typer.Argument()],
-    folder: Annotated[Path, typer.Argument(help="is made; must not be there yet")],
+    folder: Annotated[Path, typer.Argument(help="is made; its name has 'random' in it")],
     seed: int = 0,
 ) -> None:
     """Write an untrained ELECTRA with a question answering head, in Hugging Face's layout."""
+    if "random" not in folder.name:
+        raise typer.BadParameter(f"{folder.name!r} must hold 'random': results tell by the name")
     folder.mkdir(parents=True)
     config = SIZES[size]
     weights = random_weights(config, seed)
