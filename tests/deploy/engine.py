@@ -140,7 +140,7 @@ def _apt_settings(folder: Path) -> Path:
         (folder / name).mkdir(parents=True)
     (folder / "status").touch()
     sources = folder / "sources.list"
-    sources.write_text(f"deb [signed-by={KEYRING}] http://deb.debian.org/debian trixie main\n")
+    sources.write_text(f"deb [signed-by={KEYRING}] {_mirror()} trixie main\n")
     settings = folder / "apt.conf"
     settings.write_text(
         f'Dir::State "{folder}";\nDir::State::status "{folder}/status";\n'
@@ -151,7 +151,25 @@ def _apt_settings(folder: Path) -> Path:
     return settings
 
 
-def _apt(*command: str, settings: Path | None = None, cwd: Path | None = None) -> None:
+def _mirror() -> str:
+    """Return where this machine's apt gets Debian from."""
+    listing = (
+        "apt-get",
+        "indextargets",
+        "--format",
+        "$(REPO_URI)",
+        "Origin: Debian",
+        "Label: Debian",
+    )
+    if not _apt(*listing):
+        _apt("apt-get", "update", "-q")
+    mirrors = _apt(*listing).split()
+    if not mirrors:
+        raise CannotStart("apt knows no source of Debian's packages")
+    return mirrors[0]
+
+
+def _apt(*command: str, settings: Path | None = None, cwd: Path | None = None) -> str:
     environment = {**os.environ, **({"APT_CONFIG": str(settings)} if settings else {})}
     try:
         done = subprocess.run(command, env=environment, cwd=cwd, capture_output=True, text=True)
@@ -159,6 +177,7 @@ def _apt(*command: str, settings: Path | None = None, cwd: Path | None = None) -
         raise CannotStart(f"there is no {command[0]}: this is not Debian") from error
     if done.returncode:
         raise CannotStart(f"{' '.join(command)} failed: {done.stderr[-500:]}")
+    return done.stdout
 
 
 def _link_plugins(programs: Path, config: Path) -> None:

@@ -61,7 +61,7 @@ def written(examples: Sequence[Example], path: Path) -> Path:
 
 def test_the_empty_answer_is_given_where_some_questions_have_none(tmp_path: Path) -> None:
     model, tokenizer = write_model(tmp_path)
-    backend, loaded = load_backend(FP32, model), load_tokenizer(tokenizer)
+    backend, loaded = load_backend(FP32, model, SEQUENCE_LENGTH), load_tokenizer(tokenizer)
     spans, empty = [], []
     examples = read_examples(SAMPLE)[:40]
     for example in examples:
@@ -74,7 +74,7 @@ def test_the_empty_answer_is_given_where_some_questions_have_none(tmp_path: Path
 
     def measured(examples: Sequence[Example]) -> Scores:
         dataset = written(examples, tmp_path / "squad.json")
-        arguments = (FP32, model, dataset, tokenizer, SEQUENCE_LENGTH)
+        arguments = (FP32, model, dataset, tokenizer, SEQUENCE_LENGTH, None)
         return measure_accuracy(*arguments, progress=lambda *_: None)
 
     # the model's own answers are the gold ones: all is right as long as an answer must be given
