@@ -123,7 +123,9 @@ def test_a_rolling_restart_fails_no_request(replicas: Replicas, service: str) ->
 
 def pause(replicas: Replicas, container: str) -> None:
     engine = replicas.deployment.engine
-    engine.docker("pause", container)
+    said = engine.docker("pause", container, check=False)
+    if "unable to freeze" in said:
+        pytest.skip("this kernel cannot freeze a container")
     time.sleep(DISTURBED_SECONDS)
     engine.docker("unpause", container)
 
