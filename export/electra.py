@@ -40,13 +40,12 @@ def logits(config: ElectraConfig, weights: Tensors, inputs: Tensors) -> dict[str
 
 
 def _embed(config: ElectraConfig, weights: Tensors, ids: Any, token_types: Any) -> Any:
-    # the first rows of the table as they lie there: no Range and no Gather of numbers that count up
+    # the first rows of the table as they lie there: no Range, and no Gather of counted numbers
     positions = weights["embeddings.position_embeddings.weight"][: tf.shape(ids)[1]]
-    embedded = (
-        tf.gather(weights["embeddings.word_embeddings.weight"], ids)
-        + tf.gather(weights["embeddings.token_type_embeddings.weight"], token_types)
-        + positions
-    )
+    types = tf.gather(weights["embeddings.token_type_embeddings.weight"], token_types)
+    # in this order LayerNorm fuses with a sum of two tensors of one shape: in its strict mode
+    # CUDA's SkipLayerNormalization refuses positions, which all rows share
+    embedded = tf.gather(weights["embeddings.word_embeddings.weight"], ids) + (types + positions)
     embedded = _layer_norm(config, weights, "embeddings.LayerNorm", embedded)
     if config.has_projection:
         embedded = _dense(weights, "embeddings_project", embedded)

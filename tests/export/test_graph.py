@@ -105,6 +105,23 @@ def test_onnx_file(exported: Exported, variant: Variant) -> None:
     assert fused == exported.golden.checkpoint.config.num_hidden_layers
 
 
+def test_positions_are_a_slice_that_cuda_can_take(golden: Golden) -> None:
+    """In strict mode CUDA's SkipLayerNormalization refuses a skip that all rows share.
+
+    By ONNX Runtime's contrib_ops/cuda/bert/skip_layer_norm.cc, as of 1.20.
+    """
+    nodes = fused_graph(golden.checkpoint.config).graph.node
+    assert "Range" not in {node.op_type for node in nodes}
+    makers = {name: node for node in nodes for name in node.output}
+    positions = "embeddings.position_embeddings.weight"
+    (cut,) = (node for node in nodes if positions in node.input)
+    assert cut.op_type == "Slice"
+    (norm, *others) = (node for node in nodes if node.op_type == "SkipLayerNormalization")
+    assert [makers[name].op_type for name in norm.input[:2]] == ["Gather", "Add"]
+    assert cut.output[0] in makers[norm.input[1]].input
+    assert all(cut.output[0] not in node.input for node in (norm, *others))
+
+
 def test_fusions_beside_attention(exported: Exported) -> None:
     operators = exported.report.variants["electra_qa_onnx_fp32"].operators
     layers = exported.golden.checkpoint.config.num_hidden_layers
