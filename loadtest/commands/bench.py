@@ -10,6 +10,7 @@ import typer
 from grpc.experimental.gevent import init_gevent
 from rich.console import Console
 
+from embedded.gpu import serving_gpu
 from loadtest.batches.benchmark import Benchmark, Plan
 from loadtest.batches.closed_loop import Budget
 from loadtest.batches.flop import ModelShape, read_config
@@ -17,7 +18,7 @@ from loadtest.batches.inputs import Kind, read_questions, read_tokenizer
 from loadtest.batches.meter import Meter
 from loadtest.batches.server import connected
 from loadtest.batches.table import batch_tables
-from loadtest.device import environment, read_device
+from loadtest.device import environment
 from loadtest.errors import LoadTestError
 from loadtest.exported import PREFIX, Exported, model_name, read_exported
 from loadtest.published import read_published
@@ -115,8 +116,7 @@ def _variants(names: str, exported: Exported | None, repository: Path) -> tuple[
     wanted = names.replace(",", " ").split()
     if wanted:
         return tuple(dict.fromkeys(name.removeprefix(PREFIX) for name in wanted))
-    has_gpu = read_device(on_gpu=True).kind == "gpu"
-    found = _exported(exported, repository).runnable(has_gpu=has_gpu)
+    found = _exported(exported, repository).runnable(has_gpu=serving_gpu() is not None)
     if not found:
         raise LoadTestError(f"{repository} holds no variant for this machine; run make export")
     return found

@@ -1,5 +1,6 @@
 """ONNX Runtime as it is opened and run, on the CPU; a GPU is simulated by the session's class."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,9 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, save
 
-from embedded.backends.onnx_session import missing_library, open_session
+from embedded.backends.onnx_session import bound, missing_library, open_session
 from embedded.backends.providers import CPU, CUDA
-from embedded.backends.rows import compute_rows
+from embedded.backends.rows import Model, compute_rows
 from qa import tensors
 from tests.embedded.test_rows import rows_of
 
@@ -37,8 +38,20 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "model.onnx"
 
 
-def test_bound_outputs_are_the_logits_of_each_run(file: Path) -> None:
-    model = open_session(file, [(CPU, {})], 1)
+def open_bound(file: Path) -> Model:
+    return bound(onnxruntime.InferenceSession(file, providers=[CPU]))
+
+
+def open_plain(file: Path) -> Model:
+    return open_session(file, [(CPU, {})], 1)
+
+
+OPENERS = pytest.mark.parametrize("opened", [open_plain, open_bound])
+
+
+@OPENERS
+def test_logits_are_those_of_each_run(file: Path, opened: Callable[[Path], Model]) -> None:
+    model = opened(file)
     inputs = rows_of([7, 3, 12, 1], 12)
     first = model(inputs)
     others = model(rows_of([12, 12], 12, seed=1))
@@ -48,8 +61,11 @@ def test_bound_outputs_are_the_logits_of_each_run(file: Path) -> None:
     np.testing.assert_array_equal(first[1], (ids * mask).astype(np.float32))
 
 
-def test_columns_of_a_wider_array_are_read_right(file: Path) -> None:
-    model = open_session(file, [(CPU, {})], 1)
+@OPENERS
+def test_columns_of_a_wider_array_are_read_right(
+    file: Path, opened: Callable[[Path], Model]
+) -> None:
+    model = opened(file)
     inputs = rows_of([7, 3, 12, 1], 12)
     cut = {name: array[:, :5] for name, array in inputs.items()}
     np.testing.assert_array_equal(model(cut)[1], (cut["input_ids"] * cut["attention_mask"]))
