@@ -8,7 +8,8 @@
 #   URL, MODEL, TOP_K, ALIGN_TO_WORDS, NULL_THRESHOLD, LIMIT, OUTPUT and every other variable that
 #               `python -m evaluation --help` names go to `make eval` as they are
 #   BATCHES, SEQ, INPUT (padded or squad), SECONDS, BATCHES_PER_ROW, ROUNDS, CLIENTS and TRITON_URL
-#               are for `make bench`, with VARIANTS and DATASET
+#               are for `make bench`, with VARIANTS and DATASET; most of them for `make bench-gpu` too
+#   GPU         1 has `make setup` make the environment for NVIDIA's GPUs, empty the one for CPUs
 #   FILES       the result files that `make report` and `make capacity` read (a bench, a closed loop
 #               with 1 user and an open one, of one machine), OUTPUT the folder of the report; A and B
 #               what `make compare` compares: FILE, FILE:NAME, or several with commas between

@@ -7,7 +7,7 @@ import pytest
 from google.protobuf import text_format  # type: ignore[import-untyped]
 
 from embedded import layout
-from embedded.gpu import read_gpu, serving_gpu
+from embedded.gpu import main, read_gpu, serving_gpu
 from embedded.packages import ONNXRUNTIME, has_cuda, installed, library
 from embedded.protocol import model_config_pb2
 from tests.simulated_gpu import A100, simulate_nvml
@@ -45,6 +45,21 @@ def test_a_gpu_serves_where_the_runtime_is_for_it(monkeypatch: pytest.MonkeyPatc
     assert serving_gpu() is None
     install(monkeypatch, "onnxruntime-gpu")
     assert serving_gpu() == A100
+
+
+@pytest.mark.usefixtures("a100")
+def test_the_command_says_which_gpu_or_why_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(monkeypatch, "onnxruntime-gpu")
+    assert main() == 0
+    assert capsys.readouterr().out == "NVIDIA A100-SXM4-40GB, 40 GiB\n"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert main() == 1
+    assert capsys.readouterr().err.endswith("NVML finds none\n")
+    install(monkeypatch, "onnxruntime")
+    assert main() == 1
+    assert capsys.readouterr().err.endswith("run make setup GPU=1\n")
 
 
 def test_either_package_of_onnxruntime(monkeypatch: pytest.MonkeyPatch) -> None:
