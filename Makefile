@@ -108,6 +108,7 @@ bench-gpu: $(SETUP) ## ELECTRA-base of random weights on a GPU, beside NVIDIA's 
 	@test -d build/random-electra-base || $(BIN)/python -m export.random_checkpoint base build/random-electra-base
 	@$(BIN)/python -m export --if-needed --repository build/gpu --variants="$${VARIANTS:-$(GPU_VARIANTS)}" \
 		-- build/random-electra-base
+	@$(BIN)/python -m loadtest sessions --repository build/gpu --variants="$${VARIANTS:-$(GPU_VARIANTS)}" $(call options,BATCHES)
 	@for input in padded squad; do $(BIN)/python -m loadtest bench --repository build/gpu --input $$input \
 		--variants="$${VARIANTS:-$(GPU_VARIANTS)}" --questions 5 --results build/gpu-results \
 		$(call options,BATCHES SECONDS ROUNDS CLIENTS) || exit; done

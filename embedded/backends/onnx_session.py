@@ -27,6 +27,15 @@ def available_providers() -> list[str]:
 def open_session(path: Path, providers: Sequence[Provider], threads: int) -> Model:
     """Return the model in ``path`` as a function, on the first of ``providers``.
 
+    Arguments and errors are those of ``start_session``.
+    """
+    session = start_session(path, providers, threads)
+    return bound(session) if _on_gpu(providers) else plain(session)
+
+
+def start_session(path: Path, providers: Sequence[Provider], threads: int) -> Any:
+    """Return ONNX Runtime's session of the model in ``path``.
+
     ``threads`` are those of one operator on a CPU. Raises RuntimeError when a provider cannot be
     used, where ONNX Runtime itself would go on with the CPU.
     """
@@ -39,7 +48,7 @@ def open_session(path: Path, providers: Sequence[Provider], threads: int) -> Mod
         str(path), options, providers=list(providers), enable_fallback=False
     )
     check_session(session, providers)
-    return bound(session) if _on_gpu(providers) else plain(session)
+    return session
 
 
 def preload(providers: Sequence[Provider]) -> None:

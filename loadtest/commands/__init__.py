@@ -9,6 +9,7 @@ from loadtest.commands.compare import compare
 from loadtest.commands.load import load
 from loadtest.commands.loadgen import loadgen
 from loadtest.commands.report import report
+from loadtest.commands.sessions import sessions
 from loadtest.commands.slo import slo
 from loadtest.commands.versus import versus
 from loadtest.commands.web import web
@@ -25,5 +26,6 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     report,
     compare,
     windows,
+    sessions,
     capacity,
 )

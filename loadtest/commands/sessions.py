@@ -1,0 +1,30 @@
+"""``sessions``: ONNX Runtime without a server, batches cut and run in every way."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from loadtest.batches.inputs import read_questions, read_tokenizer
+from loadtest.batches.sessions import session_table
+from loadtest.exported import model_name
+
+
+def sessions(
+    variants: Annotated[str, typer.Option(help="Of ONNX, as in 'onnx_fp16 onnx_tf32'.")],
+    batches: Annotated[str, typer.Option(help="Windows per batch.")] = "1 128 256 512",
+    seconds: Annotated[float, typer.Option(min=0, help="Each is run, five times at least.")] = 1.0,
+    dataset: Annotated[Path, typer.Option(help="SQuAD file.")] = Path(
+        "tests/data/squad-dev-sample.json"
+    ),
+    repository: Annotated[Path, typer.Option(help="Where the variants are.")] = Path(
+        "model_repository"
+    ),
+) -> None:
+    """Time ONNX Runtime alone on windows of SQuAD, on the GPU where there is one."""
+    tokenizer, questions = read_tokenizer(repository / "tokenizer.json"), read_questions(dataset)
+    sizes = [int(each) for each in batches.replace(",", " ").split()]
+    for variant in variants.replace(",", " ").split():
+        folder = repository / model_name(variant)
+        Console().print(session_table(folder, tokenizer, questions, sizes, seconds))
