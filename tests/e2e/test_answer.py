@@ -1,6 +1,7 @@
 import asyncio
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,14 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer
 from tritonclient.grpc import service_pb2
 
 from embedded.selection import Choice
 from export.triton_config import request_shape
 from export.variants import variant_named
-from qa.squad import read_examples
+from qa.squad import Example, read_examples
+from qa.windows import make_windows
 from serving.triton import Triton
 from tests.conftest import ROOT
 from tests.e2e.stack import Stack, running
@@ -95,9 +98,21 @@ def patient(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield stack
 
 
-def test_every_question_gets_its_own_answer_under_load(patient: Stack) -> None:
+def alike(examples: Sequence[Example], tokenizer: Tokenizer) -> list[Example]:
+    """The questions whose rows have the length that is most common, so that they can be joined."""
+    shape = request_shape(variant_named("onnx_fp32"), 384)
+    by_length: dict[tuple[int, ...], list[Example]] = defaultdict(list)
+    for each in examples:
+        windows = make_windows(tokenizer, each.question, each.context, sequence_length=384)
+        by_length[tuple(map(shape.padded, windows.row_lengths.tolist()))].append(each)
+    return max(by_length.values(), key=len)
+
+
+def test_every_question_gets_its_own_answer_under_load(
+    patient: Stack, tokenizer: Tokenizer
+) -> None:
     """Concurrent replies equal the lone ones, and Triton ran fewer batches than requests."""
-    examples = read_examples(SAMPLE)[:60]
+    examples = alike(read_examples(SAMPLE), tokenizer)[:60]
     bodies = [{"question": each.question, "context": each.context} for each in examples]
     with httpx.Client(base_url=patient.url, timeout=60) as client:
         alone = [client.post("/answer", json=body).json() for body in bodies]
@@ -114,7 +129,7 @@ def test_every_question_gets_its_own_answer_under_load(patient: Stack) -> None:
         assert one.pop("score") == pytest.approx(other.pop("score"), abs=1e-4)
         assert one == other
     requests, executions = (now - then for now, then in zip(after, before, strict=True))
-    assert requests >= 60  # the gateway's probes are among them
+    assert requests >= len(bodies) >= 50  # the gateway's probes are among them
     assert executions < requests / 2
 
 

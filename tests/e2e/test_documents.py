@@ -122,8 +122,12 @@ def test_the_readme(copy: Path, environment: dict[str, str], tmp_path: Path) -> 
 
 
 def test_the_page_on_exporting(copy: Path, environment: dict[str, str]) -> None:
-    (export,) = blocks(ROOT / "docs" / "exporting.md", "sh")
-    assert "onnx_int8" in run(export, copy, environment)
+    export, install = blocks(ROOT / "docs" / "exporting.md", "sh")
+    said = run(export, copy, environment)
+    assert "onnx_int8" in said
+    assert f"--model-repository={copy / 'model_repository.served' / 'onnxruntime'}" in said
+    run(install, copy, environment)
+    assert (copy / "build" / "backends" / "openvino" / "model.py").is_file()
 
 
 def test_the_page_on_serving(copy: Path, environment: dict[str, str], tmp_path: Path) -> None:
