@@ -22,7 +22,7 @@ from export.isolation import isolated
 from export.making import SOURCES, Materials, make, source_file, trace
 from export.proof import _check_accuracy
 from export.report import Accuracy, read_report
-from export.variants import CONFIG, VARIANTS, Variant, select_variants, variant_named
+from export.variants import CONFIG, VARIANTS, VNNI, Variant, select_variants, variant_named
 from tests.export.conftest import (
     SEQUENCE_LENGTH,
     Exported,
@@ -74,8 +74,10 @@ def test_report_of_a_variant(exported: Exported, variant: Variant) -> None:
     assert row.size_bytes == sum(map(len, files.values()))
     assert row.parity.windows >= 64
     assert row.triton == (None if variant.device == "gpu" else "2.51.0")
+    # without VNNI, ONNX Runtime's int8 products saturate at 16 bits
+    has_vnni = not read_cpu().flags.isdisjoint(VNNI)
     if variant.tolerance is None:  # the answers of random weights are a matter of rounding
-        assert row.parity.largest_logit_difference < 1
+        assert row.parity.largest_logit_difference < (1 if has_vnni else 3)
     else:
         assert row.parity.largest_logit_difference <= variant.tolerance
     if variant.tolerance == 1e-4:
