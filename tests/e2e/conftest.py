@@ -31,7 +31,8 @@ def stack(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def exact_stack(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One with the float32 model, whose logits do not depend on the other rows of a batch."""
     folder = tmp_path_factory.mktemp("exact")
-    with running(repository, folder, MODEL="electra_qa_onnx_fp32") as stack:
+    settings = {"MODEL": "electra_qa_onnx_fp32", "REQUEST_SECONDS": "120"}  # on a slow machine
+    with running(repository, folder, **settings) as stack:
         yield stack
 
 
