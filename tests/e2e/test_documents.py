@@ -122,7 +122,8 @@ def test_the_readme(copy: Path, environment: dict[str, str], tmp_path: Path) -> 
 
 
 def test_the_page_on_exporting(copy: Path, environment: dict[str, str]) -> None:
-    export, install = blocks(ROOT / "docs" / "exporting.md", "sh")
+    export, compare, install = blocks(ROOT / "docs" / "exporting.md", "sh")
+    assert "tests.tokens.compare" in compare  # needs transformers: tests/tokens runs it
     said = run(export, copy, environment)
     assert "onnx_int8" in said
     assert f"--model-repository={copy / 'model_repository.served' / 'onnxruntime'}" in said
