@@ -77,7 +77,7 @@ def test_report_of_a_variant(exported: Exported, variant: Variant) -> None:
     # without VNNI, ONNX Runtime's int8 products saturate at 16 bits
     has_vnni = not read_cpu().flags.isdisjoint(VNNI)
     if variant.tolerance is None:  # the answers of random weights are a matter of rounding
-        assert row.parity.largest_logit_difference < (1 if has_vnni else 3)
+        assert row.parity.largest_logit_difference < (1 if has_vnni else 4)
     else:
         assert row.parity.largest_logit_difference <= variant.tolerance
     if variant.tolerance == 1e-4:
