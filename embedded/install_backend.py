@@ -11,9 +11,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from embedded.layout import BACKENDS
+from embedded.backends import FOLDER  # no more: an image's build has nothing installed
 
-CODE = (BACKENDS.parent, BACKENDS.parents[1] / "qa")  # what a backend imports of ours
+CODE = (FOLDER.parent, FOLDER.parents[1] / "qa")  # what a backend imports of ours
 
 # Triton's stub imports the file alone, from a working directory and a path that are not ours
 ENTRY = '''"""The {name} backend of electra-qa-triton, with its own packages beside it."""
@@ -31,7 +31,7 @@ __all__ = ["TritonPythonModel"]
 
 def install(folder: Path, name: str) -> None:
     """Write the backend ``name`` into ``folder``; raises ValueError when we have none of it."""
-    known = sorted(path.parent.name for path in BACKENDS.glob("*/model.py"))
+    known = sorted(path.parent.name for path in FOLDER.glob("*/model.py"))
     if name not in known:
         raise ValueError(f"there is no backend {name!r}; known are {', '.join(known)}")
     target = folder / name

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from google.protobuf import text_format  # type: ignore[import-untyped]
 
+from embedded.backends import FOLDER
 from embedded.errors import EmbeddedError
 from embedded.packages import has_cuda
 from embedded.preflight import python_version
@@ -15,7 +16,6 @@ from embedded.protocol import model_config_pb2
 
 CONFIG = "config.pbtxt"
 ModelConfig = model_config_pb2.ModelConfig
-BACKENDS = Path(__file__).parent / "backends"
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where the Python backend keeps its regions
 
 
@@ -59,7 +59,7 @@ def lay_out(folder: Path, repository: Path, models: Iterable[str]) -> None:
     shutil.copytree(server / "backends" / "python", folder / "backends" / "python")
     stub = server / "python_backend_stubs" / version / "triton_python_backend_stub"
     shutil.copy2(stub, folder / "backends" / "python")
-    for source in BACKENDS.glob("*/model.py"):
+    for source in FOLDER.glob("*/model.py"):
         target = folder / "backends" / source.parent.name
         target.mkdir()
         shutil.copy2(source, target)
