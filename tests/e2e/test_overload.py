@@ -31,6 +31,8 @@ from tests.e2e.stack import (
 from tests.e2e.test_answer import NORMAN
 from tests.e2e.test_bad_input import JSON
 
+pytestmark = pytest.mark.embedded
+
 LONG = {**NORMAN, "context": NORMAN["context"] + " It was a mild and dry year." * 420}  # 25 windows
 LATE = 6  # requests
 HUGE = {**LONG, "doc_stride": 7}  # 430 windows: some hundred times what the tests take meanwhile
@@ -116,8 +118,6 @@ with ThreadPoolExecutor(2) as pool:
 """
 ECHO = """
 import socket
-
-pytestmark = pytest.mark.embedded
 with socket.create_server(("127.0.0.1", 0)) as listening:
     print(listening.getsockname()[1], flush=True)
     connection, _ = listening.accept()
