@@ -101,6 +101,19 @@ def test_a_triton_that_runs_is_measured_and_keeps_its_model(
         assert row.real_tokens == len(row.samples) * 384
 
 
+def test_a_batch_that_is_larger_than_the_config_has(
+    repository: Path, triton: EmbeddedTriton, tmp_path: Path
+) -> None:
+    """The model is loaded for it, by a Triton that loads on request; another one is no help."""
+    one = ("--batches-per-row", "1", "--seconds", "1", "--warmup-seconds", "0", "--questions", "1")
+    options = ("--variants", MODEL, "--batches", "33", *one)
+    refused(run(repository, *options, "--url", triton.url), "33", "32", "explicit")
+    done = run(repository, *options, "--results", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    (row,) = only_result(tmp_path).batches
+    assert row.batch == 33
+
+
 def test_an_unknown_variant_is_refused_with_those_that_are_known(
     repository: Path, triton: EmbeddedTriton
 ) -> None:
@@ -112,7 +125,6 @@ def test_an_unknown_variant_is_refused_with_those_that_are_known(
     ("options", "words"),
     [
         (("--url", "127.0.0.1:1"), ("127.0.0.1:1", "is it up")),
-        (("--batches", "1 1024"), ("1024", "512")),
         (("--batches", "0"), ("'0'", "one window at least")),
         (("--seq", "128"), ("384", "128", "--sequence-length")),
         (("--dataset", "missing.json"), ("missing.json",)),
