@@ -3,6 +3,7 @@
 Every other server is reached as ``http_proxy`` and its kin say, which each client reads itself.
 """
 
+import os
 import re
 from collections.abc import Mapping
 from ipaddress import IPv6Address, ip_address
@@ -39,6 +40,12 @@ def grpc_options(address: str, name: str | None = None) -> list[tuple[str, int]]
     """
     is_direct = is_this_machine(address) or (name and proxy_bypass(name))
     return [("grpc.enable_http_proxy", 0)] if is_direct else []
+
+
+def goes_by_proxy(host: str) -> bool:
+    """Whether gRPC reaches ``host`` by a proxy of the environment, which resolves its name."""
+    named = any(os.environ.get(name) for name in ("grpc_proxy", "https_proxy", "http_proxy"))
+    return named and not is_this_machine(host) and not proxy_bypass(host)
 
 
 def excepting_this_machine(environment: Mapping[str, str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from qa.proxies import goes_by_proxy
 from qa.windows import Rows
 from serving.errors import ServingError, Unavailable
 from serving.names import Place, parse_place, resolve
@@ -55,9 +56,11 @@ class Pool:
         self._places: dict[Place, dict[Place, Endpoint]] = {parse_place(url): {} for url in urls}
         self._draining: set[asyncio.Task[None]] = set()
         self._calls = 0
-        for place in self._places:
-            if place.is_address:
-                self._update(place, {place})
+        # a proxy resolves names by itself, which may mean nothing here
+        fixed = {each for each in self._places if each.is_address or goes_by_proxy(each.host)}
+        self._followed = [each for each in self._places if each not in fixed]
+        for place in fixed:
+            self._update(place, {place})
 
     @property
     def endpoints(self) -> list[Endpoint]:
@@ -107,9 +110,8 @@ class Pool:
     async def watch(self, ask: Ask) -> None:
         """Follow names, and try ``ask`` on those that are out now and then, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for place in self._places:
-                if not place.is_address:
-                    group.create_task(self._follow(place))
+            for place in self._followed:
+                group.create_task(self._follow(place))
             group.create_task(self._probe(ask))
 
     async def _follow(self, place: Place) -> None:

@@ -17,6 +17,7 @@ from subprocess import PIPE, Popen
 import httpx
 import pytest
 
+from serving.supervision import CHECK_SECONDS
 from tests.e2e.stack import (
     Stack,
     counted,
@@ -73,15 +74,17 @@ def asked_and_computed(stack: Stack) -> tuple[int, int, int]:
     return questions, windows, executed(stack)
 
 
-def check_that_most_was_spared(stack: Stack, before: tuple[int, int, int]) -> None:
-    """Beside a HUGE, of texts of 25 windows each, what was computed is two parts of each at most.
+def check_that_most_was_spared(stack: Stack, before: tuple[int, int, int], started: float) -> None:
+    """Beside a HUGE, of texts of 25 windows each, what was computed is a few parts at most.
 
-    A text that was late before it was tokenized is not among them.
+    A text that was late before it was tokenized is not among them. Where a part takes longer than
+    CHECK_SECONDS, the gateway probes Triton, by a window each time.
     """
+    probes = (time.monotonic() - started) / CHECK_SECONDS
     questions, windows, computed = (
         now - then for now, then in zip(asked_and_computed(stack), before, strict=True)
     )
-    assert computed <= windows - 25 * (questions - 1) / 2
+    assert computed <= windows - 0.8 * 25 * (questions - 1) + probes
 
 
 def test_windows_over_the_bound_are_refused_before_any_work(small: Stack) -> None:
@@ -165,7 +168,7 @@ def test_the_gateway_lives_while_it_tokenizes(stack: Stack, tmp_path: Path) -> N
 
 
 def test_what_a_client_left_behind_is_not_computed(patient: Stack) -> None:
-    before = asked_and_computed(patient)
+    before, started = asked_and_computed(patient), time.monotonic()
     with busy(patient):
         asking, tokenized = (
             counted(patient, name) for name in ("requests_in_flight", "question_windows_count")
@@ -177,12 +180,12 @@ def test_what_a_client_left_behind_is_not_computed(patient: Stack) -> None:
         for each in leaving:
             each.close()
         wait_for(lambda: counted(patient, "requests_in_flight") <= asking)
-    check_that_most_was_spared(patient, before)
+    check_that_most_was_spared(patient, before, started)
     assert windows_in_flight(patient) == 0
 
 
 def test_what_is_late_is_504_and_not_computed(patient: Stack) -> None:
-    before = asked_and_computed(patient)
+    before, started = asked_and_computed(patient), time.monotonic()
     with busy(patient), ThreadPoolExecutor(LATE) as pool:
         headers = {"x-request-timeout-ms": "500"}
         url = f"{patient.url}/answer"
@@ -193,7 +196,7 @@ def test_what_is_late_is_504_and_not_computed(patient: Stack) -> None:
         for each in asked:
             late = each.result()
             assert (late.status_code, late.json()["error"]["type"]) == (504, "deadline_exceeded")
-    check_that_most_was_spared(patient, before)
+    check_that_most_was_spared(patient, before, started)
 
 
 @pytest.mark.parametrize("wrong", ["0", "-1", "soon", "1.5"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from qa.proxies import excepting_this_machine, grpc_options, is_this_machine
+from qa.proxies import excepting_this_machine, goes_by_proxy, grpc_options, is_this_machine
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,14 @@ def test_what_was_excepted_stays_so(name: str) -> None:
     excepted = excepting_this_machine({name: "intranet.example, 127.0.0.1"})
     assert set(excepted) == {"no_proxy", "NO_PROXY"}
     assert set(excepted.values()) == {"intranet.example,127.0.0.1,localhost,::1"}
+
+
+def test_a_name_goes_by_the_proxy_unless_it_is_excepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("grpc_proxy", "https_proxy", "http_proxy", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    assert not goes_by_proxy("triton.example")
+    monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
+    assert goes_by_proxy("triton.example")
+    assert not goes_by_proxy("localhost")
+    monkeypatch.setenv("no_proxy", "triton.example")
+    assert not goes_by_proxy("triton.example")
