@@ -208,7 +208,7 @@ def test_a_timeout_that_is_none_is_refused(client: httpx.Client, wrong: str) -> 
 
 def test_one_that_asks_much_does_not_shut_the_door(stack: Stack) -> None:
     """A long text, and a list of questions: short questions beside them get their answers."""
-    asked = NORMAN["context"] + " It was a mild and dry year." * 4000  # 190 windows
+    asked = NORMAN["context"] + " It was a mild and dry year." * 1500  # 71 windows
     pairs = {
         "pairs": [{**NORMAN, "question": f"Who led conquest {number}?"} for number in range(128)]
     }
@@ -217,7 +217,7 @@ def test_one_that_asks_much_does_not_shut_the_door(stack: Stack) -> None:
             for _ in range(5):
                 client.post("/answer", json=NORMAN)  # the rate is known
             first = pool.submit(httpx.post, f"{stack.url}{path}", json=body, timeout=120)
-            wait_for(lambda: windows_in_flight(stack) > 100)
+            wait_for(lambda: windows_in_flight(stack) > 30)
             beside: list[int] = []
             while not first.done() and len(beside) < 50:
                 beside.append(client.post("/answer", json=NORMAN).status_code)
