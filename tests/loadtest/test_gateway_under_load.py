@@ -52,7 +52,7 @@ def test_both_loops_with_a_gateway_of_its_own(
         assert set(row.stages) == {"tokenize", "queue", "infer", "decode", "total"}
         assert row.stages["infer"] < row.stages["total"] < max(row.latencies)
         assert row.padding_ratio is not None
-        assert 0.3 < row.padding_ratio < 0.9  # SQuAD's windows are about half full
+        assert 0.05 < row.padding_ratio < 0.4  # of SQuAD's windows, to multiples of 64
         assert row.mean_batch is not None
         assert 1 <= row.mean_batch <= 64
     assert "electra-mini-squad" in result(tmp_path, "load-closed").checkpoint
