@@ -105,7 +105,7 @@ class Answerer:
             self.probes[info] = self._windows(asked, info)
         windows = self.probes[info]
         infer = partial(triton.infer, info.name, timeout=self.settings.ready_seconds)
-        logits = await infer_in_parts(windows, info.shape, Pace(), infer)
+        logits = await infer_in_parts(windows, info.shape, Pace(), asyncio.Semaphore(), infer)
         self._decode(asked, windows, logits)
 
     async def _check(
@@ -146,13 +146,13 @@ class Answerer:
         self.metrics.observe_windows(windows, info.shape)
 
         async def infer(rows: Rows) -> Logits:
-            async with ticket.slots:
-                with ticket.computing(len(rows)):
-                    return await self.triton.infer(info.name, rows, deadline.left())
+            with ticket.computing(len(rows)):
+                return await self.triton.infer(info.name, rows, deadline.left())
 
+        pace = self.paces[info]
         with trace.stage("infer"):
             try:
-                logits = await infer_in_parts(windows, info.shape, self.paces[info], infer)
+                logits = await infer_in_parts(windows, info.shape, pace, ticket.slots, infer)
             except Overloaded as error:
                 seconds = self.admission.retry_after(len(windows))
                 raise Overloaded(str(error), retry_after=seconds) from error

@@ -41,11 +41,13 @@ class Pace:
         return max(1, min(int(self.rows), shape.max_rows))
 
 
-async def infer_in_parts(windows: Windows, shape: RequestShape, pace: Pace, infer: Infer) -> Logits:
+async def infer_in_parts(
+    windows: Windows, shape: RequestShape, pace: Pace, slots: asyncio.Semaphore, infer: Infer
+) -> Logits:
     """Return the logits of ``windows``, float32 ``[n, sequence]`` each; ``infer`` computes a part.
 
-    When a part fails, those in flight are cancelled, no further one is sent, and its error is
-    raised.
+    A part waits for one of the ``slots``, which does not count as its own time. When a part
+    fails, those in flight are cancelled, no further one is sent, and its error is raised.
     """
     logits = Logits(
         *(np.full(windows.input_ids.shape, PADDING_LOGIT, dtype=np.float32) for _ in range(2))
@@ -54,8 +56,9 @@ async def infer_in_parts(windows: Windows, shape: RequestShape, pace: Pace, infe
 
     async def send() -> None:
         for numbers, length in parts:
-            started = time.monotonic()
-            part = await infer(windows.rows(numbers, length))
+            async with slots:
+                started = time.monotonic()
+                part = await infer(windows.rows(numbers, length))
             pace.learn(len(numbers), time.monotonic() - started)
             logits.start[numbers, :length] = part.start
             logits.end[numbers, :length] = part.end

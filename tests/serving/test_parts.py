@@ -14,6 +14,7 @@ from serving.errors import Unavailable
 from serving.parts import IN_FLIGHT, PART_SECONDS, Pace, infer_in_parts
 from serving.triton import Logits
 
+SLOTS = asyncio.Semaphore(IN_FLIGHT)
 TEXT = "The Norman conquest of England was led by William the Conqueror in 1066. "
 
 
@@ -70,7 +71,7 @@ def test_every_row_is_sent_once_and_gets_its_logits(
 ) -> None:
     windows = windows_of(tokenizer, sentences, doc_stride)
     shape, model = RequestShape(128, multiple, max_rows), Model()
-    logits = asyncio.run(infer_in_parts(windows, shape, Pace(rows), model.infer))
+    logits = asyncio.run(infer_in_parts(windows, shape, Pace(rows), SLOTS, model.infer))
     real = windows.attention_mask == 1
     assert np.array_equal(logits.start[real], windows.input_ids[real].astype(np.float32))
     assert np.array_equal(logits.end[real], 2 * logits.start[real])
@@ -86,7 +87,7 @@ def test_every_row_is_sent_once_and_gets_its_logits(
 def test_a_part_that_fails_ends_all(tokenizer: Tokenizer) -> None:
     windows, model = windows_of(tokenizer, 60), Model(fails_at=2)
     with pytest.raises(Unavailable, match="Triton is gone"):
-        asyncio.run(infer_in_parts(windows, RequestShape(128, 128, 4), Pace(), model.infer))
+        asyncio.run(infer_in_parts(windows, RequestShape(128, 128, 4), Pace(), SLOTS, model.infer))
     assert (len(model.parts), model.in_flight, model.cancelled) == (2, 0, 1)
 
 
@@ -95,7 +96,7 @@ def test_a_request_that_is_cancelled_sends_no_more(tokenizer: Tokenizer) -> None
 
     async def leave() -> None:
         shape = RequestShape(128, 128, 4)
-        asked = asyncio.ensure_future(infer_in_parts(windows, shape, Pace(), model.infer))
+        asked = asyncio.ensure_future(infer_in_parts(windows, shape, Pace(), SLOTS, model.infer))
         await asyncio.sleep(0.01)
         asked.cancel()
         with pytest.raises(asyncio.CancelledError):
