@@ -70,10 +70,15 @@ def tokenizer() -> Tokenizer:
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """A repository of the tests' own, so that a user's exported model is left alone."""
+    return export_bundled(VARIANTS)
+
+
+def export_bundled(variants: str) -> Path:
+    """Return the tests' repository, which has these ``variants`` of the bundled checkpoint."""
     folder = ROOT / "build" / "test-repository"
     subprocess.run(
         [
-            *(sys.executable, "-m", "export", str(CHECKPOINT), "--variants", VARIANTS),
+            *(sys.executable, "-m", "export", str(CHECKPOINT), "--variants", variants),
             *("--repository", str(folder), "--if-needed"),
         ],
         check=True,

@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 from loadtest.errors import LoadTestError
 from qa.squad import Example, SquadError, read_examples
 from qa.tokenizer import TokenizerError, load_tokenizer
+from qa.windows import Rows as ModelRows
 from qa.windows import Windows, make_windows
 
 Kind = Literal["padded", "squad"]
@@ -19,16 +20,8 @@ SEED = 0
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Windows to send: int32 ``[n, sequence]`` each, right-padded with 0."""
-
-    input_ids: NDArray[np.int32]
-    attention_mask: NDArray[np.int32]
-    token_type_ids: NDArray[np.int32]
-
-    def __len__(self) -> int:
-        """Return the number of windows."""
-        return len(self.input_ids)
+class Rows(ModelRows):
+    """Windows to send, all of one length, and batches of them."""
 
     @property
     def lengths(self) -> tuple[int, ...]:

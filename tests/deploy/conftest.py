@@ -4,14 +4,12 @@ Without Docker they are skipped, with the reason; REQUIRE_DOCKER=1 makes that a 
 """
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import CHECKPOINT, ROOT
+from tests.conftest import ROOT, export_bundled
 from tests.deploy.compose import Deployment, deployed
 from tests.deploy.engine import CannotStart, Engine, running_engine
 from tests.deploy.images import build_all
@@ -41,16 +39,7 @@ def images(engine: Engine) -> Engine:
 @pytest.fixture(scope="session")
 def served() -> Path:
     """The repository of the other tests, with the variants that are served here."""
-    folder = ROOT / "build" / "test-repository"
-    subprocess.run(
-        [
-            *(sys.executable, "-m", "export", str(CHECKPOINT), "--variants", VARIANTS),
-            *("--repository", str(folder), "--if-needed"),
-        ],
-        check=True,
-        cwd=ROOT,
-    )
-    return folder
+    return export_bundled(VARIANTS)
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,12 @@
 """An HTTP server in place of the gateway: it keeps what it was asked and replies as told."""
 
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
+
+from tests.json_server import JsonHandler, running
 
 Question = Mapping[str, Any]
 
@@ -36,38 +35,19 @@ def answering(reply: Callable[[Question], Reply], info: Reply = INFO) -> Iterato
     times: list[float] = []
     authorizations: list[str | None] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
+    class Handler(JsonHandler):
         def do_GET(self) -> None:
-            self._send(info)
+            self._reply(info)
 
         def do_POST(self) -> None:
             times.append(time.monotonic())
-            question = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            question = self.read()
             asked.append(question)
-            self._send(reply(question))
+            self._reply(reply(question))
 
-        def _send(self, reply: Reply) -> None:
+        def _reply(self, made: Reply) -> None:
             authorizations.append(self.headers["authorization"])
-            content = json.dumps(reply.body).encode()
-            self.send_response(reply.status)
-            for name, value in {"content-length": str(len(content)), **reply.headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(content)
+            self.send(made.status, made.body, made.headers)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        thread = Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            url = f"http://127.0.0.1:{server.server_port}"
-            yield FarEnd(url, asked, times, authorizations)
-        finally:
-            server.shutdown()
-            thread.join()
+    with running(Handler) as url:
+        yield FarEnd(url, asked, times, authorizations)
