@@ -26,7 +26,7 @@ from embedded.packages import onnxruntime_has_cuda, tensorflow_has_cuda
 from embedded.ports import Ports, check_port
 from embedded.preflight import find_libpython
 from embedded.protocol import service_pb2, service_pb2_grpc
-from qa.proxies import excepting_this_machine, grpc_options
+from qa.proxies import grpc_options, is_direct, without_proxies
 
 logger = logging.getLogger(__name__)
 
@@ -128,14 +128,21 @@ def _command(
 
 def _tracing() -> list[str]:
     """Have requests traced that are part of a trace, where OpenTelemetry's variables ask for it."""
-    endpoint = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-    if not endpoint and (base := os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")):
-        endpoint = f"{base.removesuffix('/')}/v1/traces"
-    disabled = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
-    if not endpoint or disabled or os.environ.get("OTEL_TRACES_EXPORTER", "otlp") != "otlp":
+    endpoint = _collector()
+    if not endpoint:
         return []
     settings = ("mode=opentelemetry", "rate=0", "level=TIMESTAMPS", f"opentelemetry,url={endpoint}")
     return [f"--trace-config={setting}" for setting in settings]
+
+
+def _collector() -> str | None:
+    """Return the URL that OpenTelemetry's variables have spans sent to, if they do."""
+    disabled = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
+    if disabled or os.environ.get("OTEL_TRACES_EXPORTER", "otlp") != "otlp":
+        return None
+    if base := os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+        base = f"{base.removesuffix('/')}/v1/traces"
+    return os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or base
 
 
 def _spawn(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
@@ -162,12 +169,13 @@ def _environment() -> dict[str, str]:
         raise EmbeddedError("Triton's stub finds no libpython: run make setup, which says more")
     libraries = [str(pytriton().parent / "nvidia_pytriton.libs"), libpython]
     inherited = os.environ.get("LD_LIBRARY_PATH", "")
+    # the collector is all that it reaches, with a curl that takes no list in no_proxy
+    is_near = is_direct(_collector() or "localhost")
     return {
-        **os.environ,
+        **(without_proxies(os.environ) if is_near else os.environ),
         "LD_LIBRARY_PATH": ":".join(part for part in (*libraries, inherited) if part),
         # the stub runs the first python on PATH to find its packages
         "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
-        **excepting_this_machine(os.environ),  # a collector of traces may be here
         **_gpus(),
     }
 

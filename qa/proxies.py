@@ -13,15 +13,12 @@ from urllib.request import proxy_bypass
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _RESOLVER = re.compile(r"(dns|ipv4|ipv6):(//[^/]*/)?", re.IGNORECASE)  # before a gRPC target
 
+_PROXY = re.compile(r"(http|https|grpc|all)_proxy", re.IGNORECASE)
+
 
 def is_this_machine(address: str) -> bool:
     """Whether ``address``, a URL or host:port, names this machine: localhost or a loopback one."""
-    target = _RESOLVER.sub("", address, count=1) if _RESOLVER.match(address) else address
-    try:
-        host = urlsplit(target if "://" in target else f"//{target}").hostname or ""
-    except ValueError:  # a bracket that is never closed
-        return False
-    host = host.rstrip(".")
+    host = _host(address).rstrip(".")
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -33,13 +30,26 @@ def is_this_machine(address: str) -> bool:
     return found.is_loopback or found.is_unspecified
 
 
+def is_direct(address: str) -> bool:
+    """Whether ``address``, a URL or host:port, is this machine's or one that ``no_proxy`` names."""
+    return is_this_machine(address) or bool(proxy_bypass(_host(address)))
+
+
+def _host(address: str) -> str:
+    target = _RESOLVER.sub("", address, count=1) if _RESOLVER.match(address) else address
+    try:
+        return urlsplit(target if "://" in target else f"//{target}").hostname or ""
+    except ValueError:  # a bracket that is never closed
+        return ""
+
+
 def grpc_options(address: str, name: str | None = None) -> list[tuple[str, int]]:
     """Return the options of a gRPC channel to ``address``, host:port, which ``name`` stands for.
 
     gRPC looks the address up in ``no_proxy``, where it may only have its name.
     """
-    is_direct = is_this_machine(address) or (name and proxy_bypass(name))
-    return [("grpc.enable_http_proxy", 0)] if is_direct else []
+    is_excepted = is_this_machine(address) or (name and proxy_bypass(name))
+    return [("grpc.enable_http_proxy", 0)] if is_excepted else []
 
 
 def goes_by_proxy(host: str) -> bool:
@@ -57,3 +67,8 @@ def excepting_this_machine(environment: Mapping[str, str]) -> dict[str, str]:
     hosts = [each.strip() for each in given.split(",") if each.strip()]
     excepted = ",".join(dict.fromkeys((*hosts, *LOOPBACK)))
     return {"no_proxy": excepted, "NO_PROXY": excepted}
+
+
+def without_proxies(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return ``environment`` less its proxies."""
+    return {name: each for name, each in environment.items() if not _PROXY.fullmatch(name)}

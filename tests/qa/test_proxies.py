@@ -2,7 +2,14 @@
 
 import pytest
 
-from qa.proxies import excepting_this_machine, goes_by_proxy, grpc_options, is_this_machine
+from qa.proxies import (
+    excepting_this_machine,
+    goes_by_proxy,
+    grpc_options,
+    is_direct,
+    is_this_machine,
+    without_proxies,
+)
 
 
 @pytest.mark.parametrize(
@@ -41,6 +48,7 @@ def test_an_address_is_excepted_by_its_name(
 ) -> None:
     monkeypatch.setenv("no_proxy", ".svc,localhost")
     assert bool(grpc_options("10.0.0.1:8001", name)) == direct
+    assert is_direct(name) == is_direct(f"http://{name}/v1/traces") == direct
 
 
 @pytest.mark.parametrize("name", ["no_proxy", "NO_PROXY"])
@@ -48,6 +56,11 @@ def test_what_was_excepted_stays_so(name: str) -> None:
     excepted = excepting_this_machine({name: "intranet.example, 127.0.0.1"})
     assert set(excepted) == {"no_proxy", "NO_PROXY"}
     assert set(excepted.values()) == {"intranet.example,127.0.0.1,localhost,::1"}
+
+
+def test_an_environment_less_its_proxies() -> None:
+    given = {"http_proxy": "a", "HTTPS_PROXY": "b", "all_proxy": "c", "no_proxy": "d", "PATH": "e"}
+    assert without_proxies(given) == {"no_proxy": "d", "PATH": "e"}
 
 
 def test_a_name_goes_by_the_proxy_unless_it_is_excepted(monkeypatch: pytest.MonkeyPatch) -> None:
