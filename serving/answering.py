@@ -92,19 +92,21 @@ class Answerer:
                 self.metrics.observe_error(each.type)
         return results
 
-    async def probe(self, triton: Pool | Triton) -> None:
-        """Have ``triton`` answer a short question in the readiness timeout; raises as ``answer``.
+    async def probe(self, triton: Pool | Triton, seconds: float | None = None) -> None:
+        """Have ``triton`` answer a short question; raises as ``answer`` does.
 
-        It is neither admitted, so that a gateway under load is ready, nor counted. It is tokenized
-        once, before there is load: the tokenizer's threads are the same for all, and the event
-        loop would wait for the contexts that keep them busy.
+        It has ``seconds``, or else the readiness timeout. It is neither admitted, so that a
+        gateway under load is ready, nor counted. It is tokenized once, before there is load: the
+        tokenizer's threads are the same for all, and the event loop would wait for the contexts
+        that keep them busy.
         """
-        info = await triton.info(self.choice.model, self.settings.ready_seconds)
+        seconds = self.settings.ready_seconds if seconds is None else seconds
+        info = await triton.info(self.choice.model, seconds)
         asked = Question.model_validate(EXAMPLE).asked()
         if info not in self.probes:
             self.probes[info] = self._windows(asked, info)
         windows = self.probes[info]
-        infer = partial(triton.infer, info.name, timeout=self.settings.ready_seconds)
+        infer = partial(triton.infer, info.name, timeout=seconds)
         logits = await infer_in_parts(windows, info.shape, Pace(), asyncio.Semaphore(), infer)
         self._decode(asked, windows, logits)
 

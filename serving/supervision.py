@@ -19,6 +19,7 @@ from serving.errors import DeadlineExceeded, ServingError, Unavailable
 logger = logging.getLogger(__name__)
 
 CHECK_SECONDS = 0.5
+PROBE_SECONDS = 5.0  # Triton takes more than one to see that a stub has died
 BACK_OFF_SECONDS = (0.0, 1.0, 2.0, 4.0)  # before each start, and then the last
 CONNECT_SECONDS = 5.0
 STEADY_SECONDS = 60.0  # up for so long, it is no longer counted as failing
@@ -47,7 +48,7 @@ async def _answers(triton: EmbeddedTriton, answerer: Answerer, up_since: float) 
     if time.monotonic() - answerer.triton.answered_at < CHECK_SECONDS:
         return True
     try:
-        await answerer.probe(answerer.triton)
+        await answerer.probe(answerer.triton, PROBE_SECONDS)
     except Unavailable:
         return False
     except DeadlineExceeded:  # busy with what may yet come in time, or hanging
