@@ -154,7 +154,9 @@ class Answerer:
         pace = self.paces[info]
         with trace.stage("infer"):
             try:
-                logits = await infer_in_parts(windows, info.shape, pace, ticket.slots, infer)
+                logits = await infer_in_parts(
+                    windows, info.shape, pace, ticket.slots, infer, self.triton.ahead
+                )
             except Overloaded as error:
                 seconds = self.admission.retry_after(len(windows))
                 raise Overloaded(str(error), retry_after=seconds) from error

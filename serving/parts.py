@@ -1,9 +1,9 @@
 """The rows of a question in parts: a request to Triton each, a few at a time.
 
 A text of many windows in one request would hold up every short question behind it, and take
-memory for all of its rows at once. So it goes in parts, and a part has only as many rows as take
-``PART_SECONDS``: a short question waits for a part or two, not for the whole text. The rows of a
-part have one length, as Triton wants it.
+memory for all of its rows at once. So it goes in parts, and has no more rows with Triton than
+take ``TURN_SECONDS`` to compute, or one: a short question waits for these, not for the whole text.
+The rows of a part have one length, as Triton wants it.
 """
 
 import asyncio
@@ -18,61 +18,87 @@ from qa.tensors import PADDING_LOGIT, RequestShape
 from qa.windows import Rows, Windows
 from serving.triton import Logits
 
-IN_FLIGHT = 2  # parts of one question: while one is computed, the next one waits its turn
-PART_SECONDS = 0.02  # from a part's request to its reply
+TURN_SECONDS = 0.02  # of computing, that one question may have with Triton
+IN_FLIGHT = 2  # parts that make a turn: while one is computed, the next one waits
 SMOOTHING = 0.5  # weight of the last part in the estimate
 
 Infer = Callable[[Rows], Awaitable[Logits]]
+Ahead = Callable[[], int]
 
 
 @dataclass
 class Pace:
-    """How many rows a part may have, by how long the last parts took."""
+    """How many rows make a turn, by how long the last parts took."""
 
     rows: float = 1.0  # small at first, as too large a part would hold up others
 
     def learn(self, rows: int, seconds: float) -> None:
-        """Take into account that a part of ``rows`` took ``seconds``."""
-        fitting = rows * PART_SECONDS / max(seconds, 1e-6)
+        """Take into account that ``rows``, of a part and ahead of it, took ``seconds``."""
+        fitting = rows * TURN_SECONDS / max(seconds, 1e-6)
         self.rows += SMOOTHING * (fitting - self.rows)
+
+    @property
+    def parts(self) -> int:
+        """How many parts may be with Triton: one, where a turn has not a row for each."""
+        return IN_FLIGHT if self.rows >= IN_FLIGHT else 1
 
     def most(self, shape: RequestShape) -> int:
         """Return how many rows the next part may have."""
-        return max(1, min(int(self.rows), shape.max_rows))
+        return max(1, min(int(self.rows / IN_FLIGHT), shape.max_rows))
 
 
 async def infer_in_parts(
-    windows: Windows, shape: RequestShape, pace: Pace, slots: asyncio.Semaphore, infer: Infer
+    windows: Windows,
+    shape: RequestShape,
+    pace: Pace,
+    slots: asyncio.Semaphore,
+    infer: Infer,
+    ahead: Ahead = lambda: 0,
 ) -> Logits:
     """Return the logits of ``windows``, float32 ``[n, sequence]`` each; ``infer`` computes a part.
 
-    A part waits for one of the ``slots``, which does not count as its own time. When a part
-    fails, those in flight are cancelled, no further one is sent, and its error is raised.
+    A part waits for one of the ``slots``, which does not count as its own time; ``ahead`` says how
+    many rows are with Triton already. When a part fails, those in flight are cancelled, no
+    further one is sent, and its error is raised.
     """
     logits = Logits(
         *(np.full(windows.input_ids.shape, PADDING_LOGIT, dtype=np.float32) for _ in range(2))
     )
-    parts = _parts(windows, shape, pace)
 
-    async def send() -> None:
-        for numbers, length in parts:
-            async with slots:
-                started = time.monotonic()
-                part = await infer(windows.rows(numbers, length))
-            pace.learn(len(numbers), time.monotonic() - started)
-            logits.start[numbers, :length] = part.start
-            logits.end[numbers, :length] = part.end
+    async def send(numbers: NDArray[np.int64], length: int) -> None:
+        async with slots:
+            started, rows = time.monotonic(), ahead() + len(numbers)
+            part = await infer(windows.rows(numbers, length))
+            seconds = time.monotonic() - started
+        if len(windows) > 1:  # a lone row may be as short as its text
+            pace.learn(rows, seconds)
+        logits.start[numbers, :length] = part.start
+        logits.end[numbers, :length] = part.end
 
     if len(windows) == 1:
-        await send()
+        await send(*next(_parts(windows, shape, pace)))
         return logits
-    senders = [asyncio.ensure_future(send()) for _ in range(IN_FLIGHT)]
+    in_flight: set[asyncio.Future[None]] = set()
     try:
-        await asyncio.gather(*senders)
+        for part in _parts(windows, shape, pace):
+            in_flight.add(asyncio.ensure_future(send(*part)))
+            while len(in_flight) >= pace.parts:
+                in_flight = await _one_less(in_flight)
+        while in_flight:
+            in_flight = await _one_less(in_flight)
     finally:
-        for each in senders:
+        for each in in_flight:
             each.cancel()
+        await asyncio.gather(*in_flight, return_exceptions=True)
     return logits
+
+
+async def _one_less(in_flight: set[asyncio.Future[None]]) -> set[asyncio.Future[None]]:
+    """Return those that are left when one or more have ended; raises what these raised."""
+    done, left = await asyncio.wait(in_flight, return_when=asyncio.FIRST_COMPLETED)
+    for each in done:
+        each.result()
+    return left
 
 
 def _parts(

@@ -90,6 +90,10 @@ class Pool:
         """Return the mean windows of the executions of one Triton; None before the first."""
         return await self._first(lambda triton: triton.mean_batch(model, timeout))
 
+    def ahead(self) -> int:
+        """Return how many rows the Triton that answers next has in flight; 0 if there is none."""
+        return self._least_busy(self.endpoints).rows if self.endpoints else 0
+
     async def infer(self, model: str, rows: Rows, timeout: float) -> Logits:
         """Run ``model`` on ``rows``, at most ``timeout`` seconds long.
 
