@@ -65,7 +65,7 @@ _WHY_OPENVINO = (
 )
 _WHY_BACKEND = (
     "NVIDIA's own backend of this name takes only batches of exactly max_batch_size rows: put ours "
-    "in its place with `python -m embedded.install openvino` (docs/exporting.md)"
+    "in its place with `python -m embedded.install_backend FOLDER openvino` (docs/exporting.md)"
 )
 _WHY_SHAPE = (
     "For the client: a row has at most sequence_length tokens and is padded to a multiple of "

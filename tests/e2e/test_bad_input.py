@@ -179,6 +179,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.embedded  # a native backend fails its whole batch, or does not look (docs/native.md)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_request_at_fault_fails_alone_in_its_batch(exact_stack: Stack, fault: str) -> None:
     """Straight to Triton, whose batch holds sound requests before and after the one at fault."""
