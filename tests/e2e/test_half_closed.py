@@ -5,8 +5,12 @@ import socket
 import time
 from http.client import HTTPResponse
 
+import pytest
+
 from tests.e2e.stack import Stack, paused, wait_for, windows_in_flight
 from tests.e2e.test_answer import NORMAN
+
+pytestmark = pytest.mark.embedded  # Triton is paused
 
 BODY = json.dumps(NORMAN).encode()
 REQUEST = (

@@ -11,6 +11,7 @@ from huggingface_hub import InferenceClient, QuestionAnsweringOutputElement
 
 from tests.e2e.stack import Stack, running
 from tests.e2e.test_answer import NORMAN
+from tests.e2e.triton_under_test import models_of
 
 
 @pytest.fixture(scope="module")
@@ -69,16 +70,18 @@ def test_a_shorter_question_is_another_question(exact: httpx.Client) -> None:
     assert cut == short != ask(exact)
 
 
-def test_a_named_model(exact: httpx.Client) -> None:
+def test_a_named_model(exact: httpx.Client, exact_stack: Stack) -> None:
     assert ask(exact, model="electra_qa_onnx_fp32") == ask(exact)
     unknown = exact.post("/answer", json={**NORMAN, "model": "electra_qa_tpu"})
     assert unknown.status_code == 404
+    served = ", ".join(sorted(models_of(f"127.0.0.1:{exact_stack.triton_grpc_port}")))
     assert unknown.json()["error"] == {
         "type": "unknown_model",
-        "message": "model 'electra_qa_tpu' is not served; served are electra_qa_onnx_fp32",
+        "message": f"model 'electra_qa_tpu' is not served; served are {served}",
     }
 
 
+@pytest.mark.embedded  # which serves these two alone
 def test_several_models_are_served(repository: Path, tmp_path: Path) -> None:
     names = ["electra_qa_onnx_fp32", "electra_qa_onnx_int8"]
     with running(repository, tmp_path, MODEL=names[0], MODELS=",".join(names)) as stack:

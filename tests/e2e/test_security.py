@@ -85,6 +85,7 @@ def test_fewer_pairs_may_be_allowed(guarded: Stack) -> None:
     assert refused.json()["error"]["message"] == "pairs: 4 of them; at most 3 are allowed"
 
 
+@pytest.mark.embedded
 def test_triton_listens_where_it_is_told(guarded: Stack, repository: Path, tmp_path: Path) -> None:
     def reached(stack: Stack, host: str) -> list[bool]:
         found = []
