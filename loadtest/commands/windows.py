@@ -36,5 +36,6 @@ def windows(
         {name: array[number].tolist() for name, array in zip(tensors.INPUTS, arrays, strict=True)}
         for number in range(min(count, len(rows)))
     ]
+    output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps({"data": steps}))
     print(f"{output}: {len(steps)} windows of {exported.sequence_length} tokens")
