@@ -78,6 +78,7 @@ class Admission:
         self._idle_since = clock()
         self._idle_seconds = clock()  # all before now: busy time begins at 0
         self._drained: deque[tuple[float, int]] = deque()  # when, in busy time; how many windows
+        self._drained_windows = 0  # all of them
 
     @property
     def in_flight(self) -> int:
@@ -145,10 +146,10 @@ class Admission:
         """Return the windows drained per busy second lately; None before the first."""
         now = self._busy_time()
         while len(self._drained) > 1 and self._drained[0][0] < now - MEASURED_SECONDS:
-            self._drained.popleft()
+            self._drained_windows -= self._drained.popleft()[1]
         if not self._drained or not now:
             return None
-        return sum(windows for _, windows in self._drained) / min(now, MEASURED_SECONDS)
+        return self._drained_windows / min(now, MEASURED_SECONDS)
 
     def _busy_time(self) -> float:
         """Return the seconds of the clock's in which known windows were in flight."""
@@ -158,6 +159,7 @@ class Admission:
     def _changed(self, drained: int) -> None:
         if drained:
             self._drained.append((self._busy_time(), drained))
+            self._drained_windows += drained
         busy = any(ticket.known for ticket in self._tickets)
         if busy and not self._busy:
             self._idle_seconds += self._clock() - self._idle_since

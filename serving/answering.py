@@ -28,11 +28,13 @@ from serving.parts import Pace, infer_in_parts
 from serving.pool import Pool
 from serving.schema import EXAMPLE, Question
 from serving.settings import Settings
-from serving.threads import in_thread
+from serving.threads import run_stage
 from serving.trace import Trace
 from serving.triton import Logits, ModelInfo, Triton
 
 logger = logging.getLogger(__name__)
+
+FEW_WINDOWS = 4  # are cut, and their logits read, sooner than a thread is woken
 
 
 @dataclass(frozen=True)
@@ -140,11 +142,13 @@ class Answerer:
     async def _answer(
         self, asked: Asked, info: ModelInfo, ticket: Ticket, trace: Trace, deadline: Deadline
     ) -> list[Answer]:
-        windows = await in_thread(trace, "tokenize", self._windows, asked, info)
+        estimate = self._estimate(asked, info)
+        is_short = estimate <= FEW_WINDOWS
+        windows = await run_stage(trace, "tokenize", self._windows, asked, info, is_short=is_short)
         trace.windows += len(windows)
         trace.tokens += windows.tokens
         trace.unknown += windows.unknown
-        ticket.correct(self._estimate(asked, info), len(windows))
+        ticket.correct(estimate, len(windows))
         self.metrics.observe_windows(windows, info.shape)
 
         async def infer(rows: Rows) -> Logits:
@@ -160,7 +164,10 @@ class Answerer:
             except Overloaded as error:
                 seconds = self.admission.retry_after(len(windows))
                 raise Overloaded(str(error), retry_after=seconds) from error
-        answers = await in_thread(trace, "decode", self._decode, asked, windows, logits)
+        is_short = len(windows) <= FEW_WINDOWS
+        answers = await run_stage(
+            trace, "decode", self._decode, asked, windows, logits, is_short=is_short
+        )
         if self.settings.log_texts:
             texts = {"question": asked.question, "context": asked.context}
             logger.info("answered", extra={"fields": {**texts, "answer": answers[0].answer}})

@@ -202,14 +202,14 @@ class Pool:
 
     async def _first(self, ask: Callable[[Triton], Awaitable[Result]]) -> Result:
         """Return what the first that is available says."""
-        failure = self._nobody()
+        failure: Unavailable | None = None
         for endpoint in sorted(self.endpoints, key=lambda each: each.out):
             try:
                 return await ask(endpoint.triton)
             except Unavailable as error:
                 logger.debug("Triton at %s: %s", endpoint.triton.url, error)
                 failure = error
-        raise failure
+        raise failure or self._nobody()
 
     def _nobody(self) -> Unavailable:
         hosts = ", ".join(place.host for place in self._places)

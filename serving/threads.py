@@ -1,4 +1,4 @@
-"""A function in a thread, and how long it waited and took."""
+"""A stage of a request: in a thread, or at once where it is short; how long it waited and took."""
 
 import asyncio
 import time
@@ -11,13 +11,22 @@ Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
 
 
-async def in_thread(
-    trace: Trace, stage: str, function: Callable[[*Arguments], Result], *args: *Arguments
+async def run_stage(
+    trace: Trace,
+    stage: str,
+    function: Callable[[*Arguments], Result],
+    *args: *Arguments,
+    is_short: bool,
 ) -> Result:
     """Run ``function`` in a thread, so that the event loop goes on meanwhile.
 
-    The wait for a thread counts to the stage "queue", the rest to ``stage``.
+    One that ``is_short`` runs at once: to hand it over would take longer. The wait for a thread
+    counts to the stage "queue", the rest to ``stage``.
     """
+    if is_short:
+        trace.add("queue", 0)
+        with trace.stage(stage):
+            return function(*args)
     asked = time.perf_counter()
 
     def run() -> Result:
