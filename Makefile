@@ -21,7 +21,7 @@
 #               the pipeline listens
 #   TRAIN       the SQuAD file that `make train` learns from, DEV those that it is evaluated on, at
 #               SQUAD 1.1 or 2.0; INIT, PRECISION, EPOCHS and SETTINGS change its recipe, SEEDS says
-#               how many runs, OUTPUT where they are written and gone on with, PROCESSES how many
+#               how many runs, OUTPUT where they are written and resumed from, PROCESSES how many
 #               share the work: the GPUs, or the cores of a CPU
 #   TEXTS       the SQuAD files and .txt files that `make pretrain` reads, with the settings of `make train`
 #   ONLY        the format, onnx or savedmodel, that `make test-compat` loads; REPOSITORY from where

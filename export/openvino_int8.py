@@ -17,7 +17,7 @@ import nncf  # isort: skip
 
 # nncf's own log and progress bars; the caller shows progress
 nncf.set_log_level(logging.ERROR)
-rich.reconfigure(quiet=True)  # the console of who has none of their own
+rich.reconfigure(quiet=True)  # silences rich's global console, on which nncf writes
 
 PASSES = 2  # over the windows: for SmoothQuant's scales, and for those of the activations
 

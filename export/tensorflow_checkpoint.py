@@ -1,7 +1,7 @@
 """The reader of TensorFlow checkpoints, Google's and NVIDIA's.
 
-Only the index and the tensors are read; no model code runs. TensorFlow is imported when it is
-needed, so that who reads no such checkpoint does not wait for it.
+Only the index and the tensors are read; no model code runs. TensorFlow is imported lazily: that is
+slow.
 """
 
 from collections.abc import Mapping

@@ -97,10 +97,8 @@ class Answerer:
     async def probe(self, triton: Pool | Triton, seconds: float | None = None) -> None:
         """Have ``triton`` answer a short question; raises as ``answer`` does.
 
-        It has ``seconds``, or else the readiness timeout. It is neither admitted, so that a
-        gateway under load is ready, nor counted. It is tokenized once, before there is load: the
-        tokenizer's threads are the same for all, and the event loop would wait for the contexts
-        that keep them busy.
+        It has ``seconds``, or else the readiness timeout. Probes bypass admission and metrics, so
+        that a loaded gateway stays ready. The question is tokenized once and kept.
         """
         seconds = self.settings.ready_seconds if seconds is None else seconds
         info = await triton.info(self.choice.model, seconds)

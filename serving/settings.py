@@ -34,7 +34,7 @@ class Settings(BaseSettings):
         None, description="its name in KServe's paths; names the variant where MODEL does not"
     )
     models: str = Field(
-        "", description="further variants that the embedded Triton serves, by comma"
+        "", description="additional variants that the embedded Triton serves, comma-separated"
     )
     model_repository: Path = Field(
         Path("model_repository"), description="folder that `make export` writes"
@@ -66,7 +66,7 @@ class Settings(BaseSettings):
     triton_start_seconds: float = Field(60, gt=0, description="time it has to come up")
 
     temperature: float = Field(
-        1, ge=0.01, description="divides the logits before scores are computed of them"
+        1, ge=0.01, description="divides the logits before the softmax that makes the scores"
     )
 
     request_seconds: float = Field(
@@ -106,7 +106,7 @@ class Settings(BaseSettings):
 
     log_format: LogFormat = Field("text", description="text, for people, or json")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="of these or worse are the lines that are logged"
+        "info", description="the lowest level that is logged"
     )
     log_texts: bool = Field(
         False, description="log questions, contexts and answers, which are never logged otherwise"

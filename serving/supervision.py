@@ -1,8 +1,8 @@
 """Watches the embedded Triton by real inferences, and starts it again when it has died.
 
 Triton does not start a Python stub again, and goes on saying that it is ready without one; so
-only an inference tells. One that a user asked for does as well as one that is made to see.
-When none has come to an end for as long as a request has, Triton hangs, and counts as dead too.
+only an inference tells. A user's successful inference counts as a probe. When none has ended
+within the time that a request has, Triton hangs, and counts as dead too.
 """
 
 import asyncio

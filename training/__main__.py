@@ -14,7 +14,7 @@ from training.stability import stability_table, write_stability
 
 
 def main(
-    output: Annotated[Path, typer.Argument(help="the folder that is written, and gone on with")],
+    output: Annotated[Path, typer.Argument(help="the folder that is written, and resumed from")],
     train: Annotated[Path, typer.Argument(help="SQuAD 1.1 or 2.0, gzipped or not")],
     dev: Annotated[list[Path], typer.Option(help="SQuAD file to evaluate on at the end")] = [],  # noqa: B006
     setting: Annotated[

@@ -41,8 +41,8 @@ def train(
 ) -> Meter:
     """Train ``model`` on ``windows``, in place; return the steps' count, loss and cost.
 
-    The state in ``folder``, if there is one, is gone on with, and the result is the same as that
-    of a training that never stopped: a step's batch and its dropout depend on its number alone.
+    It resumes from the state in ``folder``, if there is one. The result is that of a training that
+    never stopped: a step's batch and its dropout depend on its number alone.
     ``steps_at_most`` ends the training early, on the course of the whole one. Raises
     TrainingError for a state of another recipe or training set, for a precision that ``place``
     does not have, and for a batch that its processes cannot share or the windows do not fill.

@@ -52,7 +52,7 @@ class Recipe(BaseRecipe):
     init_share: float = 0.0  # of the fine-tuned init, in its mean with what was trained from it
 
 
-AFTERWARDS = ("init_share",)  # what the course of a training does not depend on
+AFTERWARDS = ("init_share",)  # settings that affect only the output
 
 RecipeT = TypeVar("RecipeT", bound=BaseRecipe)
 

@@ -126,7 +126,7 @@ def difference(result: Result, published: Published, shape: ModelShape) -> str:
     stack = ", ".join(f"{name} {versions[name]}" for name in STACK if name in versions)
     theirs = " or ".join(dict.fromkeys(table.device for table in published.tables))
     return (
-        "Not the same in both, so that the ratios compare no software alone: "
+        "Hardware, model and stack differ, so the ratios do not isolate the software: "
         f"device: {device.name}{cores}, there {theirs}; "
         f"model: {result.checkpoint}, {shape.layers} layers of {shape.hidden}, there "
         f"{published.model}, {published.layers} of {published.hidden}; "

@@ -12,7 +12,7 @@ from training.recipe import with_settings
 
 
 def main(
-    output: Annotated[Path, typer.Argument(help="the folder that is written, and gone on with")],
+    output: Annotated[Path, typer.Argument(help="the folder that is written, and resumed from")],
     texts: Annotated[list[Path], typer.Argument(help="SQuAD files, or .txt by paragraphs")],
     setting: Annotated[
         list[str], typer.Option("--set", help="of training/pretraining/recipe.py, as epochs=2")
