@@ -7,10 +7,12 @@ The name is in an /etc/hosts that only the gateway sees, and that the test chang
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.e2e.stack import Stack, Told, asking, executed, free_ports, running, wait_for
@@ -73,18 +75,30 @@ def check(told: Told) -> None:
 
 
 def test_replicas_of_one_name_share_the_work(repository: Path, tmp_path: Path, name: Name) -> None:
+    """Asked for half of what they can do; with more, the one that is quicker does more."""
     with ExitStack() as stacks:
         pair = [stacks.enter_context(replica(repository, tmp_path, name, each)) for each in (2, 3)]
         name.say(*pair)
         front = stacks.enter_context(gateway(repository, tmp_path, name))
         for each in pair:
             said(front, f"Triton at {each.triton_host}:{name.port} is in")
+        pool = stacks.enter_context(ThreadPoolExecutor(8))
+
+        def answer() -> object:
+            return httpx.post(f"{front.url}/answer", json=NORMAN, timeout=60).json()["answer"]
+
+        answer()
+        asked = time.monotonic()
+        answer()
+        alone = time.monotonic() - asked
         before = [executed(each) for each in pair]
-        with asking(front, NORMAN) as told:
-            wait_for(lambda: len(told.replies) >= 300)
-        check(told)
+        answers = []
+        for _ in range(100):
+            answers.append(pool.submit(answer))
+            time.sleep(2 * alone)
+        assert {each.result() for each in answers} == {"William the Conqueror"}
         one, other = (executed(e) - b for e, b in zip(pair, before, strict=True))
-        assert one + other >= 300
+        assert one + other >= 100
         assert abs(one - other) <= 0.1 * (one + other) / 2
 
 

@@ -45,6 +45,7 @@ def test_the_order_of_the_end(repository: Path, tmp_path: Path, workers: int) ->
     with running(repository, tmp_path, **settings) as stack, ThreadPoolExecutor(1) as pool:
         if workers > 1:
             wait_for_workers(stack)
+        wait_for(lambda: stack.log.read_text().count(" is in\n") >= workers)  # each knows the model
         with paused(stack):
             late = pool.submit(httpx.post, f"{stack.url}/answer", json=NORMAN, timeout=60)
             wait_for(lambda: windows_in_flight(stack) > 0)
