@@ -11,7 +11,7 @@ from huggingface_hub import InferenceClient, QuestionAnsweringOutputElement
 
 from tests.e2e.stack import Stack, running
 from tests.e2e.test_answer import NORMAN
-from tests.e2e.triton_under_test import models_of
+from tests.e2e.triton_under_test import served
 
 
 @pytest.fixture(scope="module")
@@ -70,14 +70,14 @@ def test_a_shorter_question_is_another_question(exact: httpx.Client) -> None:
     assert cut == short != ask(exact)
 
 
-def test_a_named_model(exact: httpx.Client, exact_stack: Stack) -> None:
+def test_a_named_model(exact: httpx.Client) -> None:
     assert ask(exact, model="electra_qa_onnx_fp32") == ask(exact)
     unknown = exact.post("/answer", json={**NORMAN, "model": "electra_qa_tpu"})
     assert unknown.status_code == 404
-    served = ", ".join(sorted(models_of(f"127.0.0.1:{exact_stack.triton_grpc_port}")))
     assert unknown.json()["error"] == {
         "type": "unknown_model",
-        "message": f"model 'electra_qa_tpu' is not served; served are {served}",
+        "message": "model 'electra_qa_tpu' is not served; served are "
+        + served("electra_qa_onnx_fp32"),
     }
 
 

@@ -1,5 +1,7 @@
 """A Triton that runs already, which the tests ask in place of an embedded one: ``--triton``."""
 
+import os
+
 import grpc
 import pytest
 from tritonclient.grpc import service_pb2, service_pb2_grpc
@@ -15,6 +17,12 @@ def settings_for(url: str) -> dict[str, str]:
     if best is None:
         raise pytest.UsageError(f"--triton: {url} serves {served}, and none of {known}")
     return {"TRITON_URL": url, "MODEL": best}
+
+
+def served(own: str) -> str:
+    """The models that a gateway's errors list: ``own``, or those of the Triton under test."""
+    url = os.environ.get("TRITON_URL")
+    return ", ".join(sorted(models_of(url))) if url else own
 
 
 def models_of(url: str) -> list[str]:
