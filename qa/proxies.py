@@ -12,7 +12,6 @@ from urllib.request import proxy_bypass
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _RESOLVER = re.compile(r"(dns|ipv4|ipv6):(//[^/]*/)?", re.IGNORECASE)  # before a gRPC target
-
 _PROXY = re.compile(r"(http|https|grpc|all)_proxy", re.IGNORECASE)
 
 
@@ -55,7 +54,7 @@ def grpc_options(address: str, name: str | None = None) -> list[tuple[str, int]]
 def goes_by_proxy(host: str) -> bool:
     """Whether gRPC reaches ``host`` by a proxy of the environment, which resolves its name."""
     named = any(os.environ.get(name) for name in ("grpc_proxy", "https_proxy", "http_proxy"))
-    return named and not is_this_machine(host) and not proxy_bypass(host)
+    return named and not is_direct(host)
 
 
 def excepting_this_machine(environment: Mapping[str, str]) -> dict[str, str]:

@@ -84,8 +84,7 @@ async def infer_in_parts(
             in_flight.add(asyncio.ensure_future(send(*part)))
             while len(in_flight) >= pace.parts:
                 in_flight = await _one_less(in_flight)
-        while in_flight:
-            in_flight = await _one_less(in_flight)
+        await asyncio.gather(*in_flight)
     finally:
         for each in in_flight:
             each.cancel()

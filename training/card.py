@@ -36,8 +36,8 @@ The recipe (`training/recipe.py` says what each setting is):
 |---|---|
 {recipe}
 
-It reads English, and finds an answer only in the context that it is given. It was
-trained on Wikipedia's text only.
+It reads English, and finds an answer only in the context that it is given. It was trained on
+Wikipedia's text only.
 """
 
 _ORIGIN_OF_MINILM = """license: apache-2.0

@@ -80,7 +80,7 @@ def test_every_row_is_sent_once_and_gets_its_logits(
     assert all(number <= max_rows for number, _ in model.parts)
     assert {length for _, length in model.parts} <= {shape.padded(n) for n in range(1, 129)}
     assert model.most_in_flight <= IN_FLIGHT
-    if len(model.parts) > 1 and rows >= 2 * IN_FLIGHT:  # whatever the first part took
+    if len(model.parts) > 1 and rows >= IN_FLIGHT:  # or the first part is alone
         assert model.most_in_flight == IN_FLIGHT
 
 
