@@ -5,8 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from google.protobuf import json_format, text_format  # type: ignore[import-untyped]
+
 from embedded.errors import EmbeddedError
 from embedded.manifest import FILE_NAME, read_manifest
+from embedded.protocol import model_config_pb2
 from loadtest.batches.flop import ModelShape, read_shape
 from loadtest.errors import LoadTestError
 from loadtest.result import Accuracy
@@ -75,3 +78,22 @@ def read_exported(repository: Path) -> Exported | None:
             if model.exists(repository)
         },
     )
+
+
+def backend_args(folder: Path) -> dict[str, str]:
+    """Return what Triton would tell the backend of the model in ``folder``, but for its device.
+
+    Raises LoadTestError when there is no such model, or its config cannot be read.
+    """
+    path = folder / "config.pbtxt"
+    try:
+        config = text_format.Parse(path.read_text(), model_config_pb2.ModelConfig())
+    except OSError as error:
+        raise LoadTestError(f"{path}: {error.strerror}; run make export") from error
+    except text_format.ParseError as error:
+        raise LoadTestError(f"{path} cannot be read: {error}") from error
+    return {
+        "model_config": json_format.MessageToJson(config, preserving_proto_field_name=True),
+        "model_repository": str(folder),
+        "model_version": "1",
+    }

@@ -2,6 +2,7 @@
 
 import ctypes
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from embedded.backends.lanes import Lanes, Model
 from embedded.backends.providers import CPU, Provider, check_providers
-from embedded.backends.rows import Model
+from embedded.backends.rows import ON_CPU, compute_rows
 from qa import tensors
 
 Inputs = Mapping[str, NDArray[np.int32]]
@@ -22,6 +24,20 @@ CUDA_LIBRARY = Path(onnxruntime.__file__).parent / "capi" / "libonnxruntime_prov
 def available_providers() -> list[str]:
     """Return the providers that this ONNX Runtime was built with, whatever the machine has."""
     return list(onnxruntime.get_available_providers())
+
+
+def load_on_cpu(path: Path, threads: int) -> Model:
+    """Return what computes a batch with the model in ``path`` on ``threads`` cores of a CPU.
+
+    It takes the contract's inputs, int32 ``[rows, length]``, drops their padding, and returns start
+    and end logits, float32 likewise.
+    """
+    cpu: list[Provider] = [(CPU, {})]
+    model, lanes = open_session(path, cpu, threads), None
+    if threads > 1:
+        one = open_session(path, cpu, 1)  # several threads may call it at a time
+        lanes = Lanes([one] * threads)
+    return partial(compute_rows, model=model, cutting=ON_CPU, lanes=lanes)
 
 
 def open_session(path: Path, providers: Sequence[Provider], threads: int) -> Model:

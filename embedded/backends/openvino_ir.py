@@ -3,8 +3,12 @@
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 # `import openvino` reports itself to an analytics service, and nncf every call; both do without
 # when the package that sends is not to be had
@@ -12,9 +16,11 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 import openvino  # noqa: E402
 
-from embedded.backends.rows import ON_CPU  # noqa: E402
+from embedded.backends.lanes import Lanes, Model  # noqa: E402
+from embedded.backends.rows import ON_CPU, RowError, compute_rows  # noqa: E402
+from qa import tensors  # noqa: E402
 
-__all__ = ["CUTTING", "compile_ir", "openvino", "table_sizes"]
+__all__ = ["CUTTING", "compile_ir", "load_on_cpu", "openvino", "stream_count", "table_sizes"]
 
 DEVICE = "CPU"
 
@@ -30,10 +36,43 @@ _SAME_NAME = (
 )
 
 
+def load_on_cpu(path: Path, parameters: Mapping[str, str], threads: int) -> Model:
+    """Return what computes a batch with the IR ``path``, as ``parameters`` of its config say.
+
+    It takes the contract's inputs, int32 ``[rows, length]``, drops their padding, and returns start
+    and end logits, float32 likewise; it raises RowError for a number that the model has no row
+    for. ``threads`` and what is raised here are those of ``compile_ir``.
+    """
+    tables = table_sizes(path)
+    model, lanes = _request(compile_ir(path, parameters, threads), tables), None
+    if streams := stream_count(parameters, threads):
+        compiled = compile_ir(path, {**parameters, "NUM_STREAMS": str(streams)}, threads)
+        lanes = Lanes([_request(compiled, tables) for _ in range(streams)])
+    return partial(compute_rows, model=model, cutting=CUTTING, lanes=lanes)
+
+
+def _request(compiled: Any, table_sizes: Mapping[str, int]) -> Model:
+    """Return an inference request of its own as a function."""
+    request = compiled.create_infer_request()
+
+    def run(
+        inputs: Mapping[str, NDArray[np.int32]],
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        for name, rows in table_sizes.items():
+            if (largest := inputs[name].max()) >= rows:
+                raise RowError(f"{name} holds {largest}; the model's table has {rows} rows")
+        # inputs are read where they are, and outputs copied: the next inference overwrites them
+        results = request.infer(dict(inputs), share_inputs=True)
+        return results[tensors.START_LOGITS], results[tensors.END_LOGITS]
+
+    return run
+
+
 def compile_ir(path: Path, parameters: Mapping[str, str], threads: int) -> Any:
     """Return the compiled model of the IR ``path`` (an .xml with its .bin), for the CPU.
 
-    ``threads`` is for when ``parameters`` has no INFERENCE_NUM_THREADS.
+    ``threads`` is for when ``parameters`` has no INFERENCE_NUM_THREADS. Raises as
+    ``properties_of``.
     """
     properties = {
         "INFERENCE_NUM_THREADS": str(threads),
@@ -42,6 +81,17 @@ def compile_ir(path: Path, parameters: Mapping[str, str], threads: int) -> Any:
         **properties_of(parameters),
     }
     return openvino.Core().compile_model(path, DEVICE, properties)
+
+
+def stream_count(parameters: Mapping[str, str], threads: int) -> int:
+    """Return how many streams of one thread each compute sub-batches side by side; 0 for none.
+
+    They are as many as the threads of a single inference, of which ``threads`` is for when
+    ``parameters`` has no INFERENCE_NUM_THREADS. A config that divides its threads by itself,
+    with other NUM_STREAMS than 1, has none.
+    """
+    count = int(parameters.get("INFERENCE_NUM_THREADS", threads))
+    return count if count > 1 and parameters.get("NUM_STREAMS") == "1" else 0
 
 
 def table_sizes(path: Path) -> dict[str, int]:

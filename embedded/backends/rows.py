@@ -1,19 +1,18 @@
 """Rows of one batch: padding dropped before the model computes, each row back in its place.
 
 More than half of a batch padded to 384 tokens is padding (SQuAD windows have 178 on average).
-Rows are sorted by length and computed in sub-batches, each trimmed to its longest row.
+Rows are sorted by length and computed in sub-batches, each trimmed to its longest row: one after
+another, or side by side where that is faster.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from embedded.backends.lanes import Lanes, Model
 from qa import tensors
-
-#: Inputs of the contract, int32 [rows, length], to start and end logits, float32 likewise.
-Model = Callable[[Mapping[str, NDArray[np.int32]]], tuple[NDArray[np.float32], NDArray[np.float32]]]
 
 
 @dataclass(frozen=True)
@@ -21,13 +20,15 @@ class Cutting:
     """How a batch is cut into sub-batches: what the device that computes them gains by."""
 
     length_step: int = 1  # lengths are multiples of it, or the whole width: there are fewer shapes
-    most_tokens: int | None = None  # of a sub-batch of several rows; None: no limit
+    most_rows: int | None = None  # of a sub-batch; None: no limit
     # of a sub-batch, from which on a shorter length begins one of its own; None: it never does
     least_tokens: int | None = None
 
 
-#: From 2,048 tokens on a CPU computes no faster, and only its caches fill up.
-ON_CPU = Cutting(most_tokens=2048)
+#: A CPU computes several rows at once no faster than one after another, and what the layers hand on
+#: no longer fits into its caches: sub-batches of 2,048 tokens took 1.1 to 1.6 times as long
+#: (docs/performance.md). And the logits of a row alone do not depend on other rows.
+ON_CPU = Cutting(most_rows=1)
 
 #: A run of few tokens takes a GPU as long as one of none: it is launched kernel by kernel. By the
 #: peaks of datasheets an H100 needs some 3,000 tokens of ELECTRA-base to be busy; not measured.
@@ -71,12 +72,15 @@ def check_rows(inputs: Mapping[str, NDArray[np.int32]], sequence_length: int) ->
 
 
 def compute_rows(
-    inputs: Mapping[str, NDArray[np.int32]], model: Model, cutting: Cutting = ON_CPU
+    inputs: Mapping[str, NDArray[np.int32]],
+    model: Model,
+    cutting: Cutting = ON_CPU,
+    lanes: Lanes | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return start and end logits, float32 ``[rows, sequence]``, computing little padding.
 
-    The model gets sub-batches as ``cutting`` says; with a length step of 1 and a limit of tokens
-    hardly any padding is left.
+    The model gets sub-batches as ``cutting`` says. ``lanes`` compute them side by side where that
+    is faster.
 
     At padding the logits are ``tensors.PADDING_LOGIT``; a row that is all padding is not
     computed. ``inputs`` are as ``check_rows`` wants them.
@@ -85,14 +89,23 @@ def compute_rows(
     lengths = mask.sum(axis=1)
     start = np.full(mask.shape, tensors.PADDING_LOGIT, dtype=np.float32)
     end = start.copy()
-    for rows in sub_batches(lengths, cutting):
-        longest = int(_stepped(lengths[rows], cutting).max())
+
+    def compute(rows: NDArray[np.int64], model: Model) -> None:
+        width = int(_stepped(lengths[rows], cutting).max())
         trimmed = {
-            name: np.ascontiguousarray(inputs[name][rows, :longest]) for name in tensors.INPUTS
+            name: np.ascontiguousarray(inputs[name][rows, :width]) for name in tensors.INPUTS
         }
         real = trimmed[tensors.ATTENTION_MASK] == 1
         for whole, part in zip((start, end), model(trimmed), strict=True):
-            whole[rows, :longest] = np.where(real, part, np.float32(tensors.PADDING_LOGIT))
+            whole[rows, :width] = np.where(real, part, np.float32(tensors.PADDING_LOGIT))
+
+    batches = list(sub_batches(lengths, cutting))
+    shapes = [(len(rows), int(lengths[rows[0]])) for rows in batches]
+    lone = lanes.lone(shapes) if lanes else len(batches)
+    for rows in batches[:lone]:
+        compute(rows, model)
+    if lanes and batches[lone:]:
+        lanes.run(compute, batches[lone:])
     return start, end
 
 
@@ -117,6 +130,4 @@ def _rows_of_next(widths: NDArray[np.int64], cutting: Cutting) -> int:
     if cutting.least_tokens is not None:
         ends = np.flatnonzero(np.diff(widths)) + 1  # where a shorter length begins
         size = int(next((end for end in ends if end * widest >= cutting.least_tokens), size))
-    if cutting.most_tokens is not None:
-        size = min(size, max(1, cutting.most_tokens // widest))
-    return size
+    return min(size, cutting.most_rows or size)

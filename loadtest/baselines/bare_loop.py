@@ -1,59 +1,125 @@
 """A bare loop over a variant's runtime, without any server: the ceiling of what one can reach.
 
-It computes the windows of the same questions as the backends do, in this process: sorted by
-length, in sub-batches, trimmed to their longest. Neither tokenizing nor reading spans is timed.
+It computes the windows of the same questions as the backends do on a CPU, and by their own code.
+Neither tokenizing nor reading spans is timed.
+
+``python -m loadtest.baselines.bare_loop`` is a process of its own, without Locust and gevent, which
+would have the threads that compute side by side take turns.
 """
 
-import os
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import typer
+from pydantic import TypeAdapter
 from tokenizers import Tokenizer
 
-from embedded.backends.rows import Model, compute_rows
-from loadtest.batches.inputs import join
+from embedded.backends.lanes import Model
+from embedded.backends.model_file import model_path, parameters, thread_count
+from embedded.manifest import TOKENIZER
+from loadtest.batches.inputs import join, read_tokenizer
 from loadtest.errors import LoadTestError
-from loadtest.exported import model_name
-from loadtest.load.questions import Question
+from loadtest.exported import PREFIX, backend_args, model_name
+from loadtest.load.questions import Question, read_questions
 from loadtest.result import LoadRow
-from qa import tensors
 from qa.windows import Windows, make_windows
 
 ROUTE = "no server"
 
+#: By the format of a variant, which is the first word of its name.
+RUNTIMES = {"onnx": "ONNX Runtime", "openvino": "OpenVINO"}
 
-def load_onnx(repository: Path, variant: str) -> Model:
-    """Load a variant's ``model.onnx`` on the CPU, with as many threads as it may use cores.
+#: Computed whatever the gateway serves, so that results can be compared.
+USUAL = "onnx_int8"
 
-    Raises LoadTestError when it is no ONNX variant, or was not exported.
+ROWS = TypeAdapter(tuple[LoadRow, ...])  # how the process hands over what it measured
+
+
+def beside(variant: str) -> list[str]:
+    """Return the variants whose bare loops are a ceiling of a gateway that serves ``variant``."""
+    return [USUAL, variant] if variant.startswith("openvino_") else [USUAL]
+
+
+def measure(
+    variant: str, repository: Path, dataset: Path, questions: int, sequence_length: int
+) -> tuple[LoadRow, ...]:
+    """Return the rows that ``run`` measures, in a process of its own.
+
+    ``questions`` is how many of ``dataset`` are computed. Raises LoadTestError, with the last line
+    that the process said, when there are no rows.
     """
-    import onnxruntime  # takes a second, and not every command needs it
-
-    path = repository / model_name(variant) / "1" / "model.onnx"
-    if not path.is_file():
-        raise LoadTestError(
-            f"the bare loop runs ONNX variants that are exported; there is no {path}"
-        )
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = len(os.sched_getaffinity(0))
-    session = onnxruntime.InferenceSession(
-        str(path), options, providers=["CPUExecutionProvider"], enable_fallback=False
+    arguments = (variant, repository, dataset, str(questions), str(sequence_length))
+    done = subprocess.run(
+        (sys.executable, "-m", "loadtest.baselines.bare_loop", *arguments),
+        capture_output=True,
+        text=True,
     )
-    return lambda inputs: tuple(session.run(list(tensors.OUTPUTS), dict(inputs)))
+    if done.returncode != 0:
+        last = done.stderr.strip().rpartition("\n")[2].removeprefix("error: ")
+        raise LoadTestError(f"the bare loop of {variant} did not run: {last or done.returncode}")
+    return ROWS.validate_json(done.stdout)
+
+
+def main(
+    variant: str, repository: Path, dataset: Path, questions: int, sequence_length: int
+) -> None:
+    """Print the rows as JSON."""
+    try:
+        compute = load(repository, variant)
+        asked = read_questions(dataset, questions)
+        tokenizer = read_tokenizer(repository / TOKENIZER)
+    except LoadTestError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
+    windows = make_all_windows(tokenizer, asked, sequence_length)
+    print(ROWS.dump_json(run(compute, windows, asked, variant)).decode())
+
+
+def load(repository: Path, variant: str) -> Model:
+    """Return what computes a batch of ``variant`` as its backend does on the CPU.
+
+    It takes the contract's inputs, int32 ``[rows, length]``, and returns start and end logits,
+    float32 likewise. Raises LoadTestError when no bare loop runs its format, or when its files are
+    not there.
+    """
+    kind = format_of(variant)
+    args = backend_args(repository / model_name(variant))
+    path, threads = model_path(args), thread_count(args)
+    if not path.exists():
+        raise LoadTestError(f"the variant is not exported: there is no {path}; run make export")
+    # only here: each takes a second to import
+    if kind == "openvino":
+        from embedded.backends import openvino_ir
+
+        return openvino_ir.load_on_cpu(path, parameters(args), threads)
+    from embedded.backends import onnx_session
+
+    return onnx_session.load_on_cpu(path, threads)
+
+
+def format_of(variant: str) -> str:
+    """Return the format of ``variant``; raises LoadTestError when no bare loop runs it."""
+    kind = variant.removeprefix(PREFIX).partition("_")[0]
+    if kind not in RUNTIMES:
+        raise LoadTestError(
+            f"{variant} has no bare loop; there is one for variants of {' and '.join(RUNTIMES)}"
+        )
+    return kind
 
 
 def run(
-    model: Model, windows: Sequence[Windows], questions: Sequence[Question], variant: str
+    compute: Model, windows: Sequence[Windows], questions: Sequence[Question], variant: str
 ) -> tuple[LoadRow, LoadRow]:
     """Return a row of the questions one by one, as of one user, and one of all at once.
 
     Of all at once, every answer's latency is that of the whole, as in MLPerf's Offline scenario.
     """
-    _seconds(model, windows[:1])  # the first pays for what is allocated once
-    _seconds(model, windows)
-    one_by_one = [_seconds(model, [each]) for each in windows]
-    at_once = _seconds(model, windows)
+    for _ in range(2):  # the first pays for what is allocated once, and for kernels of new shapes
+        one_by_one = [_seconds(compute, [each]) for each in windows]
+        at_once = _seconds(compute, windows)
     return (
         _row(variant, questions, 1, sum(one_by_one), one_by_one),
         _row(variant, questions, len(windows), at_once, [at_once] * len(windows)),
@@ -70,10 +136,10 @@ def make_all_windows(
     ]
 
 
-def _seconds(model: Model, windows: Sequence[Windows]) -> float:
+def _seconds(compute: Model, windows: Sequence[Windows]) -> float:
     inputs = vars(join(windows))
     started = time.perf_counter()
-    compute_rows(inputs, model)
+    compute(inputs)
     return time.perf_counter() - started
 
 
@@ -85,7 +151,7 @@ def _row(
     latencies: Sequence[float],
 ) -> LoadRow:
     return LoadRow(
-        system=f"ONNX Runtime, bare loop {variant}",
+        system=f"{RUNTIMES[format_of(variant)]}, bare loop {variant}",
         route=ROUTE,
         loop="closed",
         level=level,
@@ -99,3 +165,7 @@ def _row(
         stages={},
         send_delay=0.0,
     )
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,6 +1,5 @@
 """ONNX Runtime without a server: the time of a batch, cut and run in every way."""
 
-import json
 import os
 import statistics
 import time
@@ -9,18 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from google.protobuf import json_format, text_format  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from rich.table import Table
 from tokenizers import Tokenizer
 
+from embedded.backends.lanes import Model
 from embedded.backends.model_file import request_shape
 from embedded.backends.providers import wanted_providers
-from embedded.backends.rows import ON_CPU, Model, compute_rows, on_gpu
+from embedded.backends.rows import ON_CPU, compute_rows, on_gpu
 from embedded.gpu import serving_gpu
-from embedded.protocol import model_config_pb2
 from loadtest.batches.inputs import Rows, make_rows
 from loadtest.errors import LoadTestError
+from loadtest.exported import backend_args
 from qa import tensors
 from qa.squad import Example
 
@@ -42,30 +41,13 @@ def session_table(
     On the GPU, where there is one. Every kind of run takes ``seconds``, or five runs. Raises
     LoadTestError when there is no such model, or the GPU cannot be used.
     """
-    args = _args(folder)
+    kind = "GPU" if serving_gpu() else "CPU"
+    args = backend_args(folder) | {"model_instance_kind": kind, "model_instance_device_id": "0"}
     rows = make_rows("squad", tokenizer, questions, request_shape(args).sequence_length)
     table = Table("batch", "cut for", "bound", "ms", "windows/s", title=folder.name)
     for cells in _timed(args, rows, batches, seconds):
         table.add_row(*cells)
     return table
-
-
-def _args(folder: Path) -> dict[str, str]:
-    """Return what Triton would tell the backend of the model in ``folder``."""
-    try:
-        text = (folder / "config.pbtxt").read_text()
-    except OSError as error:
-        raise LoadTestError(f"{folder} holds no model: {error.strerror}") from error
-    config = text_format.Parse(text, model_config_pb2.ModelConfig())
-    return {
-        "model_config": json.dumps(
-            json_format.MessageToDict(config, preserving_proto_field_name=True)
-        ),
-        "model_instance_kind": "GPU" if serving_gpu() else "CPU",
-        "model_instance_device_id": "0",
-        "model_repository": str(folder),
-        "model_version": "1",
-    }
 
 
 def _timed(

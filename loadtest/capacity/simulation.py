@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from loadtest.capacity.work import Question, Work
 from qa.tensors import RequestShape
 
-#: As of our own backends: all windows have one length, and so any requests can be joined.
+#: As of our own backends on a CPU, which join windows of any lengths.
 ONE_LENGTH = RequestShape(sequence_length=384, pad_to_multiple_of=384, max_rows=32)
 #: As of the native backends, which compute the padding.
 FEW_LENGTHS = RequestShape(sequence_length=384, pad_to_multiple_of=64, max_rows=32)

@@ -12,17 +12,16 @@ from rich.console import Console
 from loadtest.baselines import bare_loop
 from loadtest.baselines.server import NAME, pipeline_at
 from loadtest.batches.inputs import read_questions as read_examples
-from loadtest.batches.inputs import read_tokenizer
 from loadtest.commands.baseline import PORT
 from loadtest.commands.compare import ratio_table
 from loadtest.commands.options import MODELS, SAMPLE, Dataset, ModelName, Questions, Repository
 from loadtest.device import environment
 from loadtest.errors import LoadTestError
 from loadtest.load.answers import check_answers
-from loadtest.load.gateway import Gateway, gateway_at
+from loadtest.load.gateway import gateway_at
 from loadtest.load.measuring import Measuring, System
 from loadtest.load.processes import locust_environment
-from loadtest.load.questions import Question, read_questions
+from loadtest.load.questions import read_questions
 from loadtest.load.rows import Level
 from loadtest.load.users import AnswerUser
 from loadtest.load.versus import BATCHED, accuracy_of, batched, take_turns
@@ -47,8 +46,12 @@ def versus(
     ] = None,
     port: Annotated[int, typer.Option(envvar="BASELINE_PORT", help="Of the pipeline.")] = PORT,
     ceiling: Annotated[
-        str, typer.Option(help="ONNX variant that a bare loop computes; '' for none.")
-    ] = "onnx_int8",
+        str | None,
+        typer.Option(
+            help="Variants of ONNX and OpenVINO that bare loops compute; '' for none; onnx_int8, "
+            "and what the gateway has of OpenVINO, if not given."
+        ),
+    ] = None,
     dataset: Dataset = SAMPLE,
     questions: Questions = 200,
     results: Annotated[Path, typer.Option(help="Where the result is written.")] = FOLDER,
@@ -74,8 +77,9 @@ def versus(
         accuracies = {
             each.name: accuracy_of(each, examples, dataset.name) for each in (ours, theirs)
         }
-        if ceiling:
-            rows += _ceiling(ceiling, repository, asked, gateway)
+        chosen = bare_loop.beside(gateway.variant) if ceiling is None else ceiling.split()
+        for each in chosen:
+            rows += bare_loop.measure(each, repository, dataset, questions, gateway.sequence_length)
         fault = _measure(measuring, systems, levels, rounds, rows)
     result = Result(
         name="versus",
@@ -97,15 +101,6 @@ def _levels(text: str) -> tuple[float, ...]:
     if not levels or min(levels) < 1:
         raise LoadTestError(f"--users {text!r}: there is one user at least")
     return levels
-
-
-def _ceiling(
-    variant: str, repository: Path, questions: Sequence[Question], gateway: Gateway
-) -> Sequence[LoadRow]:
-    model = bare_loop.load_onnx(repository, variant)
-    tokenizer = read_tokenizer(repository / "tokenizer.json")
-    windows = bare_loop.make_all_windows(tokenizer, questions, gateway.sequence_length)
-    return bare_loop.run(model, windows, questions, variant)
 
 
 def _measure(

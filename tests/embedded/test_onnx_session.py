@@ -9,9 +9,10 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, save
 
+from embedded.backends.lanes import Model
 from embedded.backends.onnx_session import bound, missing_library, open_session
 from embedded.backends.providers import CPU, CUDA
-from embedded.backends.rows import Model, compute_rows
+from embedded.backends.rows import compute_rows
 from qa import tensors
 from tests.embedded.test_rows import rows_of
 

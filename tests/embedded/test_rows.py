@@ -21,7 +21,7 @@ Inputs = dict[str, NDArray[np.int32]]
 
 PADDED = on_gpu(tensors.RequestShape(sequence_length=384, pad_to_multiple_of=64, max_rows=32))
 PACKED = on_gpu(tensors.RequestShape(sequence_length=384, pad_to_multiple_of=384, max_rows=128))
-CUTTINGS = [ON_CPU, PADDED, PACKED, Cutting(length_step=16, most_tokens=2048)]
+CUTTINGS = [ON_CPU, PADDED, PACKED, Cutting(length_step=16, most_rows=3)]
 
 
 def rows_of(lengths: list[int], sequence: int, seed: int = 0) -> Inputs:
@@ -62,18 +62,9 @@ def test_every_row_gets_its_own_logits(lengths: list[int], seed: int, cutting: C
 
 
 def test_padding_is_not_computed() -> None:
-    computed: list[tuple[int, ...]] = []
-
-    def counting(
-        inputs: Mapping[str, NDArray[np.int32]],
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        computed.append(inputs[tensors.INPUT_IDS].shape)
-        return attentive(inputs)
-
-    compute_rows(rows_of([384, 100, 0, 384, 100] * 20, 384), counting)
-    tokens = sum(rows * length for rows, length in computed)
-    assert tokens <= 40 * 384 + 40 * 100 + 5 * 284  # at most one mixed sub-batch, of 5 rows
-    assert all(rows * length <= 2048 for rows, length in computed)
+    computed = runs([384, 100, 0, 384, 100] * 20, Cutting(most_rows=5))
+    assert sum(rows * length for rows, length in computed) == 40 * 384 + 40 * 100
+    assert {rows for rows, _ in computed} == {5}
 
 
 def test_lengths_are_multiples_of_the_step_or_the_whole_sequence() -> None:
@@ -86,7 +77,7 @@ def test_lengths_are_multiples_of_the_step_or_the_whole_sequence() -> None:
         return attentive(inputs)
 
     inputs = rows_of([1, 31, 32, 33, 97, 100] * 40, 100)
-    stepped = compute_rows(inputs, noting, Cutting(length_step=32, most_tokens=2048))
+    stepped = compute_rows(inputs, noting, Cutting(length_step=32, most_rows=10))
     assert computed == {32, 64, 100}
     for found, expected in zip(stepped, compute_rows(inputs, attentive), strict=True):
         assert np.array_equal(found, expected)
@@ -101,8 +92,8 @@ def test_sub_batches_hold_every_row_with_tokens_once(lengths: list[int], cutting
     assert found == [row for row, length in enumerate(lengths) if length]
     for group in groups:
         width = -(-array[group].max() // cutting.length_step) * cutting.length_step
-        most, least = cutting.most_tokens, cutting.least_tokens
-        assert len(group) == 1 or most is None or len(group) * width <= most
+        most, least = cutting.most_rows, cutting.least_tokens
+        assert most is None or len(group) <= most
         assert group is groups[-1] or least is None or len(group) * width >= least
 
 
@@ -124,7 +115,10 @@ def runs(lengths: list[int], cutting: Cutting) -> list[tuple[int, int]]:
 def test_a_gpu_computes_a_batch_of_one_length_whole() -> None:
     assert runs([384] * 256, PADDED) == [(256, 384)]
     assert runs([100, 120, 128] * 100, PADDED) == [(300, 128)]
-    assert len(runs([384] * 256, ON_CPU)) == 52
+
+
+def test_a_cpu_computes_each_window_alone_the_longest_first() -> None:
+    assert runs([200, 384, 60, 384], ON_CPU) == [(1, 384), (1, 384), (1, 200), (1, 60)]
 
 
 def test_a_packed_graph_gets_every_batch_whole() -> None:

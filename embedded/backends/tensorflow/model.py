@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from embedded.backends.execution import check_numpy, respond
+from embedded.backends.lanes import Lanes
 from embedded.backends.model_file import (
     allows_tf32,
     is_on_gpu,
@@ -19,7 +21,7 @@ from embedded.backends.model_file import (
     request_shape,
     thread_count,
 )
-from embedded.backends.rows import ON_CPU, on_gpu
+from embedded.backends.rows import ON_CPU, compute_rows, on_gpu
 from qa import tensors
 
 
@@ -54,8 +56,14 @@ class TritonPythonModel:
     def initialize(self, args: Mapping[str, str]) -> None:
         """Load the model."""
         check_numpy()
-        self._shape = request_shape(args)
-        self._cutting = on_gpu(self._shape) if is_on_gpu(args) else ON_CPU
+        shape = request_shape(args)
+        self._sequence_length = shape.sequence_length
+        if is_on_gpu(args):
+            cutting, lanes = on_gpu(shape), None
+        else:
+            # TensorFlow's calls share its threads: lanes fill the gaps between operators
+            cutting, lanes = ON_CPU, Lanes([self._model] * thread_count(args))
+        self._compute = partial(compute_rows, model=self._model, cutting=cutting, lanes=lanes)
         configure(args)
         # the loaded object owns the variables that the signature reads
         self._loaded = tf.saved_model.load(str(model_path(args)))
@@ -63,7 +71,7 @@ class TritonPythonModel:
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """Answer the requests of one execution."""
-        return respond(requests, self._model, self._shape.sequence_length, self._cutting)
+        return respond(requests, self._compute, self._sequence_length)
 
     def _model(
         self, inputs: Mapping[str, NDArray[np.int32]]
