@@ -6,16 +6,12 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from google.protobuf import text_format  # type: ignore[import-untyped]
-
 from embedded.backends import FOLDER
 from embedded.errors import EmbeddedError
-from embedded.packages import has_cuda
+from embedded.model_config import adapted
 from embedded.preflight import python_version
-from embedded.protocol import model_config_pb2
 
 CONFIG = "config.pbtxt"
-ModelConfig = model_config_pb2.ModelConfig
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where the Python backend keeps its regions
 
 
@@ -69,13 +65,12 @@ def lay_out(folder: Path, repository: Path, models: Iterable[str]) -> None:
 
 
 def _lay_out_model(folder: Path, source: Path) -> None:
-    """Link the model ``source``; where its runtime can use no GPU, its config says KIND_CPU.
-
-    Triton would put it on a GPU that it sees, and tell everyone so, while the CPU computed. What
-    a config says itself, KIND_GPU, stays, and the backend refuses it.
-    """
-    text = _for_the_cpu(source / CONFIG)
-    if text is None:
+    """Link the files of the model ``source``, and write its config as it is to be served."""
+    try:
+        text = adapted((source / CONFIG).read_text())
+    except OSError:
+        text = None
+    if text is None:  # Triton says what is wrong with it
         folder.symlink_to(source)
         return
     folder.mkdir()
@@ -83,17 +78,3 @@ def _lay_out_model(folder: Path, source: Path) -> None:
         if path.name != CONFIG:
             (folder / path.name).symlink_to(path)
     (folder / CONFIG).write_text(text)
-
-
-def _for_the_cpu(file: Path) -> str | None:
-    """Return the text of a config with its instances on the CPU; None where it may stay."""
-    try:
-        config = text_format.Parse(file.read_text(), ModelConfig())
-    except (OSError, text_format.ParseError):
-        return None  # Triton says what is wrong with it
-    auto = [each for each in config.instance_group if each.kind == each.KIND_AUTO]
-    if has_cuda(config.backend) or not auto:
-        return None
-    for group in auto:
-        group.kind = group.KIND_CPU
-    return str(text_format.MessageToString(config))

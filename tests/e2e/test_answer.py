@@ -1,7 +1,7 @@
 import asyncio
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,11 +108,22 @@ def alike(examples: Sequence[Example], tokenizer: Tokenizer) -> list[Example]:
     return max(by_length.values(), key=len)
 
 
+def mixed(examples: Sequence[Example], _: Tokenizer) -> list[Example]:
+    """Questions of all lengths, which our own backends compute together."""
+    return list(examples[::3])
+
+
+@pytest.mark.parametrize(
+    "choose_from",
+    [alike, pytest.param(mixed, marks=pytest.mark.embedded)],  # native backends join equal lengths
+)
 def test_every_question_gets_its_own_answer_under_load(
-    patient: Stack, tokenizer: Tokenizer
+    patient: Stack,
+    tokenizer: Tokenizer,
+    choose_from: Callable[[Sequence[Example], Tokenizer], list[Example]],
 ) -> None:
     """Concurrent replies equal the lone ones, and Triton ran fewer batches than requests."""
-    examples = alike(read_examples(SAMPLE), tokenizer)[:60]
+    examples = choose_from(read_examples(SAMPLE), tokenizer)[:60]
     bodies = [{"question": each.question, "context": each.context} for each in examples]
     with httpx.Client(base_url=patient.url, timeout=60) as client:
         alone = [client.post("/answer", json=body).json() for body in bodies]

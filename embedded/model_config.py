@@ -1,0 +1,54 @@
+"""What the embedded Triton changes in a model's config: what our backends can do, and this machine.
+
+The model repository keeps the config that any Triton may load.
+"""
+
+import os
+from typing import Any
+
+from google.protobuf import text_format  # type: ignore[import-untyped]
+
+from embedded.backends import FOLDER
+from embedded.packages import has_cuda
+from embedded.protocol import model_config_pb2
+
+ModelConfig = model_config_pb2.ModelConfig
+
+#: Rows of one execution when more wait: enough to share out evenly, and no answer waits for many
+#: others. Measured with onnx_int8 on 2 cores (docs/performance.md).
+ROWS_PER_CORE = 4
+
+
+def adapted(text: str) -> str | None:
+    """Return the config ``text`` as the embedded Triton gets it; None if it cannot be read.
+
+    Where its runtime can use no GPU, its instances are KIND_CPU: Triton would put them on a GPU
+    that it sees, and tell everyone so, while the CPU computed. What a config says itself, KIND_GPU,
+    stays, and the backend refuses it.
+
+    On a CPU our backends drop padding, and compute rows of any lengths together: so Triton may
+    join requests of different lengths, up to a few rows for each core. ``preferred_batch_size``
+    of the config's own stays.
+    """
+    try:
+        config = text_format.Parse(text, ModelConfig())
+    except text_format.ParseError:
+        return None  # Triton says what is wrong with it
+    if not has_cuda(config.backend):
+        for group in config.instance_group:
+            if group.kind == group.KIND_AUTO:
+                group.kind = group.KIND_CPU
+    if _is_ours_on_the_cpu(config):
+        for each in config.input:
+            each.allow_ragged_batch = True
+        batching = config.dynamic_batching
+        rows = ROWS_PER_CORE * len(os.sched_getaffinity(0))
+        if config.HasField("dynamic_batching") and not batching.preferred_batch_size:
+            batching.preferred_batch_size.append(min(rows, config.max_batch_size))
+    return str(text_format.MessageToString(config))
+
+
+def _is_ours_on_the_cpu(config: Any) -> bool:
+    is_ours = (FOLDER / config.backend / "model.py").is_file()
+    groups = config.instance_group
+    return is_ours and bool(groups) and all(each.kind == each.KIND_CPU for each in groups)
