@@ -58,7 +58,7 @@ def bring(uv_version: str) -> Optional[str]:
     uv = shutil.which("uv") or _install(uv_version)
     if uv is None or _output(uv, "python", "install", BROUGHT) is None:
         return None
-    found = _output(uv, "python", "find", "--no-project", BROUGHT)
+    found = _output(uv, "python", "find", "--no-project", "--system", BROUGHT)
     return found if found and problem(found) is None else None
 
 
