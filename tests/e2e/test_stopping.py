@@ -2,7 +2,9 @@
 
 import signal
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
@@ -26,7 +28,7 @@ from tests.e2e.test_workers import wait_for_workers
 
 pytestmark = pytest.mark.embedded
 
-DRAIN_SECONDS = 6
+DRAIN_SECONDS = 15
 
 
 def is_ready(stack: Stack) -> bool:
@@ -39,13 +41,28 @@ def every_worker_is_stopping(stack: Stack) -> bool:
     return all("the gateway is stopping" in each.text for each in replies)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_the_order_of_the_end(repository: Path, tmp_path: Path, workers: int) -> None:
-    settings = {"DRAIN_SECONDS": str(DRAIN_SECONDS), "WORKERS": str(workers)}
-    with running(repository, tmp_path, **settings) as stack, ThreadPoolExecutor(1) as pool:
-        if workers > 1:
-            wait_for_workers(stack)
-        wait_for(lambda: stack.log.read_text().count(" is in\n") >= workers)  # each knows the model
+def test_the_order_of_the_end(repository: Path, tmp_path: Path) -> None:
+    """Of a gateway with one worker, and of one with two: both are up before either is stopped."""
+    # the first one's last request waits until the other one has one
+    settings = {"DRAIN_SECONDS": str(DRAIN_SECONDS), "REQUEST_SECONDS": "120"}
+    with ExitStack() as stacks:
+        pair = []
+        for workers in (1, 2):
+            several = {"WORKERS": str(workers), **settings}
+            stack = stacks.enter_context(running(repository, tmp_path, **several))
+            if workers > 1:
+                wait_for_workers(stack)
+            # each knows the model
+            wait_for(lambda: stack.log.read_text().count(" is in\n") >= workers)  # noqa: B023
+            pair.append(stack)
+        with ending(pair[0]), ending(pair[1]):  # so that they drain at the same time
+            pass
+
+
+@contextmanager
+def ending(stack: Stack) -> Iterator[None]:
+    """Check the end up to a last request in flight; when the block is left, what comes then."""
+    with ThreadPoolExecutor(1) as pool:
         with paused(stack):
             late = pool.submit(httpx.post, f"{stack.url}/answer", json=NORMAN, timeout=60)
             wait_for(lambda: windows_in_flight(stack) > 0)
@@ -66,6 +83,7 @@ def test_the_order_of_the_end(repository: Path, tmp_path: Path, workers: int) ->
         with paused(stack):
             last = pool.submit(httpx.post, f"{stack.url}/answer", json=NORMAN, timeout=60)
             wait_for(lambda: windows_in_flight(stack) > 0)
+            yield
             wait_for(lambda: not listens(stack.port))
             assert time.monotonic() - stopped >= DRAIN_SECONDS
             assert processes(stack)  # Triton, which is stopped when nobody asks it any more
