@@ -1,18 +1,33 @@
 """Triton's side of a Python-based backend: requests in, responses out, faults kept apart."""
 
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
 
-from embedded.backends.rows import RowError, check_rows
+from embedded.backends.rows import Computation, RowError, check_rows
 from qa import tensors
 
 Inputs = dict[str, NDArray[np.int32]]
-#: The contract's inputs, of one batch, to start and end logits, float32 [rows, length].
-Compute = Callable[[Inputs], tuple[NDArray[np.float32], NDArray[np.float32]]]
+Logits = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that is computed: its inputs, int32 ``[rows, length]``, and its way back."""
+
+    inputs: Inputs
+    sender: Any
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and length."""
+        rows, length = self.inputs[tensors.INPUT_IDS].shape
+        return rows, length
 
 
 def check_numpy() -> None:
@@ -21,8 +36,8 @@ def check_numpy() -> None:
         raise RuntimeError(f"numpy {np.__version__} corrupts tensors in Triton's stub: use 1.26")
 
 
-def respond(requests: Sequence[Any], compute: Compute, sequence_length: int) -> list[Any]:
-    """Answer all requests of one execution, whose rows ``compute`` gets together.
+def respond(requests: Sequence[Any], compute: Computation, sequence_length: int) -> None:
+    """Answer all requests of one execution, each as soon as ``compute`` has done its rows.
 
     A request at fault gets an error of its own, and its neighbours their logits. One that was
     cancelled, or whose deadline has passed, is not computed: Triton reads the next batch ahead,
@@ -30,9 +45,13 @@ def respond(requests: Sequence[Any], compute: Compute, sequence_length: int) -> 
     """
     inputs = [_read(request) for request in requests]
     faults = [_fault(*each, sequence_length) for each in zip(requests, inputs, strict=True)]
-    sound = [each for each, fault in zip(inputs, faults, strict=True) if fault is None]
-    results = iter(_compute(sound, compute))
-    return [next(results) if fault is None else fault for fault in faults]
+    senders = [request.get_response_sender() for request in requests]
+    # what is raised from here on would be Triton's second answer to those that have one
+    for sender, fault in zip(senders, faults, strict=True):
+        if fault is not None:
+            _send(sender, fault)
+    sound = zip(inputs, senders, faults, strict=True)
+    _compute([Asked(each, sender) for each, sender, fault in sound if fault is None], compute)
 
 
 def _read(request: Any) -> Inputs:
@@ -52,43 +71,72 @@ def _fault(request: Any, inputs: Inputs, sequence_length: int) -> Any | None:
     return None
 
 
-def _compute(inputs: list[Inputs], compute: Compute) -> list[Any]:
-    """Compute all inputs as one batch; when that fails, each alone, to find the one at fault."""
-    if not inputs:
-        return []
-    joined = {name: _joined([each[name] for each in inputs]) for name in tensors.INPUTS}
+def _compute(asked: Sequence[Asked], compute: Computation) -> None:
+    """Compute all as one batch; when that fails, what is left alone, to find the one at fault."""
+    if not asked:
+        return
+    answers = Answers(asked)
+    joined = {name: _joined([each.inputs[name] for each in asked]) for name in tensors.INPUTS}
     try:
-        start, end = compute(joined)
+        logits = compute(joined, done=answers.done)
     except Exception as error:  # whatever the runtime raises for bad input
-        if len(inputs) == 1:
+        if len(asked) > 1:
+            for each in answers.unsent():
+                _compute([each], compute)
+        elif answers.unsent():
             # as ONNX Runtime and TensorFlow call what is wrong with the tensors
             is_invalid = type(error).__name__.startswith("InvalidArgument")
-            return [_error(f"the model failed on this request: {error}", is_invalid=is_invalid)]
-        return [response for each in inputs for response in _compute([each], compute)]
-    shapes = [each[tensors.INPUT_IDS].shape for each in inputs]
-    return [
-        _response(*pair) for pair in zip(_parted(start, shapes), _parted(end, shapes), strict=True)
-    ]
+            message = f"the model failed on this request: {error}"
+            _send(asked[0].sender, _error(message, is_invalid=is_invalid))
+    else:
+        answers.finish(*logits)
+
+
+class Answers:
+    """The answers to the requests of one batch: each is sent when its last row is computed."""
+
+    def __init__(self, asked: Sequence[Asked]) -> None:
+        self._asked = asked
+        rows = np.array([each.shape[0] for each in asked])
+        self._firsts = np.cumsum(rows) - rows
+        self._owners = np.repeat(np.arange(len(asked)), rows)  # of each row of the batch
+        self._left = rows
+        self._sent: set[int] = set()
+        self._lock = threading.Lock()
+
+    def done(self, rows: NDArray[np.int64], start: Logits, end: Logits) -> None:
+        """Send the answers that ``rows`` of the batch's logits complete; from any thread."""
+        for owner in self._owners[rows]:
+            with self._lock:
+                self._left[owner] -= 1
+                is_complete = self._left[owner] == 0
+            if is_complete:
+                self._answer(int(owner), start, end)
+
+    def finish(self, start: Logits, end: Logits) -> None:
+        """Send the answers of those that had rows which need no computing."""
+        for number in set(range(len(self._asked))) - self._sent:
+            self._answer(number, start, end)
+
+    def unsent(self) -> list[Asked]:
+        """Return the requests without an answer; to be called when nothing computes any more."""
+        return [each for number, each in enumerate(self._asked) if number not in self._sent]
+
+    def _answer(self, number: int, start: Logits, end: Logits) -> None:
+        rows, length = self._asked[number].shape
+        first = self._firsts[number]
+        part = np.s_[first : first + rows, :length]  # without the padding of others
+        self._sent.add(number)
+        _send(self._asked[number].sender, _response(start[part], end[part]))
 
 
 def _joined(arrays: list[NDArray[np.int32]]) -> NDArray[np.int32]:
     """Return the rows of all arrays, padded with 0 to the longest."""
     width = max(each.shape[1] for each in arrays)
-    joined = np.zeros((sum(map(len, arrays)), width), np.int32)
-    for rows, array in zip(_parted(joined, [each.shape for each in arrays]), arrays, strict=True):
-        rows[:] = array
-    return joined
+    return np.concatenate([np.pad(each, ((0, 0), (0, width - each.shape[1]))) for each in arrays])
 
 
-def _parted(joined: NDArray[Any], shapes: list[tuple[int, ...]]) -> Iterator[NDArray[Any]]:
-    """Yield the rows of each shape, one after another, as views without the padding of others."""
-    first = 0
-    for rows, width in shapes:
-        yield joined[first : first + rows, :width]
-        first += rows
-
-
-def _response(start: NDArray[np.float32], end: NDArray[np.float32]) -> Any:
+def _response(start: Logits, end: Logits) -> Any:
     outputs = zip(tensors.OUTPUTS, (start, end), strict=True)
     return pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in outputs])
 
@@ -97,3 +145,7 @@ def _error(message: str, *, is_invalid: bool = False) -> Any:
     codes = pb_utils.TritonError
     code = codes.INVALID_ARG if is_invalid else codes.INTERNAL
     return pb_utils.InferenceResponse(error=pb_utils.TritonError(message, code))
+
+
+def _send(sender: Any, response: Any) -> None:
+    sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)

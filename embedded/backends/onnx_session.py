@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from embedded.backends.lanes import Lanes, Model
 from embedded.backends.providers import CPU, Provider, check_providers
-from embedded.backends.rows import ON_CPU, compute_rows
+from embedded.backends.rows import ON_CPU, Computation, compute_rows
 from qa import tensors
 
 Inputs = Mapping[str, NDArray[np.int32]]
@@ -26,7 +26,7 @@ def available_providers() -> list[str]:
     return list(onnxruntime.get_available_providers())
 
 
-def load_on_cpu(path: Path, threads: int) -> Model:
+def load_on_cpu(path: Path, threads: int) -> Computation:
     """Return what computes a batch with the model in ``path`` on ``threads`` cores of a CPU.
 
     It takes the contract's inputs, int32 ``[rows, length]``, drops their padding, and returns start

@@ -17,10 +17,10 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 import openvino  # noqa: E402
 
 from embedded.backends.lanes import Lanes, Model  # noqa: E402
-from embedded.backends.rows import ON_CPU, RowError, compute_rows  # noqa: E402
+from embedded.backends.rows import ON_CPU, Computation, RowError, compute_rows  # noqa: E402
 from qa import tensors  # noqa: E402
 
-__all__ = ["CUTTING", "compile_ir", "load_on_cpu", "openvino", "stream_count", "table_sizes"]
+__all__ = ["CUTTING", "compile_ir", "load_on_cpu", "openvino"]
 
 DEVICE = "CPU"
 
@@ -36,16 +36,16 @@ _SAME_NAME = (
 )
 
 
-def load_on_cpu(path: Path, parameters: Mapping[str, str], threads: int) -> Model:
+def load_on_cpu(path: Path, parameters: Mapping[str, str], threads: int) -> Computation:
     """Return what computes a batch with the IR ``path``, as ``parameters`` of its config say.
 
     It takes the contract's inputs, int32 ``[rows, length]``, drops their padding, and returns start
     and end logits, float32 likewise; it raises RowError for a number that the model has no row
     for. ``threads`` and what is raised here are those of ``compile_ir``.
     """
-    tables = table_sizes(path)
+    tables = _table_sizes(path)
     model, lanes = _request(compile_ir(path, parameters, threads), tables), None
-    if streams := stream_count(parameters, threads):
+    if streams := _stream_count(parameters, threads):
         compiled = compile_ir(path, {**parameters, "NUM_STREAMS": str(streams)}, threads)
         lanes = Lanes([_request(compiled, tables) for _ in range(streams)])
     return partial(compute_rows, model=model, cutting=CUTTING, lanes=lanes)
@@ -83,7 +83,7 @@ def compile_ir(path: Path, parameters: Mapping[str, str], threads: int) -> Any:
     return openvino.Core().compile_model(path, DEVICE, properties)
 
 
-def stream_count(parameters: Mapping[str, str], threads: int) -> int:
+def _stream_count(parameters: Mapping[str, str], threads: int) -> int:
     """Return how many streams of one thread each compute sub-batches side by side; 0 for none.
 
     They are as many as the threads of a single inference, of which ``threads`` is for when
@@ -94,7 +94,7 @@ def stream_count(parameters: Mapping[str, str], threads: int) -> int:
     return count if count > 1 and parameters.get("NUM_STREAMS") == "1" else 0
 
 
-def table_sizes(path: Path) -> dict[str, int]:
+def _table_sizes(path: Path) -> dict[str, int]:
     """Return how many rows the tables have in which the IR looks up its inputs, by input.
 
     OpenVINO takes a row that is not there for zeros, where other runtimes refuse it.

@@ -5,14 +5,29 @@ Rows are sorted by length and computed in sub-batches, each trimmed to its longe
 another, or side by side where that is faster.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embedded.backends.lanes import Lanes, Model
 from qa import tensors
+
+Inputs = Mapping[str, NDArray[np.int32]]
+Logits = NDArray[np.float32]
+
+#: Is told of rows, by number, as soon as they are in the batch's start and end logits, float32
+#: ``[rows, sequence]``. Lanes call it at the same time.
+Done = Callable[[NDArray[np.int64], Logits, Logits], None]
+
+
+class Computation(Protocol):
+    """What computes a batch: a loaded model, how batches are cut for it, and its lanes."""
+
+    def __call__(self, inputs: Inputs, *, done: Done | None = None) -> tuple[Logits, Logits]:
+        """Return what ``compute_rows`` does."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +64,7 @@ class RowError(ValueError):
     """Rows that break the tensor contract; the message says how."""
 
 
-def check_rows(inputs: Mapping[str, NDArray[np.int32]], sequence_length: int) -> None:
+def check_rows(inputs: Inputs, sequence_length: int) -> None:
     """Raise RowError unless the inputs are rows of the tensor contract.
 
     They are int32 ``[rows, length]``, at most ``sequence_length`` long and padded on the right,
@@ -72,15 +87,17 @@ def check_rows(inputs: Mapping[str, NDArray[np.int32]], sequence_length: int) ->
 
 
 def compute_rows(
-    inputs: Mapping[str, NDArray[np.int32]],
+    inputs: Inputs,
     model: Model,
     cutting: Cutting = ON_CPU,
     lanes: Lanes | None = None,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    *,
+    done: Done | None = None,
+) -> tuple[Logits, Logits]:
     """Return start and end logits, float32 ``[rows, sequence]``, computing little padding.
 
     The model gets sub-batches as ``cutting`` says. ``lanes`` compute them side by side where that
-    is faster.
+    is faster. ``done`` is called after each sub-batch.
 
     At padding the logits are ``tensors.PADDING_LOGIT``; a row that is all padding is not
     computed. ``inputs`` are as ``check_rows`` wants them.
@@ -98,6 +115,8 @@ def compute_rows(
         real = trimmed[tensors.ATTENTION_MASK] == 1
         for whole, part in zip((start, end), model(trimmed), strict=True):
             whole[rows, :width] = np.where(real, part, np.float32(tensors.PADDING_LOGIT))
+        if done:
+            done(rows, start, end)
 
     batches = list(sub_batches(lengths, cutting))
     shapes = [(len(rows), int(lengths[rows[0]])) for rows in batches]

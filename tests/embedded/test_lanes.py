@@ -53,6 +53,30 @@ def test_each_row_gets_the_same_logits_in_lanes(lengths: list[int], cutting: Cut
         assert np.array_equal(side_by_side, alone)
 
 
+@given(
+    lengths=st.lists(st.integers(0, 60), min_size=1, max_size=60),
+    cutting=st.sampled_from(CUTTINGS),
+    lanes=st.sampled_from([PAIR, None]),
+)
+@settings(deadline=None)
+def test_each_row_is_told_of_once_with_its_logits(
+    lengths: list[int], cutting: Cutting, lanes: Lanes | None
+) -> None:
+    told: list[int] = []
+    logits: dict[int, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
+
+    def done(rows: NDArray[np.int64], start: NDArray[np.float32], end: NDArray[np.float32]) -> None:
+        for row in rows.tolist():
+            told.append(row)
+            logits[row] = start[row].copy(), end[row].copy()
+
+    start, end = compute_rows(rows_of(lengths, 60), attentive, cutting, lanes, done=done)
+    assert sorted(told) == [row for row, length in enumerate(lengths) if length]
+    for row, (its_start, its_end) in logits.items():
+        assert np.array_equal(its_start, start[row])
+        assert np.array_equal(its_end, end[row])
+
+
 def test_two_lanes_compute_at_the_same_time() -> None:
     both = threading.Barrier(2, timeout=30)  # is passed by two at once, or never
 

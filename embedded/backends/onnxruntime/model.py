@@ -5,11 +5,10 @@ from functools import partial
 from typing import Any
 
 from embedded.backends.execution import check_numpy, respond
-from embedded.backends.lanes import Model
 from embedded.backends.model_file import is_on_gpu, model_path, request_shape, thread_count
 from embedded.backends.onnx_session import available_providers, load_on_cpu, open_session
 from embedded.backends.providers import wanted_providers
-from embedded.backends.rows import compute_rows, on_gpu
+from embedded.backends.rows import Computation, compute_rows, on_gpu
 
 
 class TritonPythonModel:
@@ -21,12 +20,12 @@ class TritonPythonModel:
         self._sequence_length = request_shape(args).sequence_length
         self._compute = _load(args)
 
-    def execute(self, requests: Sequence[Any]) -> list[Any]:
+    def execute(self, requests: Sequence[Any]) -> None:
         """Answer the requests of one execution."""
-        return respond(requests, self._compute, self._sequence_length)
+        respond(requests, self._compute, self._sequence_length)
 
 
-def _load(args: Mapping[str, str]) -> Model:
+def _load(args: Mapping[str, str]) -> Computation:
     """Return what computes a batch."""
     path, threads = model_path(args), thread_count(args)
     if not is_on_gpu(args):

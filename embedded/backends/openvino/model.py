@@ -17,6 +17,6 @@ class TritonPythonModel:
         self._sequence_length = request_shape(args).sequence_length
         self._compute = load_on_cpu(model_path(args), parameters(args), thread_count(args))
 
-    def execute(self, requests: Sequence[Any]) -> list[Any]:
+    def execute(self, requests: Sequence[Any]) -> None:
         """Answer the requests of one execution."""
-        return respond(requests, self._compute, self._sequence_length)
+        respond(requests, self._compute, self._sequence_length)

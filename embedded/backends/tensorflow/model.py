@@ -58,20 +58,19 @@ class TritonPythonModel:
         check_numpy()
         shape = request_shape(args)
         self._sequence_length = shape.sequence_length
-        if is_on_gpu(args):
-            cutting, lanes = on_gpu(shape), None
-        else:
+        cutting, lanes = on_gpu(shape) if is_on_gpu(args) else ON_CPU, None
+        if not is_on_gpu(args) and (threads := thread_count(args)) > 1:
             # TensorFlow's calls share its threads: lanes fill the gaps between operators
-            cutting, lanes = ON_CPU, Lanes([self._model] * thread_count(args))
+            lanes = Lanes([self._model] * threads)
         self._compute = partial(compute_rows, model=self._model, cutting=cutting, lanes=lanes)
         configure(args)
         # the loaded object owns the variables that the signature reads
         self._loaded = tf.saved_model.load(str(model_path(args)))
         self._signature = self._loaded.signatures["serving_default"]
 
-    def execute(self, requests: Sequence[Any]) -> list[Any]:
+    def execute(self, requests: Sequence[Any]) -> None:
         """Answer the requests of one execution."""
-        return respond(requests, self._compute, self._sequence_length)
+        respond(requests, self._compute, self._sequence_length)
 
     def _model(
         self, inputs: Mapping[str, NDArray[np.int32]]
