@@ -8,6 +8,7 @@ from onnxruntime.quantization.onnx_quantizer import ONNXQuantizer
 from onnxruntime.quantization.quant_utils import QuantizationMode
 from onnxruntime.quantization.registry import IntegerOpsRegistry
 
+from export.layer_norm import split_skips
 from export.onnx_file import EXTERNAL_SUFFIX, LARGEST_FILE, is_empty
 
 _SMALL = 1024  # bytes of a tensor that shape inference may have to look into
@@ -20,10 +21,11 @@ def write_int8(source: Path, file: Path) -> None:
     stays in float: its input comes out of GELU with so long a tail that one scale per tensor is
     too coarse for the rest of it.
 
-    It is what ``quantize_dynamic`` does, but for its copies of the whole model: three in memory,
-    and files, of which it does not notice that a disk is full.
+    It is what ``quantize_dynamic`` does, with LayerNorm as a CPU wants it, and without its copies
+    of the whole model: three in memory, and files, of which it does not notice that a disk is full.
     """
     model = _quantizer(onnx.load(source)).quantize_model()
+    split_skips(model.graph)
     large = model.ByteSize() > LARGEST_FILE
     beside = f"{file.name}{EXTERNAL_SUFFIX}" if large else None
     onnx.save(model, file, save_as_external_data=large, location=beside)

@@ -12,6 +12,7 @@ from export import onnx_graph
 from export.errors import ExportError
 from export.fused import ATTENTION
 from export.graph_weights import SCALE, graph_shapes
+from export.layer_norm import split_skips
 from export.onnx_file import EXTERNAL_SUFFIX, is_empty, write_onnx
 from export.onnx_graph import fuse, fused_graph, plain_graph
 from export.parity import Model
@@ -138,7 +139,7 @@ def test_int8_leaves_feed_forward_outputs_in_float(exported: Exported) -> None:
 
 
 def test_int8_is_what_quantize_dynamic_makes(sources: Sources, tmp_path: Path) -> None:
-    """But for the order of the nodes."""
+    """But for the order of the nodes, and LayerNorm in parts."""
     ours, theirs = tmp_path / "ours.onnx", tmp_path / "theirs.onnx"
     write_int8(sources.fused, ours)
     quantize_dynamic(
@@ -150,8 +151,24 @@ def test_int8_is_what_quantize_dynamic_makes(sources: Sources, tmp_path: Path) -
         extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
     )
     found, wanted = onnx.load(ours).graph, onnx.load(theirs).graph
+    split_skips(wanted)
     assert list(found.initializer) == list(wanted.initializer)
     assert sorted(map(str, found.node)) == sorted(map(str, wanted.node))
+
+
+def test_layer_norm_in_parts_gives_the_same_logits(
+    golden: Golden, sources: Sources, tmp_path: Path
+) -> None:
+    model = onnx.load(sources.fused)
+    split_skips(model.graph)
+    onnx.save(model, tmp_path / "parts.onnx")
+    operators = [node.op_type for node in model.graph.node]
+    assert "SkipLayerNormalization" not in operators
+    assert (
+        operators.count("LayerNormalization") == 2 * golden.checkpoint.config.num_hidden_layers + 1
+    )
+    found = load_model(ONNX_FP32, tmp_path / "parts.onnx")(golden.inputs)
+    assert largest_difference(golden, found) < 1e-4
 
 
 @pytest.mark.parametrize("name", ["onnx_int8", "openvino_int8"])
