@@ -10,6 +10,7 @@ from onnxruntime.quantization.registry import IntegerOpsRegistry
 
 from export.layer_norm import split_skips
 from export.onnx_file import EXTERNAL_SUFFIX, LARGEST_FILE, is_empty
+from export.row_scales import scale_rows
 
 _SMALL = 1024  # bytes of a tensor that shape inference may have to look into
 
@@ -17,14 +18,15 @@ _SMALL = 1024  # bytes of a tensor that shape inference may have to look into
 def write_int8(source: Path, file: Path) -> None:
     """Write the fused graph in ``source`` with int8 weights per channel.
 
-    Activations are quantized as they come. The second dense layer of each feed-forward block
-    stays in float: its input comes out of GELU with so long a tail that one scale per tensor is
-    too coarse for the rest of it.
+    Activations are quantized as they come, those of the second dense layer of a feed-forward block
+    by a scale for each token.
 
     It is what ``quantize_dynamic`` does, with LayerNorm as a CPU wants it, and without its copies
     of the whole model: three in memory, and files, of which it does not notice that a disk is full.
     """
-    model = _quantizer(onnx.load(source)).quantize_model()
+    fused = onnx.load(source)
+    scale_rows(fused.graph)
+    model = _quantizer(fused).quantize_model()
     split_skips(model.graph)
     large = model.ByteSize() > LARGEST_FILE
     beside = f"{file.name}{EXTERNAL_SUFFIX}" if large else None
@@ -46,7 +48,7 @@ def _quantizer(fused: onnx.ModelProto) -> ONNXQuantizer:
         activation_qType=QuantType.QUInt8,
         tensors_range=None,
         nodes_to_quantize=[],
-        nodes_to_exclude=_feed_forward_outputs(fused),
+        nodes_to_exclude=[],
         op_types_to_quantize=list(IntegerOpsRegistry),
         extra_options={
             "MatMulConstBOnly": True,
@@ -69,14 +71,3 @@ def _without_weights(fused: onnx.ModelProto) -> onnx.ModelProto:
         if len(each.raw_data) > _SMALL:
             each.ClearField("raw_data")
     return bare
-
-
-def _feed_forward_outputs(fused: onnx.ModelProto) -> list[str]:
-    """Return the names of the matrix multiplications by ``encoder.layer.N.output.dense``."""
-    return [
-        node.name
-        for node in fused.graph.node
-        if node.op_type == "MatMul"
-        and node.input[1].endswith(".output.dense.weight")
-        and not node.input[1].endswith(".attention.output.dense.weight")
-    ]

@@ -16,8 +16,9 @@ from export.layer_norm import split_skips
 from export.onnx_file import EXTERNAL_SUFFIX, is_empty, write_onnx
 from export.onnx_graph import fuse, fused_graph, plain_graph
 from export.parity import Model
-from export.quantization import _feed_forward_outputs, write_int8
+from export.quantization import write_int8
 from export.reference import reference_logits
+from export.row_scales import scale_rows
 from export.runtime import load_model
 from export.savedmodel import write_savedmodel
 from export.variants import VARIANTS, Variant, variant_named
@@ -131,23 +132,45 @@ def test_fusions_beside_attention(exported: Exported) -> None:
     assert operators["SkipLayerNormalization"] == 2 * layers + 1  # the embeddings have one too
 
 
-def test_int8_leaves_feed_forward_outputs_in_float(exported: Exported) -> None:
+def test_every_product_with_weights_is_int8(exported: Exported) -> None:
     graph = onnx.load(exported.repository / "electra_qa_onnx_int8/1/model.onnx").graph
     layers = exported.golden.checkpoint.config.num_hidden_layers
-    kept = [node.input[1] for node in graph.node if node.op_type == "MatMul"]
-    assert kept == [f"encoder.layer.{number}.output.dense.weight" for number in range(layers)]
+    kinds = [node.op_type for node in graph.node]
+    assert "MatMul" not in kinds
+    # three dense layers, and the answers' at the end
+    assert (kinds.count("QAttention"), kinds.count("MatMulInteger")) == (layers, 3 * layers + 1)
+
+
+def test_scaled_rows_give_the_same_logits(golden: Golden, sources: Sources, tmp_path: Path) -> None:
+    model = onnx.load(sources.fused)
+    scale_rows(model.graph)
+    onnx.save(model, tmp_path / "scaled.onnx")
+    kinds = [node.op_type for node in model.graph.node]
+    assert kinds.count("Reciprocal") == golden.checkpoint.config.num_hidden_layers
+    found = load_model(ONNX_FP32, tmp_path / "scaled.onnx")(golden.inputs)
+    assert largest_difference(golden, found) < 1e-4
+
+
+def test_a_graph_without_feed_forward_is_refused(sources: Sources) -> None:
+    model = onnx.load(sources.fused)
+    for node in model.graph.node:
+        node.op_type = node.op_type.replace("MatMul", "Gemm")
+    with pytest.raises(ExportError, match="no second dense layer"):
+        scale_rows(model.graph)
 
 
 def test_int8_is_what_quantize_dynamic_makes(sources: Sources, tmp_path: Path) -> None:
-    """But for the order of the nodes, and LayerNorm in parts."""
+    """Of the graph with scaled rows; but for the order of the nodes, and LayerNorm in parts."""
+    scaled = onnx.load(sources.fused)
+    scale_rows(scaled.graph)
+    onnx.save(scaled, tmp_path / "scaled.onnx")
     ours, theirs = tmp_path / "ours.onnx", tmp_path / "theirs.onnx"
     write_int8(sources.fused, ours)
     quantize_dynamic(
-        sources.fused,
+        tmp_path / "scaled.onnx",
         theirs,
         per_channel=True,
         weight_type=QuantType.QInt8,
-        nodes_to_exclude=_feed_forward_outputs(onnx.load(sources.fused)),
         extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
     )
     found, wanted = onnx.load(ours).graph, onnx.load(theirs).graph
