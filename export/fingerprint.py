@@ -6,7 +6,7 @@ from pathlib import Path
 import qa.tensors
 from embedded.digest import sha256, sha256_of_all
 from embedded.packages import ONNXRUNTIME, TENSORFLOW, installed
-from export.checkpoint import checkpoint_files
+from export.checkpoint.reader import checkpoint_files
 
 _LIBRARIES = (*TENSORFLOW, "tf2onnx", "onnx", *ONNXRUNTIME, "openvino", "nncf")
 
@@ -29,7 +29,7 @@ def fingerprint(digests: Mapping[str, str], sequence_length: int, calibration: P
 
     That is the checkpoint, the sequence length, the calibration data, our code, the libraries.
     """
-    code = [*sorted(Path(__file__).parent.glob("*.py")), Path(qa.tensors.__file__)]
+    code = [*sorted(Path(__file__).parent.rglob("*.py")), Path(qa.tensors.__file__)]
     return sha256_of_all(
         [
             *(f"{name} {digest}" for name, digest in digests.items()),

@@ -7,9 +7,9 @@ it by name (``embedded.manifest``).
 from collections.abc import Iterable
 from pathlib import Path
 
-from export.checkpoint import checkpoint_exists
+from export.checkpoint.reader import checkpoint_exists
 from export.fingerprint import checkpoint_digests, fingerprint
-from export.report import TOKENIZER, Report, VariantReport
+from export.report.schema import TOKENIZER, Report, VariantReport
 from export.variants import CONFIG, Variant
 
 

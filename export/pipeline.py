@@ -9,20 +9,20 @@ from pathlib import Path
 from embedded.cpu import read_cpu
 from embedded.digest import sha256
 from embedded.gpu import Gpu
-from export.checkpoint import Checkpoint
+from export.checkpoint.reader import Checkpoint
 from export.errors import ExportError
 from export.fingerprint import checkpoint_digests, fingerprint, library_versions
+from export.graphs.conversion import SOURCES, Materials, make, source_file, trace
 from export.isolation import isolated
-from export.making import SOURCES, Materials, make, source_file, trace
-from export.page import page
-from export.parity import Question, reference_questions
-from export.proof import FP32, Baseline, Proof, Step, evaluate_file, prove, proven_as
-from export.report import FILE_NAME as REPORT
-from export.report import PAGE, TOKENIZER, Report, Speed, VariantReport, read_report
+from export.proof.gates import FP32, Baseline, Proof, Step, evaluate_file, prove, proven_as
+from export.proof.parity import Question, reference_questions
+from export.proof.runtime import runs_here, runtime_name
+from export.proof.speed import measure_speed
+from export.proof.triton_check import asking_triton
+from export.report.page import page
+from export.report.schema import FILE_NAME as REPORT
+from export.report.schema import PAGE, TOKENIZER, Report, Speed, VariantReport, read_report
 from export.repository import commit, staging
-from export.runtime import runs_here, runtime_name
-from export.speed import measure_speed
-from export.triton_check import asking_triton
 from export.triton_config import write_config
 from export.variants import (
     CPU_ORDER,

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from export.accuracy import measure_accuracy
-from export.onnx_file import write_onnx
-from export.onnx_graph import fused_graph
-from export.parity import sample_windows
-from export.runtime import load_backend
+from export.graphs.onnx_file import write_onnx
+from export.graphs.onnx_graph import fused_graph
+from export.proof.accuracy import measure_accuracy
+from export.proof.parity import sample_windows
+from export.proof.runtime import load_backend
 from export.variants import variant_named
 from qa.metric import Scores, evaluate
 from qa.spans import best_answers, null_difference

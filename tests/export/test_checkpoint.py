@@ -12,10 +12,10 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer
 
-from export.checkpoint import checkpoint_exists, checkpoint_files, read_checkpoint
-from export.config import ElectraConfig
+from export.checkpoint.config import ElectraConfig
+from export.checkpoint.reader import checkpoint_exists, checkpoint_files, read_checkpoint
+from export.checkpoint.weights import weight_shapes
 from export.errors import ExportError
-from export.weights import weight_shapes
 
 BUNDLED = Path(__file__).parents[2] / "checkpoints" / "electra-mini-squad"
 GOLDEN = Path(__file__).parent / "golden"

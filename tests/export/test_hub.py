@@ -16,9 +16,9 @@ from threading import Thread
 import numpy as np
 import pytest
 
-from export.checkpoint import read_checkpoint
+from export.checkpoint.hub import resolve
+from export.checkpoint.reader import read_checkpoint
 from export.errors import ExportError
-from export.hub import resolve
 from tests.export.conftest import GOLDEN
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +40,8 @@ class Hub:
     def resolve(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Call ``resolve`` where the hub is this one, which the library reads at its import."""
         code = (
-            "import sys\nfrom export.errors import ExportError\nfrom export.hub import resolve\n"
+            "import sys\nfrom export.checkpoint.hub import resolve\n"
+            "from export.errors import ExportError\n"
             "try:\n    found = resolve(*sys.argv[1:])\n"
             "except ExportError as error:\n    sys.exit(f'refused: {error}')\n"
             "print(found.path, found.name, found.revision, sep='\\n')"

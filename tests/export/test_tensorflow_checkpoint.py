@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from export.checkpoint import checkpoint_files, read_checkpoint
+from export.checkpoint.reader import checkpoint_files, read_checkpoint
 from export.errors import ExportError
-from export.quiet import tf
+from export.tensorflow import tf
 from tests.export.conftest import GOLDEN
 
 Arrays = dict[str, NDArray[Any]]

@@ -9,9 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from export.checkpoint.json_file import read_json
+from export.checkpoint.tokenizer import read_tokenizer
 from export.errors import ExportError
-from export.json_file import read_json
-from export.tokenizer import read_tokenizer
 from qa.tokenizer import text_tokenizer
 from tests.tokens.lines import all_lines
 

@@ -1,0 +1,121 @@
+"""What makes the model files of each variant; every step runs in a process of its own.
+
+Graphs are traced once, without weights. A *source* is a graph with its weights, in a folder of
+its own; fp32 and fp16 ONNX variants are copies of one, int8 and OpenVINO are converted from one.
+"""
+
+import copy
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from embedded.gpu import Gpu
+from export.checkpoint.config import ElectraConfig
+from export.checkpoint.reader import read_checkpoint
+from export.graphs.onnx_file import write_onnx
+from export.graphs.onnx_int8 import write_int8
+from export.isolation import Progress
+from export.proof.parity import sample_windows
+from export.variants import RUNTIMES, Variant
+from qa.squad import read_examples
+from qa.tensors import INPUTS
+from qa.tokenizer import load_tokenizer
+
+CALIBRATION_QUESTIONS = 200
+CALIBRATION_WINDOWS = 256  # at most: with short windows a question makes many
+
+#: The source of each variant that is not made by TensorFlow itself.
+SOURCES: Mapping[str, str] = {
+    "onnx_fp32": "fused",
+    "onnx_tf32": "fused",
+    "onnx_fp16": "half",
+    "onnx_fp16_packed": "packed",
+    "onnx_int8": "fused",
+    "openvino_bf16": "plain",
+    "openvino_int8": "plain",
+}
+
+
+@dataclass(frozen=True)
+class Materials:
+    """What the variants of one export are made from."""
+
+    checkpoint: Path
+    config: ElectraConfig
+    tokenizer: Path
+    sequence_length: int
+    calibration: Path  # SQuAD file, of which int8's scales are taken
+    sources: Path  # folder of the graphs and sources
+    gpu: Gpu | None = None  # on which what is for it is proven
+
+
+def trace(config: ElectraConfig, sources: Sequence[str], folder: Path) -> None:
+    """Write the graphs of ``sources``, without weights, into ``folder``."""
+    from export.graphs.half import to_fp16
+    from export.graphs.onnx_graph import fused_graph, plain_graph
+    from export.graphs.packing import pack
+
+    fused = cache(partial(fused_graph, config))
+    half = cache(lambda: to_fp16(fused()))
+    graphs: dict[str, Callable[[], onnx.ModelProto]] = {
+        "plain": partial(plain_graph, config),
+        "fused": fused,
+        "half": half,
+        "packed": lambda: pack(copy.deepcopy(half())),
+    }
+    for source in sources:
+        onnx.save(graphs[source](), folder / f"{source}.graph")
+
+
+def make(variant: Variant, materials: Materials, file: Path, *, progress: Progress) -> None:
+    """Write the model ``file`` of ``variant``, with what belongs beside it."""
+    file.parent.mkdir(parents=True)
+    if variant.format == "savedmodel":
+        from export.graphs.savedmodel import write_savedmodel
+
+        checkpoint = read_checkpoint(materials.checkpoint)
+        write_savedmodel(checkpoint, file, half=variant.precision == "fp16")
+        return
+    source = source_file(SOURCES[variant.name], materials)
+    if variant.name == "onnx_int8":
+        write_int8(source, file)
+    elif variant.name == "openvino_bf16":
+        from export.graphs.openvino_ir import write_ir
+
+        write_ir(source, file)
+    elif variant.name == "openvino_int8":
+        from export.graphs.openvino_int8 import write_int8_ir
+
+        write_int8_ir(source, _calibration(materials), file, progress=progress)
+    else:
+        shutil.copytree(source.parent, file.parent, dirs_exist_ok=True)
+
+
+def source_file(name: str, materials: Materials) -> Path:
+    """Return the graph ``name`` with its weights, which it is given where it has none yet."""
+    file = materials.sources / name / RUNTIMES["onnx"].file_name
+    if not file.exists():
+        file.parent.mkdir()
+        graph = onnx.load(materials.sources / f"{name}.graph")
+        write_onnx(graph, read_checkpoint(materials.checkpoint), file)
+    return file
+
+
+def _calibration(materials: Materials) -> list[dict[str, NDArray[np.int32]]]:
+    """Return windows without padding, ``[1, length]``, one question after the other."""
+    tokenizer = load_tokenizer(materials.tokenizer)
+    examples = read_examples(materials.calibration)[:CALIBRATION_QUESTIONS]
+    windows = (sample_windows(tokenizer, each, materials.sequence_length) for each in examples)
+    rows = (
+        {name: getattr(each, name)[row : row + 1, :length] for name in INPUTS}
+        for each in windows
+        for row, length in enumerate(each.attention_mask.sum(axis=1))
+    )
+    return list(islice(rows, CALIBRATION_WINDOWS))
