@@ -12,6 +12,7 @@ from rich.console import Console
 
 from embedded.cpu import read_cpu
 from embedded.gpu import Gpu, serving_gpu
+from export.checkpoint.errors import CheckpointError
 from export.checkpoint.hub import resolve
 from export.checkpoint.reader import read_checkpoint
 from export.errors import ExportError
@@ -97,7 +98,7 @@ def main(
             console.print(report_table(report))
             console.print(f"with plots: {repository / PAGE}", highlight=False)
             print(*starting(lay_out_served(repository, report.variants)), sep="\n")
-    except (ExportError, SquadError) as error:
+    except (CheckpointError, ExportError, SquadError) as error:
         typer.echo(f"export: {error}", err=True)
         raise typer.Exit(1) from error
     except KeyboardInterrupt:

@@ -14,7 +14,7 @@ _LIBRARIES = (*TENSORFLOW, "tf2onnx", "onnx", *ONNXRUNTIME, "openvino", "nncf")
 def checkpoint_digests(folder: Path) -> dict[str, str]:
     """Return the sha256 of each file that an export reads, by name.
 
-    Raises ExportError when one is missing.
+    Raises CheckpointError when one is missing.
     """
     return {path.name: sha256(path) for path in checkpoint_files(folder)}
 

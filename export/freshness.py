@@ -23,8 +23,8 @@ def outdated(
 ) -> tuple[Variant, ...]:
     """Return those of ``variants`` that are not there or that an export would make otherwise.
 
-    A checkpoint that is no longer there is taken to be what it was. Raises ExportError when
-    one of its files is missing.
+    A checkpoint that is no longer there is taken to be what it was. Raises CheckpointError
+    when one of its files is missing.
     """
     digests = (
         checkpoint_digests(checkpoint)

@@ -82,7 +82,7 @@ def draw_weights(module: nn.Module, generator: torch.Generator) -> None:
 def read_initial(name: str) -> Initial:
     """Read the package ``MINILM``, a folder in Hugging Face's layout, or ``owner/name`` of the hub.
 
-    Raises TrainingError when it is not there, and ExportError for what is no ELECTRA or BERT.
+    Raises TrainingError when it is not there, and CheckpointError for what is no ELECTRA or BERT.
     """
     folder = _folder(name)
     values = read_json(folder / CONFIG)

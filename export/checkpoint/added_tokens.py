@@ -12,9 +12,9 @@ from typing import Any
 
 from tokenizers import AddedToken, Tokenizer
 
+from export.checkpoint.errors import CheckpointError
 from export.checkpoint.json_file import read_json
 from export.checkpoint.token_claims import Claim
-from export.errors import ExportError
 from qa.tokenizer import CLS, SEP, UNK
 
 SETTINGS = "tokenizer_config.json"
@@ -57,7 +57,7 @@ def read_added_tokens(folder: Path, *, with_control: bool) -> AddedTokens:
 
     ``with_control`` says whether the tokenizer's class names the control tokens by itself.
     transformers reads these only where ``tokenizer_config.json`` has no ``added_tokens_decoder``;
-    what they say must be true all the same. Raises ExportError for what is malformed, and for a
+    what they say must be true all the same. Raises CheckpointError for what is malformed, and for a
     control token of another name.
     """
     settings, special_map = _object(folder / SETTINGS), _object(folder / SPECIAL_TOKENS_MAP)
@@ -123,12 +123,12 @@ def _decoder_claims(path: Path, tokens: Any) -> list[Claim]:
     if tokens is None:
         return []
     if not isinstance(tokens, dict):
-        raise ExportError(f"{path}: {DECODER} is {tokens!r}; it must be an object")
+        raise CheckpointError(f"{path}: {DECODER} is {tokens!r}; it must be an object")
     claims = []
     for number, value in tokens.items():
         token = _token(path, value)
         if not number.isdecimal() or isinstance(token, str):
-            raise ExportError(
+            raise CheckpointError(
                 f"{path}: {DECODER} has {number!r}: {value!r}; it must be an id and an object"
             )
         claims.append(Claim(path, token.content, int(number), token))
@@ -138,7 +138,9 @@ def _decoder_claims(path: Path, tokens: Any) -> list[Claim]:
 def _older_claims(path: Path, tokens: Mapping[str, Any]) -> list[Claim]:
     for content, number in tokens.items():
         if isinstance(number, bool) or not isinstance(number, int) or number < 0:
-            raise ExportError(f"{path}: the id of {content!r} is {number!r}; it must be a number")
+            raise CheckpointError(
+                f"{path}: the id of {content!r} is {number!r}; it must be a number"
+            )
     return [Claim(path, content, number) for content, number in tokens.items()]
 
 
@@ -146,12 +148,12 @@ def _special_claims(path: Path, values: Mapping[str, Any]) -> list[Claim]:
     for key, name in _SPECIAL.items():
         value = values.get(key, name)
         if name and value is not None and (found := _content(_token(path, value))) != name:
-            raise ExportError(
+            raise CheckpointError(
                 f"{path}: {key} is {found!r}; only {name!r} is supported, its name in ELECTRA's "
                 f"vocabularies"
             )
         if value is None and name in _NEEDED:
-            raise ExportError(f"{path}: {key} is null; only {name!r} is supported")
+            raise CheckpointError(f"{path}: {key} is null; only {name!r} is supported")
     named = [values[key] for key in ("bos_token", "eos_token") if values.get(key) is not None]
     tokens = [
         _token(path, each)
@@ -189,7 +191,7 @@ def _list(path: Path, values: Mapping[str, Any], key: str) -> list[Any]:
     if isinstance(found, dict) and key == EXTRA:  # by a name for each
         found = list(found.values())
     if not isinstance(found, list):
-        raise ExportError(f"{path}: {key} is {found!r}; it must be a list of tokens")
+        raise CheckpointError(f"{path}: {key} is {found!r}; it must be a list of tokens")
     return found
 
 
@@ -200,7 +202,7 @@ def _token(path: Path, value: Any) -> Token:
     try:
         return AddedToken(**_without(value, "__type"))
     except (AttributeError, TypeError) as error:
-        raise ExportError(f"{path} gives {value!r} as an added token: {error}") from error
+        raise CheckpointError(f"{path} gives {value!r} as an added token: {error}") from error
 
 
 def _without(value: Mapping[str, Any], key: str) -> dict[str, Any]:

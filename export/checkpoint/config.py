@@ -5,7 +5,7 @@ from dataclasses import Field, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from export.errors import ExportError
+from export.checkpoint.errors import CheckpointError
 
 FILE_NAME = "config.json"
 
@@ -50,7 +50,7 @@ class ElectraConfig:
 def config_of(path: Path, values: Mapping[str, Any]) -> ElectraConfig:
     """Return the sizes among the ``values`` of the file ``path``; all its other keys do not matter.
 
-    Raises ExportError when they are of another architecture, or when a size makes no model.
+    Raises CheckpointError when they are of another architecture, or when a size makes no model.
     """
     _check_architecture(path, values)
     sizes: dict[str, Any] = {
@@ -58,7 +58,7 @@ def config_of(path: Path, values: Mapping[str, Any]) -> ElectraConfig:
     }
     config = ElectraConfig(**sizes)
     if config.hidden_size % config.num_attention_heads:
-        raise ExportError(
+        raise CheckpointError(
             f"{path}: hidden_size {config.hidden_size} is not a multiple of "
             f"num_attention_heads {config.num_attention_heads}"
         )
@@ -84,13 +84,13 @@ def _check_architecture(path: Path, values: Mapping[str, Any]) -> None:
         found = MODEL_TYPE
     if found != MODEL_TYPE:
         classes = f" ({names})" if (names := architectures(values)) else ""
-        raise ExportError(
+        raise CheckpointError(
             f"{path}: model_type is {found!r}{classes}; only {MODEL_TYPE!r} can be exported, "
             f"so fine-tune an ELECTRA for question answering instead"
         )
     for key, supported in _SUPPORTED.items():
         if (found := values.get(key, supported)) != supported:
-            raise ExportError(f"{path}: {key} is {found!r}; only {supported!r} can be exported")
+            raise CheckpointError(f"{path}: {key} is {found!r}; only {supported!r} can be exported")
 
 
 def _names_electra(values: Mapping[str, Any]) -> bool:
@@ -103,5 +103,5 @@ def _size(path: Path, values: Mapping[str, Any], field: Field[Any]) -> Any:
     value = values.get(field.name, field.default)
     kinds = (int, float) if field.type is float else (int,)
     if isinstance(value, bool) or not isinstance(value, kinds) or not value > 0:
-        raise ExportError(f"{path}: {field.name} is {value!r}; it must be a positive number")
+        raise CheckpointError(f"{path}: {field.name} is {value!r}; it must be a positive number")
     return value

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from fnmatch import fnmatch
 from pathlib import Path
 
+from export.checkpoint.errors import CheckpointError
 from export.checkpoint.pickles import transformers_conversion
-from export.errors import ExportError
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
@@ -47,11 +47,11 @@ def describe(source: str, names: Iterable[str], target: str) -> str | None:
 
 
 def refuse_pointers(paths: Iterable[Path]) -> None:
-    """Raise ExportError when one of ``paths`` is git-lfs's pointer to a file, not the file."""
+    """Raise CheckpointError when one of ``paths`` is git-lfs's pointer to a file, not the file."""
     for path in paths:
         with path.open("rb") as file:
             if file.read(len(LFS_POINTER)) == LFS_POINTER:
-                raise ExportError(
+                raise CheckpointError(
                     f"{path} is a git-lfs pointer, not the file itself; install git-lfs and run "
                     f"`git lfs pull` in {path.parent}"
                 )

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
-from export.errors import ExportError
+from export.checkpoint.errors import CheckpointError
 
 _SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
@@ -16,7 +16,7 @@ _WHY = "a pickle, which runs any code that is in it when it is read"
 
 
 def refuse_pickles(source: Path, target: str) -> None:
-    """Raise ExportError when ``source`` is a pickle, or a folder with one.
+    """Raise CheckpointError when ``source`` is a pickle, or a folder with one.
 
     The error gives the command that writes the safetensors file ``target`` beside the pickle.
     """
@@ -25,12 +25,12 @@ def refuse_pickles(source: Path, target: str) -> None:
     pickles = [path for path in sorted(files) if path.name in names]
     if len(pickles) == 1:
         (pickle,) = pickles
-        raise ExportError(
+        raise CheckpointError(
             f"{pickle} is {_WHY}; convert it with torch, which reads only its tensors: "
             f"{_conversion(pickle, pickle.with_name(target))}"
         )
     if pickles:
-        raise ExportError(
+        raise CheckpointError(
             f"{source} has its weights in {len(pickles)} files like {pickles[0].name}, each "
             f"{_WHY}; if you trust them, convert them: "
             f"{transformers_conversion(str(source), str(source))}"

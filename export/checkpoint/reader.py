@@ -6,6 +6,7 @@ from pathlib import Path
 import export.checkpoint.tensorflow_files as tensorflow
 from export.checkpoint.config import FILE_NAME as CONFIG
 from export.checkpoint.config import ElectraConfig, architectures, config_notices, config_of
+from export.checkpoint.errors import CheckpointError
 from export.checkpoint.foreign import describe, refuse_pointers
 from export.checkpoint.json_file import read_json
 from export.checkpoint.pickles import refuse_pickles
@@ -13,7 +14,6 @@ from export.checkpoint.tensorflow_checkpoint import read_tensorflow
 from export.checkpoint.tokenizer import read_tokenizer, tokenizer_files
 from export.checkpoint.weights import FILE_NAME as WEIGHTS
 from export.checkpoint.weights import INDEX, Weights, read_weights, weight_files
-from export.errors import ExportError
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def checkpoint_exists(source: Path) -> bool:
 def checkpoint_files(source: Path) -> list[Path]:
     """Return the files that an export of ``source`` reads, without reading the weights.
 
-    Raises ExportError when one is missing, or when the weights are there only as a pickle.
+    Raises CheckpointError when one is missing, or when the weights are there only as a pickle.
     """
     if source.is_dir():
         _check_folder(source)
@@ -49,8 +49,8 @@ def checkpoint_files(source: Path) -> list[Path]:
         return files
     if source.is_file():
         refuse_pickles(source, WEIGHTS)
-        raise ExportError(f"checkpoint {source} is a file; {_hint(source.parent)}")
-    raise ExportError(
+        raise CheckpointError(f"checkpoint {source} is a file; {_hint(source.parent)}")
+    raise CheckpointError(
         f"checkpoint {source} is not a folder, nor a TensorFlow checkpoint: there is no "
         f"{tensorflow.index_file(source)}"
     )
@@ -60,8 +60,8 @@ def read_checkpoint(source: Path) -> Checkpoint:
     """Read and check a checkpoint.
 
     ``source`` is a folder with ``config.json``, ``model.safetensors`` and a tokenizer, or the
-    prefix of a TensorFlow checkpoint with a tokenizer beside it. Raises ExportError for anything
-    that would not give a right model.
+    prefix of a TensorFlow checkpoint with a tokenizer beside it. Raises CheckpointError for
+    anything that would not give a right model.
     """
     checkpoint_files(source)
     if source.is_dir():
@@ -101,8 +101,8 @@ def _check_folder(folder: Path) -> None:
         lacking = CONFIG if has_weights else WEIGHTS
         names = [path.name for path in folder.iterdir()]
         if not has_weights and (found := describe(str(folder), names, str(folder))):
-            raise ExportError(f"checkpoint {folder} has no {WEIGHTS}, but {found}")
-        raise ExportError(f"checkpoint {folder} has no {lacking}; {_hint(folder)}")
+            raise CheckpointError(f"checkpoint {folder} has no {WEIGHTS}, but {found}")
+        raise CheckpointError(f"checkpoint {folder} has no {lacking}; {_hint(folder)}")
 
 
 def _hint(folder: Path) -> str:

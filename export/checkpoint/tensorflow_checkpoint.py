@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.checkpoint.config import MODEL_TYPE, ElectraConfig, config_of
+from export.checkpoint.errors import CheckpointError
 from export.checkpoint.json_file import read_json
 from export.checkpoint.tensorflow_files import CONFIGS, config_file
 from export.checkpoint.tensorflow_names import Naming, Stored, count_layers, is_bookkeeping, naming
 from export.checkpoint.weights import Shape, Weights, as_float32, check_present, weight_shapes
-from export.errors import ExportError
 
 HEAD_SIZE = 64  # of all of Google's models (get_bert_config in its util/training_utils.py)
 
@@ -38,7 +38,7 @@ def read_tensorflow(prefix: Path) -> TensorFlowCheckpoint:
     """Read and check the variables of ``prefix``.
 
     The sizes are those of the tensors. The number of attention heads, which no tensor tells, is
-    that of a config beside the checkpoint, or else hidden size / 64. Raises ExportError for
+    that of a config beside the checkpoint, or else hidden size / 64. Raises CheckpointError for
     anything that would not give a right model.
     """
     from export.tensorflow import tf
@@ -56,7 +56,9 @@ def read_tensorflow(prefix: Path) -> TensorFlowCheckpoint:
         weights = {name: _read(prefix, reader, rule(name)) for name in expected}
     except (tf.errors.OpError, IndexError) as error:  # IndexError: a file that is too short
         reason = str(error).splitlines()[0]
-        raise ExportError(f"{prefix} is truncated or damaged ({reason}); copy it again") from error
+        raise CheckpointError(
+            f"{prefix} is truncated or damaged ({reason}); copy it again"
+        ) from error
     others = sorted(shapes.keys() - variables.keys())
     ignored = tuple(name for name in others if not is_bookkeeping(name))
     if len(others) > len(ignored):
@@ -73,7 +75,7 @@ def _config(
     for key, size in sizes.items():
         # NVIDIA pads the vocabulary to a multiple of 8 (its run_pretraining.py)
         if key != "vocab_size" and values.get(key, size) != size:
-            raise ExportError(
+            raise CheckpointError(
                 f"{path}: {key} is {values[key]!r}; by the tensors of {prefix.name} it is {size}"
             )
     heads = {"num_attention_heads": max(1, sizes["hidden_size"] // HEAD_SIZE)}
@@ -97,7 +99,7 @@ def _sizes(prefix: Path, rule: Naming, shapes: Mapping[str, Shape]) -> dict[str,
     check_present(prefix, shapes, variables)
     for name in variables:
         if len(shapes[name]) != 2:
-            raise ExportError(f"{prefix}: {name} is {list(shapes[name])}; it must be a matrix")
+            raise CheckpointError(f"{prefix}: {name} is {list(shapes[name])}; it must be a matrix")
     word, position, token_type, intermediate = (shapes[name] for name in variables)
     return {
         "vocab_size": word[0],
@@ -127,7 +129,7 @@ def _check_shapes(
     check_present(prefix, shapes, variables)
     for name, shape in variables.items():
         if shapes[name] != shape:
-            raise ExportError(
+            raise CheckpointError(
                 f"{prefix}: tensor {name} is {list(shapes[name])}; by the other tensors it should "
                 f"be {list(shape)}"
             )
@@ -138,7 +140,7 @@ def _read(prefix: Path, reader: Any, stored: Stored) -> NDArray[np.float32]:
     for name in stored.names:
         values = reader.get_tensor(name)
         if values.dtype.name not in _DTYPES:
-            raise ExportError(
+            raise CheckpointError(
                 f"{prefix}: tensor {name} is {values.dtype}; it must be one of {', '.join(_DTYPES)}"
             )
         parts.append(as_float32(prefix, name, values))

@@ -3,8 +3,8 @@
 from glob import escape
 from pathlib import Path
 
+from export.checkpoint.errors import CheckpointError
 from export.checkpoint.tokenizer import tokenizer_files
-from export.errors import ExportError
 
 CONFIGS = ("config.json", "electra_config.json", "bert_config.json")
 
@@ -27,7 +27,7 @@ def index_file(prefix: Path) -> Path:
 def checkpoint_files(prefix: Path) -> list[Path]:
     """Return the files that an export of ``prefix`` reads, without reading them.
 
-    Raises ExportError when one is missing.
+    Raises CheckpointError when one is missing.
     """
     config = config_file(prefix)
     return [
@@ -49,10 +49,10 @@ def tokenizer_folder(prefix: Path) -> Path:
     for folder in [*prefix.absolute().parents][:_TOKENIZER_SEARCH]:
         try:
             tokenizer_files(folder)
-        except ExportError:
+        except CheckpointError:
             continue
         return folder
-    raise ExportError(
+    raise CheckpointError(
         f"no vocab.txt or tokenizer.json beside {prefix}, or in the two folders above; copy "
         f"there the vocab.txt that the model was trained with"
     )
@@ -65,5 +65,5 @@ def _shards(prefix: Path) -> list[Path]:
     for number in range(total):
         name = f"{prefix.name}.data-{number:05d}-of-{total:05d}"
         if prefix.with_name(name) not in shards:
-            raise ExportError(f"checkpoint {prefix} has no {name}, which holds its variables")
+            raise CheckpointError(f"checkpoint {prefix} has no {name}, which holds its variables")
     return shards

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from export.checkpoint.errors import CheckpointError
 from export.checkpoint.weights import Shape
-from export.errors import ExportError
 
 VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"  # ends each name that tf.train.Checkpoint writes
 
@@ -53,13 +53,13 @@ def count_layers(names: Mapping[str, Shape]) -> int:
 def naming(path: Path, shapes: Mapping[str, Shape]) -> Naming:
     """Return the rule by which ``shapes``, all variables of the checkpoint ``path``, are named.
 
-    Raises ExportError when they are not of ELECTRA, or have no head for question answering that
+    Raises CheckpointError when they are not of ELECTRA, or have no head for question answering that
     gives start and end logits.
     """
     scopes = {found[1] for found in map(_SCOPE.search, shapes) if found}
     if "electra" not in scopes:
         held = f"those of {', '.join(sorted(scopes))}" if scopes else ", ".join(sorted(shapes)[:3])
-        raise ExportError(
+        raise CheckpointError(
             f"{path} holds no variables of ELECTRA (electra/embeddings/...), but {held}; "
             f"only ELECTRA can be exported"
         )
@@ -85,7 +85,7 @@ def _google_task(path: Path, shapes: Mapping[str, Shape]) -> str:
         if all(shapes.get(f"{task}/{layer}/kernel", ())[-1:] == (1,) for layer in _GOOGLE_HEAD)
     ]
     if len(found) > 1:
-        raise ExportError(
+        raise CheckpointError(
             f"{path} has {len(found)} question answering heads, {', '.join(found)}; "
             f"only a checkpoint with one can be exported"
         )
@@ -112,16 +112,16 @@ def _nvidia_root(path: Path, shapes: Mapping[str, Shape]) -> str:
     raise _headless(path, "another head or none")
 
 
-def _joint(path: Path, whose: str, how: str) -> ExportError:
-    return ExportError(
+def _joint(path: Path, whose: str, how: str) -> CheckpointError:
+    return CheckpointError(
         f"{path} has {whose} joint head, which scores ends only for the best starts of a beam "
         f"search; exported models give start and end logits that do not depend on each other, so "
         f"fine-tune it again {how}, or as Hugging Face's ElectraForQuestionAnswering"
     )
 
 
-def _headless(path: Path, held: str) -> ExportError:
-    return ExportError(
+def _headless(path: Path, held: str) -> CheckpointError:
+    return CheckpointError(
         f"{path} has no question answering head, but {held}: fine-tune it on SQuAD first"
     )
 

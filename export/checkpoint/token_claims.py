@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tokenizers import AddedToken, Tokenizer
 
-from export.errors import ExportError
+from export.checkpoint.errors import CheckpointError
 from qa.tokenizer import CONTROL_TOKENS
 
 _FLAGS = ("lstrip", "rstrip", "single_word", "normalized")
@@ -23,17 +23,17 @@ class Claim:
 
 
 def check_claims(tokenizer: Tokenizer, claims: Iterable[Claim]) -> None:
-    """Raise ExportError, naming the file and the token, where ``tokenizer`` has it otherwise."""
+    """Raise CheckpointError, naming file and token, where ``tokenizer`` has it otherwise."""
     added = {token.content: token for token in tokenizer.get_added_tokens_decoder().values()}
     for claim in claims:
         number, token = tokenizer.token_to_id(claim.content), added.get(claim.content)
         if number is None or token is None:
-            raise ExportError(
+            raise CheckpointError(
                 f"{claim.source} names the token {claim.content!r}, which the tokenizer does not "
                 f"have; save it again with tokenizer.save_pretrained"
             )
         if claim.id is not None and claim.id != number:
-            raise ExportError(
+            raise CheckpointError(
                 f"{claim.source} gives the token {claim.content!r} the id {claim.id}, but in the "
                 f"tokenizer it is {number}; save it again with tokenizer.save_pretrained"
             )
@@ -41,7 +41,7 @@ def check_claims(tokenizer: Tokenizer, claims: Iterable[Claim]) -> None:
             continue  # the text of a control token is never taken for it, whatever its flags
         for flag in _FLAGS:
             if (said := getattr(claim.flags, flag)) != getattr(token, flag):
-                raise ExportError(
+                raise CheckpointError(
                     f"{claim.source}: {flag} of the token {claim.content!r} is {said}, in the "
                     f"tokenizer {not said}; save it again with tokenizer.save_pretrained"
                 )

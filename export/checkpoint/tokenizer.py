@@ -25,6 +25,7 @@ from export.checkpoint.added_tokens import (
     read_added_tokens,
     tokenizer_claims,
 )
+from export.checkpoint.errors import CheckpointError
 from export.checkpoint.token_claims import Claim, check_claims
 from export.checkpoint.tokenizer_checks import (
     check_control_tokens,
@@ -36,7 +37,6 @@ from export.checkpoint.tokenizer_checks import (
 from export.checkpoint.tokenizer_settings import GENERIC, NORMALIZATION, Settings, read_settings
 from export.checkpoint.vocabulary import FILE_NAME as VOCABULARY
 from export.checkpoint.vocabulary import is_cased, read_text, read_vocabulary
-from export.errors import ExportError
 from qa.tokenizer import CLS, SEP, UNK
 
 FILE_NAME = "tokenizer.json"
@@ -58,11 +58,11 @@ class FoundTokenizer:
 def tokenizer_files(folder: Path) -> list[Path]:
     """Return the files that define the tokenizer.
 
-    Raises ExportError when the folder has neither ``tokenizer.json`` nor ``vocab.txt``.
+    Raises CheckpointError when the folder has neither ``tokenizer.json`` nor ``vocab.txt``.
     """
     found = [path for name in FILES if (path := folder / name).is_file()]
     if not any(path.name in (FILE_NAME, VOCABULARY) for path in found):
-        raise ExportError(
+        raise CheckpointError(
             f"{folder} has neither {FILE_NAME} nor {VOCABULARY}; save the tokenizer there with "
             f"tokenizer.save_pretrained({str(folder)!r})"
         )
@@ -73,7 +73,7 @@ def read_tokenizer(folder: Path, vocab_size: int, config: Mapping[str, Any]) -> 
     """Return the tokenizer of ``folder``, built from ``vocab.txt`` where there is no other file.
 
     ``config`` are the values of ``config.json``, of which some are the tokenizer's. All that the
-    files say is done. Raises ExportError, naming the setting and its value, for what cannot be,
+    files say is done. Raises CheckpointError, naming the setting and its value, for what cannot be,
     for files that contradict each other, and for ids that an embedding of ``vocab_size`` rows
     does not have.
     """
@@ -103,7 +103,7 @@ def _from_file(path: Path, settings: Settings) -> Built:
     try:
         tokenizer = Tokenizer.from_str(text)
     except Exception as error:  # tokenizers raises nothing narrower
-        raise ExportError(f"{path} is not a tokenizer: {error}") from error
+        raise CheckpointError(f"{path} is not a tokenizer: {error}") from error
     check_pipeline(path, tokenizer, settings)
     tokenizer.no_truncation()
     tokenizer.no_padding()
@@ -117,7 +117,9 @@ def _from_file(path: Path, settings: Settings) -> Built:
 def _check_required(path: Path, vocabulary: Container[str]) -> None:
     for token in REQUIRED_TOKENS:
         if token not in vocabulary:
-            raise ExportError(f"{path} has no token {token}; ELECTRA's WordPiece vocabulary has")
+            raise CheckpointError(
+                f"{path} has no token {token}; ELECTRA's WordPiece vocabulary has"
+            )
 
 
 def _from_vocabulary(path: Path, settings: Settings) -> Built:
@@ -127,7 +129,7 @@ def _from_vocabulary(path: Path, settings: Settings) -> Built:
     never be found in lower-cased text.
     """
     if settings.generic:
-        raise ExportError(
+        raise CheckpointError(
             f"{settings.path}: tokenizer_class is {GENERIC!r}, which has a {FILE_NAME}; there is "
             f"none beside it"
         )
@@ -158,7 +160,7 @@ def _casing(
             f"{taken}; to say it, put {SETTINGS} with do_lower_case beside it"
         ]
     if said and cased:
-        raise ExportError(
+        raise CheckpointError(
             f"{settings.path}: do_lower_case is True, but {path.name} has words with capitals, "
             f"which lower-cased text never has; if the model was trained so, save its fast "
             f"tokenizer, whose {FILE_NAME} says it again, else set it to false"

@@ -1,4 +1,4 @@
-"""What must be true of a tokenizer before it is exported; each check raises ExportError."""
+"""What must be true of a tokenizer before it is exported; each check raises CheckpointError."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -8,9 +8,9 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from export.checkpoint.added_tokens import SETTINGS
+from export.checkpoint.errors import CheckpointError
 from export.checkpoint.tokenizer_settings import GENERIC, NORMALIZATION, Settings
 from export.checkpoint.vocabulary import read_vocabulary
-from export.errors import ExportError
 from qa.tokenizer import CLS, CONTROL_TOKENS, SEP, UNK, TokenizerError, text_tokenizer
 
 _MODEL = "WordPiece"
@@ -25,19 +25,21 @@ def check_pipeline(path: Path, tokenizer: Tokenizer, settings: Settings) -> None
     values = json.loads(tokenizer.to_str())
     model, normalizer = values["model"], values["normalizer"]
     if model["type"] != _MODEL:
-        raise ExportError(f"{path}: model is {model['type']}; only {_MODEL} is supported")
+        raise CheckpointError(f"{path}: model is {model['type']}; only {_MODEL} is supported")
     if (unknown := model["unk_token"]) != UNK:
-        raise ExportError(f"{path}: unk_token is {unknown!r}; only {UNK!r} is supported")
+        raise CheckpointError(f"{path}: unk_token is {unknown!r}; only {UNK!r} is supported")
     for name in ("padding", "truncation"):
         if (side := (values[name] or {}).get("direction", "Right")) != "Right":
-            raise ExportError(f"{path}: direction of {name} is {side!r}; only 'Right' is supported")
+            raise CheckpointError(
+                f"{path}: direction of {name} is {side!r}; only 'Right' is supported"
+            )
     for part in _parts(values["pre_tokenizer"]):
         if part.get("add_prefix_space"):
-            raise ExportError(
+            raise CheckpointError(
                 f"{path}: add_prefix_space of {part['type']} is True; only False is supported"
             )
     if normalizer is None and not settings.generic:
-        raise ExportError(
+        raise CheckpointError(
             f"{path}: normalizer is null, which transformers' classes for ELECTRA and BERT cannot "
             f"take; if it is meant, put {SETTINGS} with tokenizer_class {GENERIC} beside it"
         )
@@ -56,7 +58,7 @@ def _check_normalizer(path: Path, normalizer: Mapping[str, Any] | None, settings
             if key in settings.normalization
             else f"does not say it, which transformers takes for {expected}"
         )
-        raise ExportError(
+        raise CheckpointError(
             f"{path}: {key} is {found[key]}, but {SETTINGS} {said}; make both say how the model "
             f"was trained"
         )
@@ -103,7 +105,7 @@ def check_same_vocabulary(path: Path, vocabulary: Mapping[str, int], other: Path
     ids = read_vocabulary(other)
     for token in sorted(vocabulary.keys() | ids.keys(), key=lambda each: ids.get(each, len(ids))):
         if token and vocabulary.get(token) != ids.get(token):
-            raise ExportError(
+            raise CheckpointError(
                 f"{path.name} gives the token {token!r} the id {vocabulary.get(token)}, "
                 f"{other.name} {ids.get(token)}, in {path.parent}; remove the one that is not the "
                 f"model's"
@@ -120,7 +122,7 @@ def check_layout(path: Path, tokenizer: Tokenizer) -> None:
     ids = [cls, *question, sep, *context, sep]
     types = [0] * (len(question) + 2) + [1] * (len(context) + 1)
     if pair.ids != ids or pair.type_ids != types:
-        raise ExportError(
+        raise CheckpointError(
             f"{path}: post_processor lays a question and a context out as {pair.tokens} of types "
             f"{pair.type_ids}; only [CLS] question [SEP] context [SEP], with type 1 from the "
             f"context on, is supported"
@@ -136,13 +138,13 @@ def check_ids(path: Path, tokenizer: Tokenizer, vocab_size: int) -> None:
         if token in unused:
             continue
         if number in by_id:
-            raise ExportError(
+            raise CheckpointError(
                 f"{path}: the tokens {by_id[number]!r} and {token!r} both have the id {number}; "
                 f"save the tokenizer again with tokenizer.save_pretrained"
             )
         by_id[number] = token
     if (needed := max(by_id) + 1) > vocab_size:
-        raise ExportError(
+        raise CheckpointError(
             f"{path} has ids up to {needed - 1}, but the embedding only {vocab_size} rows "
             f"(vocab_size); tokenizer and model are not of one checkpoint"
         )
@@ -155,9 +157,9 @@ def check_control_tokens(path: Path, text: str) -> None:
         for token in CONTROL_TOKENS:
             written = tokenizer.encode(f"a {token} {token}", add_special_tokens=False).ids
             if token != UNK and tokenizer.token_to_id(token) in written:
-                raise ExportError(
+                raise CheckpointError(
                     f"{path}: its pre-tokenizer leaves {token} in a text whole, which would then "
                     f"be taken for the control token; only those that part brackets are supported"
                 )
     except TokenizerError as error:
-        raise ExportError(f"{path} {error}") from error
+        raise CheckpointError(f"{path} {error}") from error

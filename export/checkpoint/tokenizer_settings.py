@@ -11,8 +11,8 @@ from typing import Any
 
 from export.checkpoint.added_tokens import SETTINGS, TOKEN_SETTINGS
 from export.checkpoint.config import FILE_NAME as CONFIG
+from export.checkpoint.errors import CheckpointError
 from export.checkpoint.json_file import read_json
-from export.errors import ExportError
 from qa.tokenizer import CONTROL_TOKENS
 
 #: What a BERT tokenizer does where nothing says otherwise.
@@ -80,7 +80,7 @@ class Settings:
 def read_settings(folder: Path, config: Mapping[str, Any]) -> Settings:
     """Read and check ``tokenizer_config.json``; ``config`` are the values of ``config.json``.
 
-    Raises ExportError, naming the setting and its value, for all that is not supported.
+    Raises CheckpointError, naming the setting and its value, for all that is not supported.
     """
     path, config_path = folder / SETTINGS, folder / CONFIG
     values = read_json(path) if path.is_file() else {}
@@ -107,7 +107,7 @@ def read_settings(folder: Path, config: Mapping[str, Any]) -> Settings:
 
 def _class(path: Path, name: Any) -> str:
     if name not in _CLASSES:
-        raise ExportError(
+        raise CheckpointError(
             f"{path}: tokenizer_class is {name!r}; only {', '.join(_CLASSES)} are supported"
         )
     return str(name)
@@ -116,18 +116,18 @@ def _class(path: Path, name: Any) -> str:
 def _check_only(path: Path, values: Mapping[str, Any]) -> None:
     for key, supported in _ONLY.items():
         if (found := values.get(key)) not in (None, supported):
-            raise ExportError(
+            raise CheckpointError(
                 f"{path}: {key} is {found!r}; only {supported!r} is supported, or leaving it out"
             )
     never_split = values.get("never_split") or []
     if not isinstance(never_split, list) or set(never_split) - set(CONTROL_TOKENS):
-        raise ExportError(
+        raise CheckpointError(
             f"{path}: never_split is {never_split!r}; words that are kept whole are not supported, "
             f"so add them to the tokenizer as tokens"
         )
     inputs = values.get("model_input_names")
     if inputs is not None and "token_type_ids" not in inputs:
-        raise ExportError(
+        raise CheckpointError(
             f"{path}: model_input_names is {inputs!r}; the model is always given token_type_ids"
         )
 
@@ -138,7 +138,9 @@ def _check_auto_map(path: Path, values: Mapping[str, Any]) -> None:
     if isinstance(found, dict):
         found = found.get("AutoTokenizer")
     if found is not None:
-        raise ExportError(f"{path}: auto_map is {found!r}; code of a checkpoint's own is never run")
+        raise CheckpointError(
+            f"{path}: auto_map is {found!r}; code of a checkpoint's own is never run"
+        )
 
 
 def _check_files(path: Path, values: Mapping[str, Any]) -> None:
@@ -148,12 +150,12 @@ def _check_files(path: Path, values: Mapping[str, Any]) -> None:
         if named is not None and path.with_name(expected) != path.parent / str(named):
             if key == "tokenizer_file" and not path.with_name(expected).is_file():
                 continue  # left by the class that was saved; transformers drops it as well
-            raise ExportError(
+            raise CheckpointError(
                 f"{path}: {key} is {named!r}; only {expected} beside it is read: remove the setting"
             )
     versions = values.get("fast_tokenizer_files")
     if versions is not None and versions != ["tokenizer.json"]:
-        raise ExportError(
+        raise CheckpointError(
             f"{path}: fast_tokenizer_files is {versions!r}; only tokenizer.json is read: leave the "
             f"file of your version there, under that name"
         )
@@ -163,7 +165,7 @@ def _normalization(path: Path, values: Mapping[str, Any]) -> dict[str, bool]:
     said = {key: values[key] for key in NORMALIZATION if values.get(key) is not None}
     for key, value in said.items():
         if not isinstance(value, bool):
-            raise ExportError(f"{path}: {key} is {value!r}; it must be true or false")
+            raise CheckpointError(f"{path}: {key} is {value!r}; it must be true or false")
     return said
 
 
@@ -175,7 +177,7 @@ def _check_config(path: Path, config: Mapping[str, Any], said: Mapping[str, Any]
     for key in NORMALIZATION:
         if (found := config.get(key)) is not None and found != said.get(key):
             other = f"says {said[key]}" if key in said else "does not say it"
-            raise ExportError(
+            raise CheckpointError(
                 f"{path}: {key} is {found!r}, but {SETTINGS}, where tokenizers read it, {other}; "
                 f"make both say the same"
             )

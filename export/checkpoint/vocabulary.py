@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from export.errors import ExportError
+from export.checkpoint.errors import CheckpointError
 
 FILE_NAME = "vocab.txt"
 SUBWORD = "##"
@@ -18,27 +18,27 @@ def read_vocabulary(path: Path) -> dict[str, int]:
 
     Lines end at line feeds alone, or at carriage return and line feed: U+2028, U+0085 and their
     kin may be tokens. A blank line is the empty token, and of equal lines the last counts, as in
-    transformers' ``load_vocab``. Raises ExportError for what has no certain reading.
+    transformers' ``load_vocab``. Raises CheckpointError for what has no certain reading.
     """
     text = read_text(path).replace("\r\n", "\n")
     lines = text.removesuffix("\n").split("\n")
     for number, line in enumerate(lines, start=1):
         if "\r" in line:
-            raise ExportError(
+            raise CheckpointError(
                 f"{path}: line {number} holds a carriage return, {line!r}, which some readers take "
                 f"for the end of a line, so that every later id differs; remove it"
             )
     if text.startswith("\ufeff"):
-        raise ExportError(f"{path} begins with a byte order mark (U+FEFF); save it without one")
+        raise CheckpointError(f"{path} begins with a byte order mark (U+FEFF); save it without one")
     return {line: number for number, line in enumerate(lines)}
 
 
 def read_text(path: Path) -> str:
-    """Return the text of ``path``, line ends as they are; raise ExportError if it is not UTF-8."""
+    """Return the text of ``path``, line ends kept; raise CheckpointError if it is not UTF-8."""
     try:
         return path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ExportError(f"{path} is not UTF-8 text: {error}") from error
+        raise CheckpointError(f"{path} is not UTF-8 text: {error}") from error
 
 
 def is_cased(vocabulary: Iterable[str]) -> bool:

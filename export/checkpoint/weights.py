@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from export.checkpoint.config import ElectraConfig
+from export.checkpoint.errors import CheckpointError
 from export.checkpoint.json_file import read_json
 from export.checkpoint.weight_names import describe, model_name, shared_prefix, uncounted
-from export.errors import ExportError
 
 FILE_NAME = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -70,7 +70,7 @@ def _layer_norm(name: str, size: int) -> dict[str, Shape]:
 def weight_files(folder: Path) -> list[Path]:
     """Return ``model.safetensors`` or, where there is none, the index of its shards and these.
 
-    Raises ExportError when a shard is missing.
+    Raises CheckpointError when a shard is missing.
     """
     if (path := folder / FILE_NAME).is_file():
         return [path]
@@ -78,17 +78,17 @@ def weight_files(folder: Path) -> list[Path]:
     shards = _shards(index)
     for shard in shards:
         if not shard.is_file():
-            raise ExportError(f"checkpoint {folder} has no {shard.name}, which {INDEX} names")
+            raise CheckpointError(f"checkpoint {folder} has no {shard.name}, which {INDEX} names")
     return [index, *shards]
 
 
 def _shards(index: Path) -> list[Path]:
     names = read_json(index).get("weight_map")
     if not isinstance(names, dict) or not names:
-        raise ExportError(f"{index} has no weight_map, which says what file a tensor is in")
+        raise CheckpointError(f"{index} has no weight_map, which says what file a tensor is in")
     for name in names.values():
         if not isinstance(name, str) or Path(name).name != name:
-            raise ExportError(f"{index} names the file {name!r}, which is not one beside it")
+            raise CheckpointError(f"{index} names the file {name!r}, which is not one beside it")
     return [index.with_name(name) for name in sorted(set(names.values()))]
 
 
@@ -98,14 +98,14 @@ def read_weights(folder: Path, config: ElectraConfig, architectures: str = "") -
     Names are taken without a prefix that all of them share, such as ``module.``.
 
     ``architectures`` are the classes that ``config.json`` names, for the message when the head
-    is not there. Raises ExportError when a file is damaged, when tensors are missing, have
+    is not there. Raises CheckpointError when a file is damaged, when tensors are missing, have
     another shape or dtype than the config asks for, or hold NaN or infinity.
     """
     files = [path for path in weight_files(folder) if path.name != INDEX]
     whole = files[0] if len(files) == 1 else folder / INDEX
     found, prefix = _named(files)
     if surplus := uncounted(found, config):
-        raise ExportError(f"{whole} has {surplus} in config.json; they are not of one model")
+        raise CheckpointError(f"{whole} has {surplus} in config.json; they are not of one model")
     shapes = weight_shapes(config)
     check_present(whole, found, shapes, architectures)
     weights = {}
@@ -129,7 +129,7 @@ def _named(files: Sequence[Path]) -> tuple[dict[str, tuple[Path, str]], str]:
     for path, name in stored:
         known = model_name(name, prefix)
         if known in found:
-            raise ExportError(
+            raise CheckpointError(
                 f"{path}: {name} and {found[known][1]} of {found[known][0].name} are the same "
                 f"tensor of the model; save it again, with one of them"
             )
@@ -143,7 +143,7 @@ def _opened(path: Path) -> Iterator[Any]:
         with safe_open(path, framework="numpy") as file:
             yield file
     except (SafetensorError, OSError) as error:
-        raise ExportError(
+        raise CheckpointError(
             f"{path} is truncated or not a safetensors file ({error}); copy or save it again"
         ) from error
 
@@ -151,7 +151,7 @@ def _opened(path: Path) -> Iterator[Any]:
 def check_present(
     path: Path, found: Mapping[str, object], shapes: Mapping[str, Shape], architectures: str = ""
 ) -> None:
-    """Raise ExportError, naming them, when tensors of ``shapes`` are not ``found`` in ``path``."""
+    """Raise CheckpointError, naming them, when ``path`` lacks tensors of ``shapes``."""
     missing = [name for name in shapes if name not in found]
     if missing:
         shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
@@ -163,25 +163,27 @@ def check_present(
             )
         elif not any(name in found for name in shapes if not name.startswith("qa_outputs")):
             hint = f"; {describe(found)}"
-        raise ExportError(f"{path} lacks {len(missing)} of {len(shapes)} tensors: {shown}{hint}")
+        raise CheckpointError(
+            f"{path} lacks {len(missing)} of {len(shapes)} tensors: {shown}{hint}"
+        )
 
 
 def _read(path: Path, file: Any, name: str, expected: Shape) -> NDArray[np.float32]:
     stored = file.get_slice(name)
     if (found := tuple(stored.get_shape())) != expected:
-        raise ExportError(
+        raise CheckpointError(
             f"{path}: tensor {name} is {list(found)}; by config.json it should be {list(expected)}"
         )
     if (dtype := stored.get_dtype()) not in DTYPES:
-        raise ExportError(
+        raise CheckpointError(
             f"{path}: tensor {name} is {dtype}; it must be one of {', '.join(DTYPES)}"
         )
     return as_float32(path, name, file.get_tensor(name))
 
 
 def as_float32(path: Path, name: str, values: NDArray[Any]) -> NDArray[np.float32]:
-    """Return ``values`` in float32; raise ExportError when they hold NaN or infinity."""
+    """Return ``values`` in float32; raise CheckpointError when they hold NaN or infinity."""
     converted: NDArray[np.float32] = values.astype(np.float32, copy=False)
     if not np.isfinite(converted).all():
-        raise ExportError(f"{path}: tensor {name} holds NaN or infinity; the training diverged")
+        raise CheckpointError(f"{path}: tensor {name} holds NaN or infinity; the training diverged")
     return converted
