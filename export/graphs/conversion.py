@@ -6,7 +6,7 @@ its own; fp32 and fp16 ONNX variants are copies of one, int8 and OpenVINO are co
 
 import copy
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import islice
@@ -23,24 +23,13 @@ from export.graphs.onnx_file import write_onnx
 from export.graphs.onnx_int8 import write_int8
 from export.isolation import Progress
 from export.proof.parity import sample_windows
-from export.variants import RUNTIMES, Variant
+from export.variants import RUNTIMES, Graph, Variant
 from qa.squad import read_examples
 from qa.tensors import INPUTS
 from qa.tokenizer import load_tokenizer
 
 CALIBRATION_QUESTIONS = 200
 CALIBRATION_WINDOWS = 256  # at most: with short windows a question makes many
-
-#: The source of each variant that is not made by TensorFlow itself.
-SOURCES: Mapping[str, str] = {
-    "onnx_fp32": "fused",
-    "onnx_tf32": "fused",
-    "onnx_fp16": "half",
-    "onnx_fp16_packed": "packed",
-    "onnx_int8": "fused",
-    "openvino_bf16": "plain",
-    "openvino_int8": "plain",
-}
 
 
 @dataclass(frozen=True)
@@ -56,49 +45,49 @@ class Materials:
     gpu: Gpu | None = None  # on which what is for it is proven
 
 
-def trace(config: ElectraConfig, sources: Sequence[str], folder: Path) -> None:
-    """Write the graphs of ``sources``, without weights, into ``folder``."""
+def trace(config: ElectraConfig, names: Sequence[Graph], folder: Path) -> None:
+    """Write the graphs ``names``, without weights, into ``folder``."""
     from export.graphs.half import to_fp16
     from export.graphs.onnx_graph import fused_graph, plain_graph
     from export.graphs.packing import pack
 
     fused = cache(partial(fused_graph, config))
     half = cache(lambda: to_fp16(fused()))
-    graphs: dict[str, Callable[[], onnx.ModelProto]] = {
+    graphs: dict[Graph, Callable[[], onnx.ModelProto]] = {
         "plain": partial(plain_graph, config),
         "fused": fused,
         "half": half,
         "packed": lambda: pack(copy.deepcopy(half())),
     }
-    for source in sources:
-        onnx.save(graphs[source](), folder / f"{source}.graph")
+    for name in names:
+        onnx.save(graphs[name](), folder / f"{name}.graph")
 
 
 def make(variant: Variant, materials: Materials, file: Path, *, progress: Progress) -> None:
     """Write the model ``file`` of ``variant``, with what belongs beside it."""
     file.parent.mkdir(parents=True)
-    if variant.format == "savedmodel":
+    if variant.graph is None:
         from export.graphs.savedmodel import write_savedmodel
 
         checkpoint = read_checkpoint(materials.checkpoint)
         write_savedmodel(checkpoint, file, half=variant.precision == "fp16")
         return
-    source = source_file(SOURCES[variant.name], materials)
-    if variant.name == "onnx_int8":
-        write_int8(source, file)
-    elif variant.name == "openvino_bf16":
-        from export.graphs.openvino_ir import write_ir
-
-        write_ir(source, file)
-    elif variant.name == "openvino_int8":
+    source, is_int8 = source_file(variant.graph, materials), variant.precision == "int8"
+    if variant.format == "openvino" and is_int8:
         from export.graphs.openvino_int8 import write_int8_ir
 
         write_int8_ir(source, _calibration(materials), file, progress=progress)
+    elif variant.format == "openvino":
+        from export.graphs.openvino_ir import write_ir
+
+        write_ir(source, file)
+    elif is_int8:
+        write_int8(source, file)
     else:
         shutil.copytree(source.parent, file.parent, dirs_exist_ok=True)
 
 
-def source_file(name: str, materials: Materials) -> Path:
+def source_file(name: Graph, materials: Materials) -> Path:
     """Return the graph ``name`` with its weights, which it is given where it has none yet."""
     file = materials.sources / name / RUNTIMES["onnx"].file_name
     if not file.exists():

@@ -84,13 +84,6 @@ class Report:
         """The speeds that were measured on the GPU, by model name."""
         return {name: row.gpu_speed for name, row in self.variants.items() if row.gpu_speed}
 
-    def same_inputs(self, other: "Report") -> bool:
-        """Whether both are of the same checkpoint and sequence length."""
-        return (
-            self.checkpoint_sha256 == other.checkpoint_sha256
-            and self.sequence_length == other.sequence_length
-        )
-
     def text(self) -> str:
         """Return the JSON text of ``report.json``."""
         return json.dumps({"schema_version": SCHEMA_VERSION, **asdict(self)}, indent=2) + "\n"
