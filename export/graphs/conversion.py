@@ -9,27 +9,18 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from itertools import islice
 from pathlib import Path
 
-import numpy as np
 import onnx
-from numpy.typing import NDArray
 
 from embedded.gpu import Gpu
 from export.checkpoint.config import ElectraConfig
 from export.checkpoint.reader import read_checkpoint
+from export.graphs.calibration import calibration_windows
 from export.graphs.onnx_file import write_onnx
 from export.graphs.onnx_int8 import write_int8
 from export.isolation import Progress
-from export.proof.parity import sample_windows
 from export.variants import RUNTIMES, Graph, Variant
-from qa.squad import read_examples
-from qa.tensors import INPUTS
-from qa.tokenizer import load_tokenizer
-
-CALIBRATION_QUESTIONS = 200
-CALIBRATION_WINDOWS = 256  # at most: with short windows a question makes many
 
 
 @dataclass(frozen=True)
@@ -76,7 +67,10 @@ def make(variant: Variant, materials: Materials, file: Path, *, progress: Progre
     if variant.format == "openvino" and is_int8:
         from export.graphs.openvino_int8 import write_int8_ir
 
-        write_int8_ir(source, _calibration(materials), file, progress=progress)
+        windows = calibration_windows(
+            materials.calibration, materials.tokenizer, materials.sequence_length
+        )
+        write_int8_ir(source, windows, file, progress=progress)
     elif variant.format == "openvino":
         from export.graphs.openvino_ir import write_ir
 
@@ -95,16 +89,3 @@ def source_file(name: Graph, materials: Materials) -> Path:
         graph = onnx.load(materials.sources / f"{name}.graph")
         write_onnx(graph, read_checkpoint(materials.checkpoint), file)
     return file
-
-
-def _calibration(materials: Materials) -> list[dict[str, NDArray[np.int32]]]:
-    """Return windows without padding, ``[1, length]``, one question after the other."""
-    tokenizer = load_tokenizer(materials.tokenizer)
-    examples = read_examples(materials.calibration)[:CALIBRATION_QUESTIONS]
-    windows = (sample_windows(tokenizer, each, materials.sequence_length) for each in examples)
-    rows = (
-        {name: getattr(each, name)[row : row + 1, :length] for name in INPUTS}
-        for each in windows
-        for row, length in enumerate(each.attention_mask.sum(axis=1))
-    )
-    return list(islice(rows, CALIBRATION_WINDOWS))

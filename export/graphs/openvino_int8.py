@@ -11,7 +11,7 @@ import rich
 
 from embedded.backends.openvino_ir import openvino  # before nncf, which has the same telemetry
 from export.graphs.openvino_ir import save_ir
-from export.proof.parity import Tensors
+from export.windows import Tensors
 
 import nncf  # isort: skip
 

@@ -1,18 +1,11 @@
 """The OpenVINO IR of a checkpoint: an .xml with the graph, and a .bin with the weights beside."""
 
-import os
 import re
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from embedded.backends.openvino_ir import compile_ir, openvino
+from embedded.backends.openvino_ir import openvino
 from export.errors import ExportError
-from export.proof.parity import Model, Tensors
-from export.triton_config import OPENVINO_PARAMETERS
-from qa.tensors import OUTPUTS
 
 
 def write_ir(source: Path, file: Path) -> None:
@@ -38,15 +31,3 @@ def save_ir(model: Any, file: Path) -> None:
         openvino.save_model(model, file, compress_to_fp16=False)
     except RuntimeError as error:  # of the stream that it writes to
         raise ExportError(f"cannot write {file}: {error}") from error
-
-
-def load_openvino(path: Path) -> Model:
-    """Return the model of the IR ``path``, compiled as it is where it is served."""
-    threads = len(os.sched_getaffinity(0))
-    request = compile_ir(path, OPENVINO_PARAMETERS, threads).create_infer_request()
-
-    def model(inputs: Tensors) -> dict[str, NDArray[np.float32]]:
-        results = request.infer(inputs)
-        return {name: results[name] for name in OUTPUTS}
-
-    return model

@@ -8,9 +8,9 @@ from tokenizers import Tokenizer
 
 from embedded.gpu import Gpu
 from export.isolation import Progress
-from export.proof.parity import sample_windows
 from export.proof.runtime import Backend, load_backend
 from export.variants import Variant
+from export.windows import example_windows
 from qa.metric import Scores, evaluate
 from qa.spans import best_answers
 from qa.squad import Example, has_unanswerable, read_examples
@@ -54,7 +54,7 @@ def _answer(
     sequence_length: int,
     null_threshold: float | None,
 ) -> Iterator[str]:
-    windows = [sample_windows(tokenizer, example, sequence_length) for example in examples]
+    windows = [example_windows(tokenizer, example, sequence_length) for example in examples]
     inputs = {name: np.concatenate([getattr(each, name) for each in windows]) for name in INPUTS}
     start, end = backend(inputs)
     first = 0

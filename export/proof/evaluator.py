@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
 
 from export.proof.operators import OPERATORS
-from export.proof.parity import Model, Tensors
+from export.proof.parity import Model
+from export.windows import Tensors
 from qa.tensors import OUTPUTS
 
 

@@ -14,9 +14,9 @@ from export.graphs.conversion import Materials
 from export.isolation import Progress, isolated
 from export.proof.accuracy import measure_accuracy
 from export.proof.fused_operators import ATTENTION, count
-from export.proof.parity import Parity, Question, compare
+from export.proof.parity import Question, compare
 from export.proof.runtime import load_model, runs_here, runs_on
-from export.report.schema import Accuracy
+from export.report.schema import Accuracy, Parity
 from export.variants import Variant
 from qa.metric import Scores
 

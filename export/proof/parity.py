@@ -7,22 +7,22 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
 from export.checkpoint.reader import Checkpoint, read_checkpoint
 from export.errors import ExportError
 from export.proof.reference import reference_logits
+from export.report.schema import Parity
+from export.windows import Tensors, example_windows
 from qa.spans import best_answers
-from qa.squad import Example, read_examples
+from qa.squad import read_examples
 from qa.tensors import ATTENTION_MASK, END_LOGITS, INPUT_IDS, START_LOGITS, TOKEN_TYPE_IDS
 from qa.tokenizer import load_tokenizer
-from qa.windows import DOC_STRIDE, Windows, make_windows
+from qa.windows import Windows
 
 SAMPLE = Path(__file__).parents[1] / "data" / "squad-train-sample.json"
 WINDOWS = 64
 BATCH_SIZE = 8  # short windows beside longer ones: padding is part of what is proven
 
-Tensors = dict[str, NDArray[np.int32]]
 Model = Callable[[Tensors], dict[str, NDArray[np.float32]]]
 Logits = tuple[NDArray[np.float32], NDArray[np.float32]]  # start and end, [windows, sequence]
 
@@ -36,17 +36,6 @@ class Question:
     logits: Logits
 
 
-@dataclass(frozen=True)
-class Parity:
-    """Differences of logits at real tokens, never at padding; and equal answers."""
-
-    windows: int
-    largest_logit_difference: float
-    mean_logit_difference: float
-    answers: int
-    equal_answers: int
-
-
 def reference_questions(
     source: Path, tokenizer_file: Path, sequence_length: int
 ) -> tuple[Question, ...]:
@@ -58,25 +47,12 @@ def reference_questions(
     questions: list[Question] = []
     examples = read_examples(SAMPLE)
     for example in random.Random(0).sample(examples, len(examples)):  # noqa: S311
-        windows = sample_windows(tokenizer, example, sequence_length)
+        windows = example_windows(tokenizer, example, sequence_length)
         logits = _reference(checkpoint, windows)
         questions.append(Question(example.context, windows, logits))
         if sum(len(question.windows) for question in questions) >= WINDOWS:
             break
     return tuple(questions)
-
-
-def sample_windows(tokenizer: Tokenizer, example: Example, sequence_length: int) -> Windows:
-    """Return the windows of ``example`` by Google's rules, made to fit any sequence length."""
-    return make_windows(
-        tokenizer,
-        example.question,
-        example.context,
-        sequence_length=sequence_length,
-        # half of the sequence is left for context at least
-        doc_stride=min(DOC_STRIDE, sequence_length // 2),
-        max_question_len=min(64, sequence_length // 4),
-    )
 
 
 def _reference(checkpoint: Checkpoint, windows: Windows) -> Logits:

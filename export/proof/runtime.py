@@ -15,9 +15,10 @@ from embedded.backends.rows import Cutting, compute_rows
 from embedded.gpu import Gpu
 from embedded.packages import ONNXRUNTIME, TENSORFLOW, library
 from export.proof.evaluator import load_reference
-from export.proof.parity import Logits, Model, Tensors
-from export.triton_config import cuda_options, request_shape
+from export.proof.parity import Logits, Model
+from export.triton_config import OPENVINO_PARAMETERS, cuda_options, request_shape
 from export.variants import Variant, variants_for_gpu
+from export.windows import Tensors
 from qa.tensors import END_LOGITS, OUTPUTS, START_LOGITS
 
 Backend = Callable[[Tensors], Logits]  # int32 [rows, sequence] to start and end, float32 likewise
@@ -33,7 +34,7 @@ def load_model(variant: Variant, path: Path, gpu: Gpu | None = None) -> Model:
     if variant.format == "savedmodel":
         return _load_savedmodel(path)
     if variant.format == "openvino":
-        return _load_openvino(path)
+        return load_openvino(path)
     on_gpu = runs_on(variant, gpu)
     if variant.device == "gpu" and not on_gpu:
         return load_reference(path)
@@ -88,10 +89,18 @@ def runtime_name(variant: Variant, gpu: Gpu | None) -> str:
     return library(ONNXRUNTIME if variant.format == "onnx" else TENSORFLOW)
 
 
-def _load_openvino(path: Path) -> Model:
-    from export.graphs.openvino_ir import load_openvino
+def load_openvino(path: Path) -> Model:
+    """Return the model of the IR ``path``, compiled as it is where it is served."""
+    from embedded.backends.openvino_ir import compile_ir
 
-    return load_openvino(path)
+    threads = len(os.sched_getaffinity(0))
+    request = compile_ir(path, OPENVINO_PARAMETERS, threads).create_infer_request()
+
+    def model(inputs: Tensors) -> dict[str, NDArray[np.float32]]:
+        results = request.infer(inputs)
+        return {name: results[name] for name in OUTPUTS}
+
+    return model
 
 
 def _load_savedmodel(path: Path) -> Model:

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from embedded.gpu import Gpu
-from export.proof.parity import Question, Tensors
+from export.proof.parity import Question
 from export.proof.runtime import Backend, load_backend
 from export.report.schema import Speed
 from export.variants import Variant
+from export.windows import Tensors
 from qa.tensors import INPUTS
 
 WINDOWS, GPU_WINDOWS = 12, 256  # of a batch

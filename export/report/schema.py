@@ -6,12 +6,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from export.proof.parity import Parity
-
 FILE_NAME = "report.json"
 PAGE = "report.html"  # the same for people, with plots
 TOKENIZER = "tokenizer.json"  # beside it; the gateway makes its windows with it
 SCHEMA_VERSION = 3
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Differences of logits at real tokens, never at padding; and equal answers."""
+
+    windows: int
+    largest_logit_difference: float
+    mean_logit_difference: float
+    answers: int
+    equal_answers: int
 
 
 @dataclass(frozen=True)

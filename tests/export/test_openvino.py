@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from embedded.backends.openvino_ir import compile_ir, openvino
 from export.graphs.openvino_int8 import write_int8_ir
-from export.graphs.openvino_ir import load_openvino, write_ir
-from export.proof.parity import Model, Tensors
+from export.graphs.openvino_ir import write_ir
+from export.proof.parity import Model
+from export.proof.runtime import load_openvino
 from export.triton_config import OPENVINO_PARAMETERS
+from export.windows import Tensors
 from qa.tensors import INPUTS, OUTPUTS
 from tests.conftest import ROOT
 from tests.export.conftest import Golden, Sources
