@@ -7,9 +7,8 @@ from pathlib import Path
 from export.checkpoint.config import FILE_NAME as CONFIG
 from export.checkpoint.config import config_of
 from export.checkpoint.errors import CheckpointError
-from export.checkpoint.foreign import describe
 from export.checkpoint.json_file import read_json
-from export.checkpoint.pickles import transformers_conversion, weight_pickles
+from export.checkpoint.other_formats import describe, transformers_conversion, weight_pickles
 from export.checkpoint.reader import checkpoint_exists
 from export.checkpoint.tokenizer import FILES as TOKENIZER_FILES
 from export.checkpoint.weights import FILE_NAME as WEIGHTS

@@ -7,9 +7,8 @@ import export.checkpoint.tensorflow_files as tensorflow
 from export.checkpoint.config import FILE_NAME as CONFIG
 from export.checkpoint.config import ElectraConfig, architectures, config_notices, config_of
 from export.checkpoint.errors import CheckpointError
-from export.checkpoint.foreign import describe, refuse_pointers
 from export.checkpoint.json_file import read_json
-from export.checkpoint.pickles import refuse_pickles
+from export.checkpoint.other_formats import describe, refuse_pickles, refuse_pointers
 from export.checkpoint.tensorflow_checkpoint import read_tensorflow
 from export.checkpoint.tokenizer import read_tokenizer, tokenizer_files
 from export.checkpoint.weights import FILE_NAME as WEIGHTS
