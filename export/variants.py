@@ -64,8 +64,8 @@ class Variant:
     tolerance: float | None  # largest logit difference to the reference; None: judged by answers
     computes: str  # how its precision comes about, for people
     device_reason: str = ""  # why it does not run on any
-    # 1 is the fastest where it is worth serving, 0 means that it is not worth it: on a CPU as
-    # measured (docs/exporting.md), on a GPU as published figures tell, which is not measured
+    # its place among the variants worth serving, 1 the fastest, 0 for none: on a CPU as measured
+    # (docs/exporting.md), on a GPU as published figures suggest, not measured
     cpu_place: int = 0
     gpu_place: int = 0
     # flags of /proc/cpuinfo of which a CPU needs one for this variant to be worth it
