@@ -1,6 +1,6 @@
 """The manifest in a repository's ``report.json``: what `make export` made, and how it did.
 
-The exporter writes it (``export/report.py``); of it, this reads what serving needs.
+The exporter writes it (``export/report/schema.py``); of it, this reads what serving needs.
 """
 
 import json

@@ -12,11 +12,12 @@ from rich.console import Console
 
 from embedded.cpu import read_cpu
 from embedded.gpu import Gpu, serving_gpu
-from export.checkpoint import read_checkpoint
+from export.checkpoint.errors import CheckpointError
+from export.checkpoint.hub import resolve
+from export.checkpoint.reader import read_checkpoint
 from export.errors import ExportError
 from export.freshness import outdated
-from export.hub import resolve
-from export.report import PAGE, Report, read_report
+from export.report.schema import PAGE, Report, read_report
 from export.served import lay_out_served, starting
 from export.steps import report_table, step
 from export.variants import VARIANTS, Variant, select_variants, variants_for_cpu, variants_for_gpu
@@ -97,7 +98,7 @@ def main(
             console.print(report_table(report))
             console.print(f"with plots: {repository / PAGE}", highlight=False)
             print(*starting(lay_out_served(repository, report.variants)), sep="\n")
-    except (ExportError, SquadError) as error:
+    except (CheckpointError, ExportError, SquadError) as error:
         typer.echo(f"export: {error}", err=True)
         raise typer.Exit(1) from error
     except KeyboardInterrupt:

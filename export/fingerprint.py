@@ -3,18 +3,42 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import qa.tensors
 from embedded.digest import sha256, sha256_of_all
 from embedded.packages import ONNXRUNTIME, TENSORFLOW, installed
-from export.checkpoint import checkpoint_files
+from export.checkpoint.reader import checkpoint_files
 
-_LIBRARIES = (*TENSORFLOW, "tf2onnx", "onnx", *ONNXRUNTIME, "openvino", "nncf")
+ROOT = Path(__file__).parents[1]
+
+#: Our code that makes the models, by patterns below ``ROOT``: not what proves or shows them.
+CODE = (
+    "export/checkpoint/*.py",
+    "export/graphs/*.py",
+    "export/errors.py",
+    "export/isolation.py",  # sets the hash seed, by which the converters order what they write
+    "export/tensorflow.py",
+    "export/triton_config.py",
+    "export/variants.py",
+    "qa/tensors.py",
+    # how the questions of the calibration are read and cut into windows
+    "export/windows.py",
+    "qa/characters.py",
+    "qa/squad.py",
+    "qa/tokenizer.py",
+    "qa/windows.py",
+)
+
+_LIBRARIES = (*TENSORFLOW, "tf2onnx", "onnx", *ONNXRUNTIME, "openvino", "nncf", "tokenizers")
+
+
+def code_files() -> list[Path]:
+    """Return the files of ``CODE``, sorted."""
+    return sorted(path for pattern in CODE for path in ROOT.glob(pattern))
 
 
 def checkpoint_digests(folder: Path) -> dict[str, str]:
     """Return the sha256 of each file that an export reads, by name.
 
-    Raises ExportError when one is missing.
+    Raises CheckpointError when one is missing.
     """
     return {path.name: sha256(path) for path in checkpoint_files(folder)}
 
@@ -29,13 +53,12 @@ def fingerprint(digests: Mapping[str, str], sequence_length: int, calibration: P
 
     That is the checkpoint, the sequence length, the calibration data, our code, the libraries.
     """
-    code = [*sorted(Path(__file__).parent.glob("*.py")), Path(qa.tensors.__file__)]
     return sha256_of_all(
         [
             *(f"{name} {digest}" for name, digest in digests.items()),
             f"sequence length {sequence_length}",
             f"calibration {sha256(calibration)}",
-            *(f"{path.name} {sha256(path)}" for path in code),
+            *(f"{path.relative_to(ROOT)} {sha256(path)}" for path in code_files()),
             *(f"{name} {number}" for name, number in library_versions().items()),
         ]
     )

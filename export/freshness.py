@@ -7,9 +7,9 @@ it by name (``embedded.manifest``).
 from collections.abc import Iterable
 from pathlib import Path
 
-from export.checkpoint import checkpoint_exists
+from export.checkpoint.reader import checkpoint_exists
 from export.fingerprint import checkpoint_digests, fingerprint
-from export.report import TOKENIZER, Report, VariantReport
+from export.report.schema import TOKENIZER, Report, VariantReport
 from export.variants import CONFIG, Variant
 
 
@@ -23,8 +23,8 @@ def outdated(
 ) -> tuple[Variant, ...]:
     """Return those of ``variants`` that are not there or that an export would make otherwise.
 
-    A checkpoint that is no longer there is taken to be what it was. Raises ExportError when
-    one of its files is missing.
+    A checkpoint that is no longer there is taken to be what it was. Raises CheckpointError
+    when one of its files is missing.
     """
     digests = (
         checkpoint_digests(checkpoint)

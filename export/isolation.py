@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from embedded.server import die_with_parent
+from export.checkpoint.errors import CheckpointError
 from export.errors import ExportError
 
 Result = TypeVar("Result")
@@ -31,8 +32,8 @@ def isolated(
     """Return ``function(*arguments)``, computed in a new process.
 
     All must pickle. With ``progress``, the function gets a keyword argument of that name, whose
-    calls arrive here. Raises what the function raises, when it is ExportError or OSError, and
-    ExportError for any other exception, or when the process ends without a result.
+    calls arrive here. Raises what the function raises, when it is CheckpointError, ExportError or
+    OSError, and ExportError for any other exception, or when the process ends without a result.
     """
     # the converters go through sets of names: with the same hashes they give the same files
     os.environ.setdefault("PYTHONHASHSEED", "0")  # for the new process
@@ -110,7 +111,7 @@ def _work(
     message: tuple[str, object]
     try:
         message = ("result", function(*arguments, **options))
-    except (ExportError, OSError) as error:
+    except (CheckpointError, ExportError, OSError) as error:
         message = ("error", error)
     except Exception as error:  # of a library, in its own class
         said = " ".join(f"{type(error).__name__}: {error}".split())

@@ -9,20 +9,20 @@ from pathlib import Path
 from embedded.cpu import read_cpu
 from embedded.digest import sha256
 from embedded.gpu import Gpu
-from export.checkpoint import Checkpoint
+from export.checkpoint.reader import Checkpoint
 from export.errors import ExportError
 from export.fingerprint import checkpoint_digests, fingerprint, library_versions
+from export.graphs.conversion import Materials, make, source_file, trace
 from export.isolation import isolated
-from export.making import SOURCES, Materials, make, source_file, trace
-from export.page import page
-from export.parity import Question, reference_questions
-from export.proof import FP32, Baseline, Proof, Step, evaluate_file, prove, proven_as
-from export.report import FILE_NAME as REPORT
-from export.report import PAGE, TOKENIZER, Report, Speed, VariantReport, read_report
+from export.proof.gates import FP32, Baseline, Proof, Step, evaluate_file, prove, proven_as
+from export.proof.parity import Question, reference_questions
+from export.proof.runtime import runs_here, runtime_name
+from export.proof.speed import measure_speed
+from export.proof.triton_check import asking_triton
+from export.report.page import page
+from export.report.schema import FILE_NAME as REPORT
+from export.report.schema import PAGE, TOKENIZER, Report, Speed, VariantReport, read_report
 from export.repository import commit, staging
-from export.runtime import runs_here, runtime_name
-from export.speed import measure_speed
-from export.triton_check import asking_triton
 from export.triton_config import write_config
 from export.variants import (
     CPU_ORDER,
@@ -125,9 +125,9 @@ def _make(request: Request, folder: Path, made: Path, step: Step) -> Report:
         config=asdict(checkpoint.config),
         libraries=library_versions(),
         cpu=read_cpu().description(),
-        cpu_order=tuple(variant_named(name).model_name for name in CPU_ORDER),
+        cpu_order=tuple(each.model_name for each in CPU_ORDER),
         gpu=request.gpu.description() if request.gpu else "",
-        gpu_order=tuple(variant_named(name).model_name for name in GPU_ORDER),
+        gpu_order=tuple(each.model_name for each in GPU_ORDER),
         variants=_with_speeds(rows, request, made, questions, step),
         notices=checkpoint.notices,
     )
@@ -135,12 +135,11 @@ def _make(request: Request, folder: Path, made: Path, step: Step) -> Report:
 
 def _trace(request: Request, materials: Materials, step: Step) -> None:
     materials.sources.mkdir()
-    sources = {SOURCES[each.name] for each in request.variants if each.name in SOURCES}
-    if request.dataset is not None:
-        sources.add(SOURCES[FP32])  # the baseline
-    if sources:
+    baseline = () if request.dataset is None else (variant_named(FP32),)
+    graphs = {each.graph for each in (*request.variants, *baseline) if each.graph}
+    if graphs:
         with step("trace the graph"):
-            isolated(trace, materials.config, sorted(sources), materials.sources)
+            isolated(trace, materials.config, sorted(graphs), materials.sources)
 
 
 def _questions(materials: Materials, step: Step) -> tuple[Question, ...]:
@@ -176,9 +175,9 @@ def _proofs(
 def _baseline(request: Request, materials: Materials, step: Step) -> Baseline | None:
     if request.dataset is None:
         return None
-    file = isolated(source_file, SOURCES[FP32], materials)
-    fp32 = evaluate_file(variant_named(FP32), file, materials, request.dataset, step)
-    return Baseline(request.dataset, fp32)
+    variant = variant_named(FP32)
+    file = isolated(source_file, variant.graph, materials)
+    return Baseline(request.dataset, evaluate_file(variant, file, materials, request.dataset, step))
 
 
 def _try_in_triton(request: Request, made: Path, step: Step) -> Mapping[Variant, str]:

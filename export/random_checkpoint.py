@@ -14,12 +14,12 @@ import typer
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from export.config import FILE_NAME as CONFIG
-from export.config import ElectraConfig
-from export.tokenizer import FILE_NAME as TOKENIZER
-from export.weight_names import PREFIX
-from export.weights import FILE_NAME as WEIGHTS
-from export.weights import weight_shapes
+from export.checkpoint.config import FILE_NAME as CONFIG
+from export.checkpoint.config import ElectraConfig
+from export.checkpoint.tokenizer import FILE_NAME as TOKENIZER
+from export.checkpoint.weight_names import PREFIX
+from export.checkpoint.weights import FILE_NAME as WEIGHTS
+from export.checkpoint.weights import weight_shapes
 
 VOCABULARY = Path(__file__).parents[1] / "checkpoints" / "electra-mini-squad" / TOKENIZER
 INITIALIZER_RANGE = 0.02  # standard deviation of kernels, as google-research/electra has it

@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from export.errors import ExportError
-from export.report import FILE_NAME as REPORT
+from export.report.schema import FILE_NAME as REPORT
 
 _HELD_BACK = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -43,12 +43,6 @@ _WHY_TWO = (
     "two instances: while one copies and answers, the other computes. In NVIDIA's backend they "
     "share a process; ours has one for each, which take turns on the GPU. Not measured"
 )
-_WHY_KIND = {
-    "onnx_int8": "its integer kernels are for CPUs",
-    "onnx_fp16_packed": "packed attention exists for CUDA alone",
-    "openvino_bf16": "OpenVINO is here for CPUs",
-    "openvino_int8": "OpenVINO is here for CPUs",
-}
 _WHY_TF32 = {
     "savedmodel": "for the embedded Triton's backend; TensorFlow's native one knows no such "
     "setting: TF32 is on in its process unless that has NVIDIA_TF32_OVERRIDE=0",
@@ -144,7 +138,7 @@ def _comments(variant: Variant) -> dict[str, str]:
     if variant.instances > 1:
         comments["instance_group"] = _WHY_TWO
     if variant.device != "any":
-        comments["instance_group.kind"] = _WHY_KIND[variant.name]
+        comments["instance_group.kind"] = variant.device_reason
     if variant.tf32 is not None and variant.format == "onnx":
         comments["optimization"] = _WHY_TF32[variant.format]
     elif variant.tf32 is not None:

@@ -1,6 +1,8 @@
 """The table of variants: what is exported, from which names, configs, report and tests come."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import PurePosixPath
 from typing import Literal
 
@@ -11,6 +13,7 @@ MODEL_VERSION = "1"  # Triton's: the folder that holds the model files
 
 Format = Literal["savedmodel", "onnx", "openvino"]
 Device = Literal["any", "cpu", "gpu"]
+Graph = Literal["plain", "fused", "half", "packed"]  # of ONNX; graphs.conversion makes them
 
 
 @dataclass(frozen=True)
@@ -52,13 +55,19 @@ PAD_TO_SEQUENCE = Padding(
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to compute the model."""
+    """One way to compute the model: all in which it differs from the others."""
 
     format: Format
     precision: str
+    graph: Graph | None  # that its files are made from; None: TensorFlow traces its own
     device: Device  # where it runs
     tolerance: float | None  # largest logit difference to the reference; None: judged by answers
     computes: str  # how its precision comes about, for people
+    device_reason: str = ""  # why it does not run on any
+    # its place among the variants worth serving, 1 the fastest, 0 for none: on a CPU as measured
+    # (docs/exporting.md), on a GPU as published figures suggest, not measured
+    cpu_place: int = 0
+    gpu_place: int = 0
     # flags of /proc/cpuinfo of which a CPU needs one for this variant to be worth it
     cpu_flags: tuple[str, ...] = ()
     tf32: bool | None = None  # the run-time setting, where it tells two variants apart
@@ -116,14 +125,17 @@ VARIANTS = (
     Variant(
         format="savedmodel",
         precision="fp32",
+        graph=None,
         device="any",
         tolerance=FP32_TOLERANCE,
         computes="fp32, with TF32 switched off on GPUs that have it",
+        cpu_place=5,
         tf32=False,
     ),
     Variant(
         format="savedmodel",
         precision="tf32",
+        graph=None,
         device="any",
         tolerance=FP32_TOLERANCE,
         computes="the graph of savedmodel_fp32; TF32 on GPUs that have it, fp32 elsewhere",
@@ -132,6 +144,7 @@ VARIANTS = (
     Variant(
         format="savedmodel",
         precision="fp16",
+        graph=None,
         device="any",
         tolerance=FP16_TOLERANCE,
         computes="fp16, with LayerNorm, softmax and logits in fp32",
@@ -139,32 +152,42 @@ VARIANTS = (
     Variant(
         format="onnx",
         precision="fp32",
+        graph="fused",
         device="any",
         tolerance=FP32_TOLERANCE,
         computes="fp32, fused; `use_tf32` 0",
+        cpu_place=4,
+        gpu_place=4,
         tf32=False,
     ),
     Variant(
         format="onnx",
         precision="tf32",
+        graph="fused",
         device="any",
         tolerance=FP32_TOLERANCE,
         computes="the graph of onnx_fp32; `use_tf32` 1, fp32 where there is no such GPU",
+        gpu_place=3,
         tf32=True,
     ),
     Variant(
         format="onnx",
         precision="fp16",
+        graph="half",
         device="any",
         tolerance=FP16_TOLERANCE,
         computes="fp16, converted from the fused fp32 graph",
+        gpu_place=2,
     ),
     Variant(
         format="onnx",
         precision="fp16_packed",
+        graph="packed",
         device="gpu",
         tolerance=FP16_TOLERANCE,
         computes="fp16, padding removed inside the graph (packing mode); CUDA only",
+        device_reason="packed attention exists for CUDA alone",
+        gpu_place=1,
         padding=PAD_TO_SEQUENCE,
         max_rows=128,
         instances=2,
@@ -172,38 +195,51 @@ VARIANTS = (
     Variant(
         format="onnx",
         precision="int8",
+        graph="fused",
         device="cpu",
         tolerance=None,
         computes="int8 weights per channel, activations quantized as they come",
+        device_reason="its integer kernels are for CPUs",
+        cpu_place=3,
         cpu_flags=INT8,
     ),
     Variant(
         format="openvino",
         precision="bf16",
+        graph="plain",
         device="cpu",
         tolerance=None,
         computes="bf16 where the CPU has it, fp32 elsewhere",
+        device_reason="OpenVINO is here for CPUs",
+        cpu_place=2,
         cpu_flags=BF16,
         padding=PAD_TO_SEQUENCE,
     ),
     Variant(
         format="openvino",
         precision="int8",
+        graph="plain",
         device="cpu",
         tolerance=None,
         computes="static int8, calibrated; what stays in float is bf16 where the CPU has it",
+        device_reason="OpenVINO is here for CPUs",
+        cpu_place=1,
         cpu_flags=VNNI,
         padding=PAD_TO_SEQUENCE,
     ),
 )
 
-#: The variants worth serving on a CPU, fastest first where the CPU has their flags; measured as
-#: docs/exporting.md says.
-CPU_ORDER = ("openvino_int8", "openvino_bf16", "onnx_int8", "onnx_fp32", "savedmodel_fp32")
-
-#: Those worth serving on a GPU, fastest first as far as published figures tell: not measured.
-GPU_ORDER = ("onnx_fp16_packed", "onnx_fp16", "onnx_tf32", "onnx_fp32")
 TF32_CAPABILITY = (8, 0)  # the first with TF32, Ampere
+
+
+def _in_order(place: Callable[[Variant], int]) -> tuple[Variant, ...]:
+    return tuple(sorted(filter(place, VARIANTS), key=place))
+
+
+#: The variants worth serving on a CPU, fastest first where the CPU has their flags.
+CPU_ORDER = _in_order(attrgetter("cpu_place"))
+#: Those worth serving on a GPU.
+GPU_ORDER = _in_order(attrgetter("gpu_place"))
 
 
 def variant_named(name: str) -> Variant:
@@ -213,9 +249,8 @@ def variant_named(name: str) -> Variant:
 
 def variants_for_cpu(flags: frozenset[str]) -> tuple[Variant, ...]:
     """Return those of ``CPU_ORDER`` that are worth it on a CPU with these flags."""
-    ordered = (variant_named(name) for name in CPU_ORDER)
     return tuple(
-        each for each in ordered if not each.cpu_flags or not flags.isdisjoint(each.cpu_flags)
+        each for each in CPU_ORDER if not each.cpu_flags or not flags.isdisjoint(each.cpu_flags)
     )
 
 
@@ -224,8 +259,7 @@ def variants_for_gpu(capability: tuple[int, int]) -> tuple[Variant, ...]:
 
     Without TF32, ``onnx_tf32`` is ``onnx_fp32``.
     """
-    ordered = tuple(variant_named(name) for name in GPU_ORDER)
-    return tuple(each for each in ordered if not each.tf32 or capability >= TF32_CAPABILITY)
+    return tuple(each for each in GPU_ORDER if not each.tf32 or capability >= TF32_CAPABILITY)
 
 
 def select_variants(names: str) -> tuple[Variant, ...]:

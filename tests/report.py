@@ -5,8 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from embedded.digest import sha256
-from export.parity import Parity
-from export.report import FILE_NAME, TOKENIZER, Accuracy, Report, Speed, VariantReport
+from export.report.schema import (
+    FILE_NAME,
+    TOKENIZER,
+    Accuracy,
+    Parity,
+    Report,
+    Speed,
+    VariantReport,
+)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import torch
 import typer
 from rich.console import Console
 
-from export.errors import ExportError
+from export.checkpoint.errors import CheckpointError
 from qa.squad import SquadError
 from qa.windows import WindowError
 from training.allocator import keep_freed_memory
@@ -26,7 +26,7 @@ def at_a_place() -> Iterator[tuple[Place, Console]]:
     try:
         place = find_place()
         yield place, Console(quiet=not place.is_first)
-    except (TrainingError, SquadError, WindowError, ExportError) as error:
+    except (TrainingError, SquadError, WindowError, CheckpointError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(1) from error
     finally:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, gelu, scaled_dot_product_attention
 
-from export.config import ElectraConfig
+from export.checkpoint.config import ElectraConfig
 
 
 class Electra(nn.Module):

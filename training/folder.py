@@ -8,11 +8,11 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from export.added_tokens import SETTINGS
-from export.config import FILE_NAME as CONFIG
-from export.config import MODEL_TYPE, ElectraConfig
-from export.tokenizer import FILE_NAME as TOKENIZER
-from export.tokenizer_settings import GENERIC
+from export.checkpoint.added_tokens import SETTINGS
+from export.checkpoint.config import FILE_NAME as CONFIG
+from export.checkpoint.config import MODEL_TYPE, ElectraConfig
+from export.checkpoint.tokenizer import FILE_NAME as TOKENIZER
+from export.checkpoint.tokenizer_settings import GENERIC
 from training.card import model_card
 from training.electra import Electra
 from training.initial import INITIALIZER_RANGE, WEIGHTS

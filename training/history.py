@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from export.json_file import read_json
+from export.checkpoint.json_file import read_json
 from training.errors import TrainingError
 
 TRAINING, PRETRAINING = "training.json", "pretraining.json"

@@ -16,11 +16,11 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import nn
 
-from export.config import FILE_NAME as CONFIG
-from export.config import MODEL_TYPE, ElectraConfig, config_of
-from export.json_file import read_json
-from export.tokenizer import FILES as TOKENIZER_FILES
-from export.tokenizer import read_tokenizer
+from export.checkpoint.config import FILE_NAME as CONFIG
+from export.checkpoint.config import MODEL_TYPE, ElectraConfig, config_of
+from export.checkpoint.json_file import read_json
+from export.checkpoint.tokenizer import FILES as TOKENIZER_FILES
+from export.checkpoint.tokenizer import read_tokenizer
 from qa.tokenizer import text_tokenizer
 from training.electra import Electra
 from training.errors import TrainingError
@@ -82,7 +82,7 @@ def draw_weights(module: nn.Module, generator: torch.Generator) -> None:
 def read_initial(name: str) -> Initial:
     """Read the package ``MINILM``, a folder in Hugging Face's layout, or ``owner/name`` of the hub.
 
-    Raises TrainingError when it is not there, and ExportError for what is no ELECTRA or BERT.
+    Raises TrainingError when it is not there, and CheckpointError for what is no ELECTRA or BERT.
     """
     folder = _folder(name)
     values = read_json(folder / CONFIG)

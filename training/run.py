@@ -41,7 +41,7 @@ def run(recipe: Recipe, data: Data, folder: Path, place: Place, console: Console
     """Train by ``recipe``, evaluate, and write ``folder``; go on with the state that is in it.
 
     Only the first of several processes returns a result. Raises TrainingError, SquadError or
-    ExportError for what cannot be trained, before it begins.
+    CheckpointError for what cannot be trained, before it begins.
     """
     folder.mkdir(parents=True, exist_ok=True)
     initial = read_initial(recipe.init)

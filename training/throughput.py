@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from export.config import ElectraConfig
+from export.checkpoint.config import ElectraConfig
 from training.allocator import keep_freed_memory
 from training.batch import Batch, collate
 from training.electra import Electra

@@ -6,13 +6,13 @@ import grpc
 import pytest
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
-from export.variants import CPU_ORDER, variant_named
+from export.variants import CPU_ORDER
 
 
 def settings_for(url: str) -> dict[str, str]:
     """Settings of gateways that ask the Triton at ``url`` (host:port), by its best model."""
     served = models_of(url)
-    known = [variant_named(name).model_name for name in CPU_ORDER]
+    known = [each.model_name for each in CPU_ORDER]
     best = next((name for name in known if name in served), None)
     if best is None:
         raise pytest.UsageError(f"--triton: {url} serves {served}, and none of {known}")

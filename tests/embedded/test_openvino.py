@@ -11,9 +11,10 @@ from tritonclient.utils import InferenceServerException
 
 from embedded.ports import free_ports
 from embedded.server import run_triton
-from export.onnx_file import write_onnx
-from export.onnx_graph import plain_graph
-from export.openvino_ir import load_openvino, write_ir
+from export.graphs.onnx_file import write_onnx
+from export.graphs.onnx_graph import plain_graph
+from export.graphs.openvino_ir import write_ir
+from export.proof.runtime import load_openvino
 from export.triton_config import model_config
 from export.variants import select_variants
 from qa.tensors import INPUTS, OUTPUTS, PADDING_LOGIT

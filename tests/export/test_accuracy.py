@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from export.accuracy import measure_accuracy
-from export.onnx_file import write_onnx
-from export.onnx_graph import fused_graph
-from export.parity import sample_windows
-from export.runtime import load_backend
+from export.graphs.onnx_file import write_onnx
+from export.graphs.onnx_graph import fused_graph
+from export.proof.accuracy import measure_accuracy
+from export.proof.runtime import load_backend
 from export.variants import variant_named
+from export.windows import example_windows
 from qa.metric import Scores, evaluate
 from qa.spans import best_answers, null_difference
 from qa.squad import Example, read_examples
@@ -65,7 +65,7 @@ def test_the_empty_answer_is_given_where_some_questions_have_none(tmp_path: Path
     spans, empty = [], []
     examples = read_examples(SAMPLE)[:40]
     for example in examples:
-        windows = sample_windows(loaded, example, SEQUENCE_LENGTH)
+        windows = example_windows(loaded, example, SEQUENCE_LENGTH)
         start, end = backend({name: getattr(windows, name) for name in INPUTS})
         best, *_ = best_answers(windows, example.context, start, end)
         spans.append(best.answer)

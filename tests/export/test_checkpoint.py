@@ -12,10 +12,10 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer
 
-from export.checkpoint import checkpoint_exists, checkpoint_files, read_checkpoint
-from export.config import ElectraConfig
-from export.errors import ExportError
-from export.weights import weight_shapes
+from export.checkpoint.config import ElectraConfig
+from export.checkpoint.errors import CheckpointError
+from export.checkpoint.reader import checkpoint_exists, checkpoint_files, read_checkpoint
+from export.checkpoint.weights import weight_shapes
 
 BUNDLED = Path(__file__).parents[2] / "checkpoints" / "electra-mini-squad"
 GOLDEN = Path(__file__).parent / "golden"
@@ -24,7 +24,7 @@ Change = Callable[..., None]
 
 
 def refuse(folder: Path, *words: str) -> None:
-    with pytest.raises(ExportError) as raised:
+    with pytest.raises(CheckpointError) as raised:
         read_checkpoint(folder)
     message = str(raised.value)
     assert "\n" not in message
@@ -350,7 +350,7 @@ def test_pickle(folder: Path, name: str) -> None:
     for other in ("training_args.bin", "optimizer.pt", "rng_state.pth"):
         (folder / other).touch()
     for source in (folder, pickle):
-        with pytest.raises(ExportError, match="a pickle, which runs any code") as raised:
+        with pytest.raises(CheckpointError, match="a pickle, which runs any code") as raised:
             read_checkpoint(source)
         message = str(raised.value)
         python, option, code = shlex.split(message[message.index("python -c") :])

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner, Result
 
 from export.__main__ import main
-from export.report import read_report
+from export.report.schema import read_report
 from export.variants import VARIANTS
 from tests.export.conftest import GOLDEN, SEQUENCE_LENGTH, Exported, Golden, read_golden, snapshot
 

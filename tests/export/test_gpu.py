@@ -8,13 +8,13 @@ import pytest
 
 from embedded.backends.providers import CPU, CUDA
 from export import __main__ as command
-from export.half import to_fp16
-from export.packing import pack
-from export.parity import Question, reference_questions
-from export.proof import compare_file, proven_as
-from export.report import read_report
-from export.runtime import load_backend, load_model, runs_here, runtime_name
-from export.speed import measure_speed
+from export.graphs.half import to_fp16
+from export.graphs.packing import pack
+from export.proof.gates import compare_file, proven_as
+from export.proof.parity import Question, reference_questions
+from export.proof.runtime import load_backend, load_model, runs_here, runtime_name
+from export.proof.speed import measure_speed
+from export.report.schema import read_report
 from export.variants import FP16_TOLERANCE, FP32_TOLERANCE, variant_named, variants_for_gpu
 from qa.tensors import ATTENTION_MASK, OUTPUTS
 from tests.export.conftest import SEQUENCE_LENGTH, Golden, Sources

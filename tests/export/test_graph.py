@@ -8,19 +8,19 @@ import pytest
 from numpy.typing import NDArray
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from export import onnx_graph
 from export.errors import ExportError
-from export.fused import ATTENTION
-from export.graph_weights import SCALE, graph_shapes
-from export.layer_norm import split_skips
-from export.onnx_file import EXTERNAL_SUFFIX, is_empty, write_onnx
-from export.onnx_graph import fuse, fused_graph, plain_graph
-from export.parity import Model
-from export.quantization import write_int8
-from export.reference import reference_logits
-from export.row_scales import scale_rows
-from export.runtime import load_model
-from export.savedmodel import write_savedmodel
+from export.graphs import onnx_graph
+from export.graphs.graph_weights import SCALE, graph_shapes
+from export.graphs.layer_norm import split_skips
+from export.graphs.onnx_file import EXTERNAL_SUFFIX, is_empty, write_onnx
+from export.graphs.onnx_graph import fuse, fused_graph, plain_graph
+from export.graphs.onnx_int8 import write_int8
+from export.graphs.row_scales import scale_rows
+from export.graphs.savedmodel import write_savedmodel
+from export.proof.fused_operators import ATTENTION
+from export.proof.parity import Model
+from export.proof.reference import reference_logits
+from export.proof.runtime import load_model
 from export.variants import VARIANTS, Variant, variant_named
 from qa.tensors import END_LOGITS, INPUTS, OUTPUTS, START_LOGITS
 from tests.export.conftest import Exported, Golden, Sources, check_onnx

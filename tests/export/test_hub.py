@@ -16,9 +16,9 @@ from threading import Thread
 import numpy as np
 import pytest
 
-from export.checkpoint import read_checkpoint
-from export.errors import ExportError
-from export.hub import resolve
+from export.checkpoint.errors import CheckpointError
+from export.checkpoint.hub import resolve
+from export.checkpoint.reader import read_checkpoint
 from tests.export.conftest import GOLDEN
 
 ROOT = Path(__file__).parents[2]
@@ -40,9 +40,10 @@ class Hub:
     def resolve(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Call ``resolve`` where the hub is this one, which the library reads at its import."""
         code = (
-            "import sys\nfrom export.errors import ExportError\nfrom export.hub import resolve\n"
+            "import sys\nfrom export.checkpoint.hub import resolve\n"
+            "from export.checkpoint.errors import CheckpointError\n"
             "try:\n    found = resolve(*sys.argv[1:])\n"
-            "except ExportError as error:\n    sys.exit(f'refused: {error}')\n"
+            "except CheckpointError as error:\n    sys.exit(f'refused: {error}')\n"
             "print(found.path, found.name, found.revision, sep='\\n')"
         )
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
@@ -225,5 +226,5 @@ def test_what_else_is_a_path(name: str) -> None:
 
 
 def test_path_has_no_revision(folder: Path) -> None:
-    with pytest.raises(ExportError, match="is a path, so it has no revision 'main'"):
+    with pytest.raises(CheckpointError, match="is a path, so it has no revision 'main'"):
         resolve(str(folder), "main")

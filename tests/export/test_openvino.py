@@ -10,10 +10,12 @@ import pytest
 from numpy.typing import NDArray
 
 from embedded.backends.openvino_ir import compile_ir, openvino
-from export.openvino_int8 import write_int8_ir
-from export.openvino_ir import load_openvino, write_ir
-from export.parity import Model, Tensors
+from export.graphs.openvino_int8 import write_int8_ir
+from export.graphs.openvino_ir import write_ir
+from export.proof.parity import Model
+from export.proof.runtime import load_openvino
 from export.triton_config import OPENVINO_PARAMETERS
+from export.windows import Tensors
 from qa.tensors import INPUTS, OUTPUTS
 from tests.conftest import ROOT
 from tests.export.conftest import Golden, Sources
@@ -150,7 +152,7 @@ def test_nothing_is_said_and_nothing_sent(source: Path, tmp_path: Path) -> None:
     """No log, no progress bars, and no client id for the telemetry in the user's home."""
     code = (
         "import sys; from pathlib import Path; import numpy as np\n"
-        "from export.openvino_int8 import write_int8_ir\n"
+        "from export.graphs.openvino_int8 import write_int8_ir\n"
         "window = {name: np.ones((1, 8), np.int32) for name in sys.argv[3:]}\n"
         "write_int8_ir(Path(sys.argv[1]), [window], Path(sys.argv[2]), progress=lambda *_: None)\n"
     )

@@ -21,10 +21,10 @@ from onnx.reference import ReferenceEvaluator
 from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKernel
 
 from export.errors import ExportError
-from export.evaluator import load_reference
-from export.half import to_fp16
-from export.operators import OPERATORS
-from export.packing import pack
+from export.graphs.half import to_fp16
+from export.graphs.packing import pack
+from export.proof.evaluator import load_reference
+from export.proof.operators import OPERATORS
 from export.variants import FP16_TOLERANCE
 from qa.tensors import ATTENTION_MASK, OUTPUTS
 from tests.export.conftest import Golden, Sources, check_onnx

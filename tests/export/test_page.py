@@ -10,11 +10,10 @@ import pytest
 from rich.console import Console
 
 from export.documents import README, variants_table, with_table
-from export.figures import digest, short_name
-from export.page import page
-from export.parity import Parity
-from export.plots import differences, operators, sizes, speed_and_accuracy, speeds
-from export.report import Accuracy, Report, Speed, VariantReport
+from export.report.figures import digest, short_name
+from export.report.page import page
+from export.report.plots import differences, operators, sizes, speed_and_accuracy, speeds
+from export.report.schema import Accuracy, Parity, Report, Speed, VariantReport
 from export.steps import report_table
 from export.variants import VARIANTS, Variant, variants_for_gpu
 

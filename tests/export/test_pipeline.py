@@ -14,14 +14,14 @@ import pytest
 
 from embedded.cpu import read_cpu
 from embedded.digest import sha256
-from export import proof
+from embedded.selection import LARGEST_F1_LOSS
 from export.__main__ import SAMPLE
 from export.errors import ExportError
 from export.freshness import outdated
+from export.graphs.conversion import Materials, make, source_file, trace
 from export.isolation import isolated
-from export.making import SOURCES, Materials, make, source_file, trace
-from export.proof import _check_accuracy
-from export.report import Accuracy, read_report
+from export.proof.gates import _check_accuracy
+from export.report.schema import Accuracy, read_report
 from export.variants import CONFIG, VARIANTS, VNNI, Variant, select_variants, variant_named
 from tests.export.conftest import (
     SEQUENCE_LENGTH,
@@ -226,7 +226,7 @@ def test_int8_that_lost_too_much_fails() -> None:
     with pytest.raises(ExportError, match=r"onnx_int8 has F1 79\.40 on dev\.json, 0\.60 below"):
         _check_accuracy(variant_named("onnx_int8"), lost)
     _check_accuracy(variant_named("onnx_int8"), replace(lost, f1_difference=-0.5))
-    assert proof.LARGEST_F1_LOSS == 0.5
+    assert LARGEST_F1_LOSS == 0.5
 
 
 @contextmanager
@@ -262,10 +262,10 @@ def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
         calibration=SAMPLE,
         sources=folder,
     )
-    sources = sorted(set(SOURCES.values()))
-    isolated(trace, materials.config, sources, folder)
-    for source in sources:
-        source_file(source, materials)
+    graphs = {each.graph for each in VARIANTS if each.graph}
+    isolated(trace, materials.config, sorted(graphs), folder)
+    for graph in graphs:
+        source_file(graph, materials)
     return materials
 
 

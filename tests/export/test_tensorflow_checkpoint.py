@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from export.checkpoint import checkpoint_files, read_checkpoint
-from export.errors import ExportError
-from export.quiet import tf
+from export.checkpoint.errors import CheckpointError
+from export.checkpoint.reader import checkpoint_files, read_checkpoint
+from export.tensorflow import tf
 from tests.export.conftest import GOLDEN
 
 Arrays = dict[str, NDArray[Any]]
@@ -170,7 +170,7 @@ class Written:
         return self.prefix
 
     def refuse(self, *words: str) -> None:
-        with pytest.raises(ExportError) as raised:
+        with pytest.raises(CheckpointError) as raised:
             read_checkpoint(self.prefix)
         message = str(raised.value)
         assert "\n" not in message
@@ -399,6 +399,6 @@ def test_folder_or_file_in_place_of_the_prefix(written: Written) -> None:
     prefix = written.write()
     for path in (prefix.parent, prefix.with_name("model.ckpt-12500.index")):
         with pytest.raises(
-            ExportError, match=f"for the TensorFlow checkpoint in it, give {prefix}"
+            CheckpointError, match=f"for the TensorFlow checkpoint in it, give {prefix}"
         ):
             read_checkpoint(path)

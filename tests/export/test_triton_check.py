@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from export.errors import ExportError
-from export.triton_check import asking_triton
+from export.proof.triton_check import asking_triton
 from export.variants import CONFIG, variant_named
 from tests.e2e.proxy import DEAD
 from tests.export.conftest import SEQUENCE_LENGTH, Exported

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from export.checkpoint import Checkpoint, read_checkpoint
-from export.onnx_file import write_onnx
-from export.onnx_graph import fused_graph
-from export.reference import reference_logits
-from export.runtime import load_model
-from export.savedmodel import write_savedmodel
+from export.checkpoint.reader import Checkpoint, read_checkpoint
+from export.graphs.onnx_file import write_onnx
+from export.graphs.onnx_graph import fused_graph
+from export.graphs.savedmodel import write_savedmodel
+from export.proof.reference import reference_logits
+from export.proof.runtime import load_model
 from export.variants import variant_named
 from qa.tensors import ATTENTION_MASK, END_LOGITS, INPUT_IDS, INPUTS, START_LOGITS, TOKEN_TYPE_IDS
 

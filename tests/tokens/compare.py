@@ -9,9 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from export.errors import ExportError
-from export.json_file import read_json
-from export.tokenizer import read_tokenizer
+from export.checkpoint.errors import CheckpointError
+from export.checkpoint.json_file import read_json
+from export.checkpoint.tokenizer import read_tokenizer
 from qa.tokenizer import text_tokenizer
 from tests.tokens.lines import all_lines
 
@@ -19,7 +19,7 @@ BASELINE = Path("build/baseline/bin/python")
 
 
 def token_ids(folder: Path) -> list[list[int]]:
-    """Return the ids of every line as they are served; raises ExportError for a refused folder."""
+    """Return the ids of every line as served; raises CheckpointError for a refused folder."""
     config = read_json(folder / "config.json")
     found = read_tokenizer(folder, config["vocab_size"], config)
     encodings = text_tokenizer(found.text).encode_batch(all_lines(), add_special_tokens=False)
@@ -30,7 +30,7 @@ def main(folder: Path) -> int:
     """Compare, and print what differs; return the exit status."""
     try:
         ours = token_ids(folder)
-    except ExportError as error:
+    except CheckpointError as error:
         print(f"refused: {error}")
         return 0
     command = [str(BASELINE), "-m", "tests.tokens.hugging_face", str(folder)]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export.errors import ExportError
+from export.checkpoint.errors import CheckpointError
 from tests.tokens.compare import BASELINE, main, token_ids
 from tests.tokens.folders import BUNDLED, EQUAL, REFUSED, Case, make_folder
 from tests.tokens.hugging_face import GOLDEN
@@ -39,7 +39,7 @@ def test_ids_are_those_of_transformers(
 
 @pytest.mark.parametrize("case", REFUSED, ids=lambda case: case.name)
 def test_what_cannot_be_honoured_is_refused_by_name(tmp_path: Path, case: Case) -> None:
-    with pytest.raises(ExportError) as raised:
+    with pytest.raises(CheckpointError) as raised:
         token_ids(make_folder(case, tmp_path / "folder"))
     for word in case.refused:
         assert word in str(raised.value)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from export.config import ElectraConfig
+from export.checkpoint.config import ElectraConfig
 from tests.conftest import CHECKPOINT
 
 HERE = Path(__file__).parent

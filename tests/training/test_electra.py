@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from export.checkpoint import read_checkpoint
-from export.reference import reference_logits
+from export.checkpoint.reader import read_checkpoint
+from export.proof.reference import reference_logits
 from qa.squad import read_examples
 from qa.tensors import ATTENTION_MASK, END_LOGITS, INPUT_IDS, START_LOGITS, TOKEN_TYPE_IDS
 from qa.windows import make_windows

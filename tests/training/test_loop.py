@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from export.reference import reference_logits
+from export.proof.reference import reference_logits
 from tests.training.trainings import (
     HERE,
     QUIET,

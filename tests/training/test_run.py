@@ -10,8 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from export.checkpoint import read_checkpoint
-from export.tokenizer import read_tokenizer
+from export.checkpoint.reader import read_checkpoint
+from export.checkpoint.tokenizer import read_tokenizer
 from qa.metric import evaluate
 from qa.squad import read_examples
 from qa.tokenizer import load_tokenizer

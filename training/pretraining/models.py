@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
-from export.config import ElectraConfig
+from export.checkpoint.config import ElectraConfig
 from training.electra import Encoder, Layers
 from training.pretraining.recipe import PretrainingRecipe
 

@@ -29,7 +29,7 @@ def run(
     """Pre-train by ``recipe`` and write ``folder``; go on with the state that is in it.
 
     Only the first of several processes returns what the pair finds on held-out articles, and
-    None as well when ``texts`` have none. Raises TrainingError, SquadError or ExportError.
+    None as well when ``texts`` have none. Raises TrainingError, SquadError or CheckpointError.
     """
     folder.mkdir(parents=True, exist_ok=True)
     initial = read_initial(recipe.init)

@@ -1,0 +1,1 @@
+"""Reading a checkpoint: its config, weights and tokenizer, of whatever format it is."""

@@ -1,0 +1,63 @@
+"""Static int8 of an OpenVINO IR: its scales are measured on windows of real text."""
+
+import logging
+import re
+from collections.abc import Callable, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import rich
+
+from embedded.backends.openvino_ir import openvino  # before nncf, which has the same telemetry
+from export.graphs.openvino_ir import save_ir
+from export.windows import Tensors
+
+import nncf  # isort: skip
+
+# nncf's own log and progress bars; the caller shows progress
+nncf.set_log_level(logging.ERROR)
+rich.reconfigure(quiet=True)  # silences rich's global console, on which nncf writes
+
+PASSES = 2  # over the windows: for SmoothQuant's scales, and for those of the activations
+
+
+def write_int8_ir(
+    source: Path,
+    windows: Sequence[Tensors],
+    file: Path,
+    *,
+    progress: Callable[[int, int], None],
+) -> None:
+    """Write the plain, unfused ONNX graph ``source`` as an IR that computes in int8.
+
+    ``windows`` are inputs without padding, int32 ``[1, length]``; ``progress`` hears how many
+    have been computed, of how many. The second dense layer of each feed-forward block stays in
+    float, as in ``export.graphs.onnx_int8``, and for the same reason.
+    """
+    model = openvino.Core().read_model(source)
+    computed = count(1)
+
+    def watched(window: Tensors) -> Tensors:
+        progress(next(computed), PASSES * len(windows))
+        return window
+
+    quantized = nncf.quantize(
+        model,
+        nncf.Dataset(windows, watched),
+        model_type=nncf.ModelType.TRANSFORMER,
+        subset_size=len(windows),
+        ignored_scope=nncf.IgnoredScope(names=_feed_forward_outputs(model)),
+    )
+    save_ir(quantized, file)
+
+
+def _feed_forward_outputs(model: Any) -> list[str]:
+    """Return the names of the matrix multiplications by ``encoder.layer.N.output.dense``."""
+    weights = re.compile(r"encoder\.layer\.\d+\.output\.dense\.weight")
+    return [
+        node.get_friendly_name()
+        for node in model.get_ordered_ops()
+        if node.get_type_name() == "MatMul"
+        and weights.fullmatch(node.input_value(1).get_node().get_friendly_name())
+    ]

@@ -1,0 +1,1 @@
+"""Proving the model files: compared with the reference, measured, and tried in a Triton."""

@@ -1,0 +1,67 @@
+"""EM and F1 of a model file on a SQuAD dataset, by the project's own windows, spans and metric."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from embedded.gpu import Gpu
+from export.isolation import Progress
+from export.proof.runtime import Backend, load_backend
+from export.variants import Variant
+from export.windows import example_windows
+from qa.metric import Scores, evaluate
+from qa.spans import best_answers
+from qa.squad import Example, has_unanswerable, read_examples
+from qa.tensors import INPUTS
+from qa.tokenizer import load_tokenizer
+
+QUESTIONS_AT_ONCE = 256  # sorted by length among themselves, so that hardly any padding is left
+
+
+def measure_accuracy(
+    variant: Variant,
+    file: Path,
+    dataset: Path,
+    tokenizer: Path,
+    sequence_length: int,
+    gpu: Gpu | None,
+    *,
+    progress: Progress,
+) -> Scores:
+    """Answer all questions of ``dataset`` with the model in ``file``, and score the answers.
+
+    Where some have no answer, the empty one is given when its logit is the highest. Raises
+    SquadError when ``dataset`` is not a SQuAD file.
+    """
+    examples = read_examples(dataset)
+    backend = load_backend(variant, file, sequence_length, gpu)
+    loaded = load_tokenizer(tokenizer)
+    null_threshold = 0.0 if has_unanswerable(examples) else None
+    answers: list[str] = []
+    for first in range(0, len(examples), QUESTIONS_AT_ONCE):
+        some = examples[first : first + QUESTIONS_AT_ONCE]
+        answers += _answer(backend, loaded, some, sequence_length, null_threshold)
+        progress(len(answers), len(examples))
+    return evaluate(examples, answers)
+
+
+def _answer(
+    backend: Backend,
+    tokenizer: Tokenizer,
+    examples: Sequence[Example],
+    sequence_length: int,
+    null_threshold: float | None,
+) -> Iterator[str]:
+    windows = [example_windows(tokenizer, example, sequence_length) for example in examples]
+    inputs = {name: np.concatenate([getattr(each, name) for each in windows]) for name in INPUTS}
+    start, end = backend(inputs)
+    first = 0
+    for example, each in zip(examples, windows, strict=True):
+        rows = slice(first, first + len(each))
+        best, *_ = best_answers(
+            each, example.context, start[rows], end[rows], null_threshold=null_threshold
+        )
+        yield best.answer
+        first += len(each)

@@ -1,0 +1,138 @@
+"""What is proven of a variant before it is put into the repository, and the gates."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+
+from embedded.gpu import Gpu
+from embedded.selection import LARGEST_F1_LOSS
+from export.errors import ExportError
+from export.graphs.conversion import Materials
+from export.isolation import Progress, isolated
+from export.proof.accuracy import measure_accuracy
+from export.proof.fused_operators import ATTENTION, count
+from export.proof.parity import Question, compare
+from export.proof.runtime import load_model, runs_here, runs_on
+from export.report.schema import Accuracy, Parity
+from export.variants import Variant
+from qa.metric import Scores
+
+FP32 = "onnx_fp32"  # what the others' accuracy is compared with
+
+Step = Callable[[str], AbstractContextManager[Progress]]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A SQuAD file, and what the fp32 graph scores on it."""
+
+    dataset: Path
+    fp32: Scores
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What was measured of the model files of a variant."""
+
+    operators: Mapping[str, int] | None  # of an ONNX graph: nodes by operator
+    parity: Parity
+    accuracy: Accuracy | None
+
+
+def prove(
+    variant: Variant,
+    file: Path,
+    materials: Materials,
+    questions: Sequence[Question],
+    baseline: Baseline | None,
+    step: Step,
+) -> Proof:
+    """Compare the model in ``file`` with the reference, and where there is a baseline, with it.
+
+    Raises ExportError when a gate fails.
+    """
+    gpu = materials.gpu
+    operators = _count_operators(file) if variant.format == "onnx" else None
+    if operators is not None:
+        _check_fused(variant, operators, materials.config.num_hidden_layers)
+    with step(f"compare {variant.name}"):
+        parity = isolated(compare_file, variant, file, questions, gpu)
+    _check_parity(variant, parity, on_gpu=runs_on(variant, gpu))
+    if baseline is None or not runs_here(variant, gpu):
+        return Proof(operators, parity, None)
+    if proven_as(variant, gpu) == FP32:
+        scores = baseline.fp32
+    else:
+        scores = evaluate_file(variant, file, materials, baseline.dataset, step)
+    accuracy = Accuracy(
+        dataset=baseline.dataset.name,
+        questions=scores.total,
+        exact_match=scores.exact_match,
+        f1=scores.f1,
+        f1_difference=scores.f1 - baseline.fp32.f1,
+    )
+    _check_accuracy(variant, accuracy)
+    return Proof(operators, parity, accuracy)
+
+
+def proven_as(variant: Variant, gpu: Gpu | None) -> str:
+    """Return the name of the variant whose proof is that of ``variant`` too.
+
+    On a CPU that is its twin, of the same files; on a GPU they are computed in another precision.
+    """
+    return variant.name if runs_on(variant, gpu) else variant.twin
+
+
+def compare_file(
+    variant: Variant, file: Path, questions: Sequence[Question], gpu: Gpu | None
+) -> Parity:
+    """Compare the model in ``file`` with the reference's logits; raises as ``compare`` does."""
+    return compare(load_model(variant, file, gpu), questions)
+
+
+def evaluate_file(
+    variant: Variant, file: Path, materials: Materials, dataset: Path, step: Step
+) -> Scores:
+    """Answer a SQuAD file with the model in ``file``."""
+    with step(f"evaluate {variant.name}") as progress:
+        return isolated(
+            measure_accuracy,
+            *(variant, file, dataset, materials.tokenizer),
+            *(materials.sequence_length, materials.gpu),
+            progress=progress,
+        )
+
+
+def _count_operators(file: Path) -> dict[str, int]:
+    nodes = onnx.load(file, load_external_data=False).graph.node
+    kinds = sorted(node.op_type for node in nodes)
+    return {kind: kinds.count(kind) for kind in kinds}
+
+
+def _check_fused(variant: Variant, operators: Mapping[str, int], layers: int) -> None:
+    fused = count(operators, ATTENTION)
+    if fused != layers:
+        raise ExportError(f"{variant.name} has {fused} fused attention layers of {layers}")
+
+
+def _check_parity(variant: Variant, parity: Parity, *, on_gpu: bool) -> None:
+    found, allowed = parity.largest_logit_difference, variant.tolerance_on(gpu=on_gpu)
+    if not (allowed is None or found <= allowed):  # a NaN fails too
+        raise ExportError(
+            f"{variant.name} differs from the reference by {found:.2g} on real text; {allowed:g} "
+            f"is allowed. Either its precision does not hold this checkpoint's values, or the "
+            f"graph of export/graphs/electra.py is not what export/proof/reference.py computes"
+        )
+
+
+def _check_accuracy(variant: Variant, accuracy: Accuracy) -> None:
+    """Refuse an int8 variant that ``make serve`` would not choose, as it loses too much."""
+    if variant.precision == "int8" and accuracy.f1_difference < -LARGEST_F1_LOSS:
+        raise ExportError(
+            f"{variant.name} has F1 {accuracy.f1:.2f} on {accuracy.dataset}, "
+            f"{-accuracy.f1_difference:.2f} below fp32; {LARGEST_F1_LOSS} is allowed. Calibrate it "
+            f"on questions like yours (CALIBRATION=), or leave it out (VARIANTS=)"
+        )

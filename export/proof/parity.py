@@ -1,0 +1,123 @@
+"""Parity: how far a variant's logits and answers are from the FP32 reference, on real text."""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.checkpoint.reader import Checkpoint, read_checkpoint
+from export.errors import ExportError
+from export.proof.reference import reference_logits
+from export.report.schema import Parity
+from export.windows import Tensors, example_windows
+from qa.spans import best_answers
+from qa.squad import read_examples
+from qa.tensors import ATTENTION_MASK, END_LOGITS, INPUT_IDS, START_LOGITS, TOKEN_TYPE_IDS
+from qa.tokenizer import load_tokenizer
+from qa.windows import Windows
+
+SAMPLE = Path(__file__).parents[1] / "data" / "squad-train-sample.json"
+WINDOWS = 64
+BATCH_SIZE = 8  # short windows beside longer ones: padding is part of what is proven
+
+Model = Callable[[Tensors], dict[str, NDArray[np.float32]]]
+Logits = tuple[NDArray[np.float32], NDArray[np.float32]]  # start and end, [windows, sequence]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A context, its windows, and the reference's logits for them."""
+
+    context: str
+    windows: Windows
+    logits: Logits
+
+
+def reference_questions(
+    source: Path, tokenizer_file: Path, sequence_length: int
+) -> tuple[Question, ...]:
+    """Return questions of the sample that make ``WINDOWS`` windows, with the reference's logits.
+
+    ``source`` is the checkpoint. Raises ExportError when the reference is not finite on them.
+    """
+    checkpoint, tokenizer = read_checkpoint(source), load_tokenizer(tokenizer_file)
+    questions: list[Question] = []
+    examples = read_examples(SAMPLE)
+    for example in random.Random(0).sample(examples, len(examples)):  # noqa: S311
+        windows = example_windows(tokenizer, example, sequence_length)
+        logits = _reference(checkpoint, windows)
+        questions.append(Question(example.context, windows, logits))
+        if sum(len(question.windows) for question in questions) >= WINDOWS:
+            break
+    return tuple(questions)
+
+
+def _reference(checkpoint: Checkpoint, windows: Windows) -> Logits:
+    start, end = np.zeros((2, *windows.input_ids.shape), np.float32)
+    lengths = windows.attention_mask.sum(axis=1)
+    with np.errstate(over="ignore", invalid="ignore"):  # checked below
+        for row, length in enumerate(lengths):
+            start[row, :length], end[row, :length] = reference_logits(
+                checkpoint.config,
+                checkpoint.weights,
+                windows.input_ids[row, :length],
+                windows.token_type_ids[row, :length],
+            )
+    if not (np.isfinite(start).all() and np.isfinite(end).all()):
+        raise ExportError(f"{checkpoint.path} gives logits that are not finite: it is damaged")
+    return start, end
+
+
+def compare(model: Model, questions: Sequence[Question]) -> Parity:
+    """Compare ``model``, run on padded batches, with the reference.
+
+    Raises ExportError when a logit is not finite.
+    """
+    computed = list(_run(model, [question.windows for question in questions]))
+    differences = []
+    for question, logits in zip(questions, computed, strict=True):
+        real = question.windows.attention_mask == 1
+        pairs = zip(question.logits, logits, strict=True)
+        differences += [np.abs(ours - theirs)[real] for ours, theirs in pairs]
+    every = np.concatenate(differences)
+    if not np.isfinite(every).all():
+        raise ExportError("the exported model gives logits that are not finite on real text")
+    return Parity(
+        windows=sum(len(question.windows) for question in questions),
+        largest_logit_difference=float(every.max()),
+        mean_logit_difference=float(every.mean()),
+        answers=len(questions),
+        equal_answers=sum(
+            _answer(question, question.logits) == _answer(question, logits)
+            for question, logits in zip(questions, computed, strict=True)
+        ),
+    )
+
+
+def _run(model: Model, windows: Sequence[Windows]) -> Iterator[Logits]:
+    """Yield the logits of each question's windows; rows of near length share a batch."""
+    inputs = {
+        name: np.concatenate([getattr(each, name) for each in windows])
+        for name in (INPUT_IDS, ATTENTION_MASK, TOKEN_TYPE_IDS)
+    }
+    lengths = inputs[ATTENTION_MASK].sum(axis=1)
+    start, end = np.zeros((2, *inputs[INPUT_IDS].shape), np.float32)
+    by_length = np.argsort(lengths, kind="stable")
+    for first in range(0, len(by_length), BATCH_SIZE):
+        rows = by_length[first : first + BATCH_SIZE]
+        longest = lengths[rows].max()
+        found = model({name: values[rows, :longest] for name, values in inputs.items()})
+        start[rows, :longest] = found[START_LOGITS]
+        end[rows, :longest] = found[END_LOGITS]
+    first = 0
+    for each in windows:
+        yield start[first : first + len(each)], end[first : first + len(each)]
+        first += len(each)
+
+
+def _answer(question: Question, logits: Logits) -> tuple[int, int]:
+    best, *_ = best_answers(question.windows, question.context, *logits)
+    return best.start, best.end

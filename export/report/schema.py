@@ -1,0 +1,123 @@
+"""``report.json`` of a model repository: what was exported from what, and the proof of it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+FILE_NAME = "report.json"
+PAGE = "report.html"  # the same for people, with plots
+TOKENIZER = "tokenizer.json"  # beside it; the gateway makes its windows with it
+SCHEMA_VERSION = 3
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Differences of logits at real tokens, never at padding; and equal answers."""
+
+    windows: int
+    largest_logit_difference: float
+    mean_logit_difference: float
+    answers: int
+    equal_answers: int
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """SQuAD's metric on a dataset, in percent."""
+
+    dataset: str  # the file's name
+    questions: int
+    exact_match: float
+    f1: float
+    f1_difference: float  # to the FP32 graph on the same questions
+
+
+@dataclass(frozen=True)
+class Speed:
+    """The model alone on the device of the export, interleaved with others; windows of SQuAD."""
+
+    windows_per_second: float  # median over the rounds; rows sorted by length, no padding
+    lowest: float  # of the rounds
+    highest: float
+    batch_1_ms: float  # median of single windows
+    rounds: int
+
+
+@dataclass(frozen=True)
+class VariantReport:
+    """One variant, as it was made."""
+
+    files: Mapping[str, str]  # the manifest: path in the repository to sha256
+    size_bytes: int
+    device: str  # "any", "cpu" or "gpu"
+    cpu_flags: tuple[str, ...]  # one of them must be there for it to be worth it on a CPU
+    nodes: int | None  # of an ONNX graph
+    operators: Mapping[str, int] | None  # of an ONNX graph: nodes by operator
+    parity: Parity
+    computed_by: str  # what computed the logits that were compared
+    triton: str | None  # version of the tritonserver that loaded it and answered; None: not here
+    accuracy: Accuracy | None  # where a dataset was given
+    speed: Speed | None  # on the CPU, where it was measured
+    gpu_speed: Speed | None  # on the GPU
+    fingerprint: str  # export.fingerprint.fingerprint
+    created: str  # UTC, ISO 8601
+
+
+@dataclass(frozen=True)
+class Report:
+    """A whole repository; every variant in it is of one checkpoint and one sequence length."""
+
+    checkpoint: str  # as it was given
+    revision: str | None  # of the Hugging Face hub
+    checkpoint_sha256: Mapping[str, str]  # of the files that were read
+    tokenizer_sha256: str
+    sequence_length: int
+    config: Mapping[str, Any]  # export.checkpoint.config.ElectraConfig
+    libraries: Mapping[str, str]  # versions
+    cpu: str  # name and cores of the machine of the export, as embedded.cpu describes it
+    cpu_order: tuple[str, ...]  # model names, fastest first on a CPU that has their flags
+    gpu: str  # of the machine of the export, as embedded.gpu describes it; "" without one
+    gpu_order: tuple[str, ...]  # model names, fastest first on a GPU
+    variants: Mapping[str, VariantReport]  # by Triton's model name
+    notices: tuple[str, ...] = ()  # a sentence each: what was assumed, and what was left out
+
+    @property
+    def cpu_speeds(self) -> dict[str, Speed]:
+        """The speeds that were measured on the CPU, by model name."""
+        return {name: row.speed for name, row in self.variants.items() if row.speed}
+
+    @property
+    def gpu_speeds(self) -> dict[str, Speed]:
+        """The speeds that were measured on the GPU, by model name."""
+        return {name: row.gpu_speed for name, row in self.variants.items() if row.gpu_speed}
+
+    def text(self) -> str:
+        """Return the JSON text of ``report.json``."""
+        return json.dumps({"schema_version": SCHEMA_VERSION, **asdict(self)}, indent=2) + "\n"
+
+
+def read_report(repository: Path) -> Report | None:
+    """Return the report of ``repository``; None when there is none that this version reads."""
+    try:
+        values = json.loads((repository / FILE_NAME).read_bytes())
+        if values.pop("schema_version") != SCHEMA_VERSION:
+            return None
+        rows = {name: _row(row) for name, row in values.pop("variants").items()}
+        for name in ("cpu_order", "gpu_order", "notices"):
+            values[name] = tuple(values[name])
+        return Report(**values, variants=rows)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _row(values: dict[str, Any]) -> VariantReport:
+    parsed = {
+        "cpu_flags": tuple(values["cpu_flags"]),
+        "parity": Parity(**values["parity"]),
+        "accuracy": Accuracy(**values["accuracy"]) if values["accuracy"] else None,
+        "speed": Speed(**values["speed"]) if values["speed"] else None,
+        "gpu_speed": Speed(**values["gpu_speed"]) if values["gpu_speed"] else None,
+    }
+    return VariantReport(**{**values, **parsed})
