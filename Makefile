@@ -158,10 +158,11 @@ capacity: $(SETUP) ## what rates of questions need, by a simulated queue (FILES=
 compare: $(SETUP) ## A over B with confidence intervals (A=FILE:NAME, B=FILE:NAME)
 	@$(BIN)/python -m loadtest compare -- "$$A" "$$B"
 
-check: $(SETUP) ## ruff and mypy --strict
+check: $(SETUP) ## ruff, mypy --strict, and which package imports which
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo --no-cache
 
 format: $(SETUP) ## let ruff rewrite the code
 	@$(BIN)/ruff check --fix
