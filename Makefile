@@ -174,7 +174,7 @@ test: $(SETUP) ## run the tests (DATASET= for those that need the full one)
 test-slow: $(SETUP) ## run the tests that take longer than a few seconds
 	@$(BIN)/pytest -m slow $(call options,DATASET)
 
-test-deploy: $(SETUP) ## build and run what deploy/ holds, with an engine and tools of the tests' own
+test-deploy: $(SETUP) ## build and run the wheel and what deploy/ holds, with an engine and tools of the tests' own
 	@$(BIN)/pytest tests/deploy -m "not slow"
 
 docs: $(SETUP) ## write the pages of docs/ that are made from the code

@@ -20,7 +20,7 @@ VERSIONS = {
     "deploy/compose.yaml": r"electra-qa-\w+:(\d+\.\d+\.\d+)",
     "deploy/helm/electra-qa/Chart.yaml": r"^(?:version|appVersion): (\S+)",
     "deploy/kserve/inferenceservice.yaml": r"electra-qa-\w+:(\d+\.\d+\.\d+)",
-    "docs/deploy.md": r"electra-qa-\w+:(\d+\.\d+\.\d+)",
+    "docs/deploy.md": r"electra[-_]qa[-_]\w+[:-](\d+\.\d+\.\d+)",
     "docs/openapi.json": r'^    "version": "(.*)"',
     "tests/deploy/compose.yaml": r"electra-qa-\w+:(\d+\.\d+\.\d+)",
     "tests/deploy/images.py": r"electra-qa-\w+:(\d+\.\d+\.\d+)",

@@ -127,7 +127,8 @@ def main(
     document: Annotated[Path | None, typer.Option(help="Markdown with the two markers")] = None,
     plot: Annotated[Path | None, typer.Option(help="PNG of what each change does")] = None,
     bundled: Annotated[
-        Path, typer.Option(help="training.json of the bundled checkpoint")
+        Path,
+        typer.Option(exists=True, dir_okay=False, help="training.json of the bundled checkpoint"),
     ] = BUNDLED,
 ) -> None:
     """Print the tables, or write them into a document; draw the gains."""
