@@ -35,11 +35,11 @@ OF_THE_CHECKOUT = {
     "serving/unused.txt",
     "training/README.md",
 }
-# the extras, and what of each has a --help
 LOADTEST = (
     *("bench", "load", "slo", "web", "baseline", "versus", "loadgen", "report", "compare"),
     *("windows", "sessions", "capacity"),
 )
+# the extras, and what of each has a --help
 COMMANDS = {
     "gateway": ("serving",),
     "otel": ("serving",),
@@ -49,7 +49,13 @@ COMMANDS = {
     "loadtest": ("loadtest", *(f"loadtest {each}" for each in LOADTEST)),
     "loadgen": ("loadtest loadgen",),
 }
-# all of them in one process, as most of their time is that of their imports
+LEFT_OUT = {
+    "gpu": "CUDA's libraries are several GB",
+    "training": "torch is too large, and has no one build that fits all machines",
+    "parity": "torch, likewise",
+    "dev": "its tools are for a checkout",
+}
+# the --help of each in one process, as most of their time is that of their imports
 HELP = """
 import runpy, sys
 for command in sys.argv[1:]:
@@ -61,12 +67,6 @@ for command in sys.argv[1:]:
         if ended.code:
             raise
 """
-LEFT_OUT = {
-    "gpu": "CUDA's libraries are several GB",
-    "training": "torch is too large, and has no one build that fits all machines",
-    "parity": "torch, likewise",
-    "dev": "its tools are for a checkout",
-}
 # what lies in the checkout, and by what name another is given: an option or an argument
 LACKING = {
     "serving": ("gateway", "--tokenizer"),
@@ -111,16 +111,8 @@ def wheel(outside: Path) -> Path:
         copy = outside / "source" / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes((ROOT / name).read_bytes())
-    run(
-        UV,
-        "build",
-        "--wheel",
-        "--no-build-isolation",
-        f"--python={sys.executable}",
-        f"--out-dir={outside}",
-        outside / "source",
-        folder=outside,
-    )
+    command = (UV, "build", "--wheel", "--no-build-isolation", f"--python={sys.executable}")
+    run(*command, f"--out-dir={outside}", outside / "source", folder=outside)
     (built,) = outside.glob("*.whl")
     return built
 
@@ -134,15 +126,9 @@ def pythons(wheel: Path, outside: Path) -> Pythons:
         home = outside / extra
         made = home / "bin" / "python"
         run(UV, "venv", f"--python={sys.executable}", home, folder=outside)
-        run(
-            UV,
-            "pip",
-            "install",
-            f"--python={made}",
-            f"--constraint={ROOT / 'requirements.lock'}",
-            f"electra-qa-triton[{extra}] @ {wheel.as_uri()}",
-            folder=outside,
-        )
+        locked = f"--constraint={ROOT / 'requirements.lock'}"
+        wanted = f"electra-qa-triton[{extra}] @ {wheel.as_uri()}"
+        run(UV, "pip", "install", f"--python={made}", locked, wanted, folder=outside)
         return made
 
     return python
@@ -175,9 +161,8 @@ def test_every_extra_is_tried_or_left_out_by_name() -> None:
 @pytest.mark.parametrize("extra", [each for each, commands in COMMANDS.items() if commands])
 def test_help(extra: str, pythons: Pythons, outside: Path) -> None:
     said = run(pythons(extra), "-c", HELP, *COMMANDS[extra], folder=outside)
-    assert len(re.findall(r"^ ?usage: ", said, re.IGNORECASE | re.MULTILINE)) == len(
-        COMMANDS[extra]
-    )
+    usages = re.findall(r"^ ?usage: ", said, re.IGNORECASE | re.MULTILINE)
+    assert len(usages) == len(COMMANDS[extra])
 
 
 def test_help_of_all_commands_of_the_load_test(pythons: Pythons, outside: Path) -> None:
