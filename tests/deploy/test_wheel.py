@@ -20,7 +20,7 @@ import httpx
 import pytest
 
 from tests.conftest import CHECKPOINT, ROOT
-from tests.e2e.stack import free_ports, wait_for
+from tests.e2e.stack import START_SECONDS, free_ports, wait_for
 
 pytestmark = pytest.mark.deploy
 
@@ -194,11 +194,14 @@ def test_a_gateway_says_that_there_is_no_triton(
 def test_a_gateway_answers_with_a_triton_of_its_own(
     pythons: Pythons, outside: Path, served: Path
 ) -> None:
-    names = ("http", "grpc", "metrics")
-    ports = zip(names, free_ports(3), strict=True)
-    options = (f"--triton-{name}-port={port}" for name, port in ports)
+    ports = zip(("http", "grpc", "metrics"), free_ports(3), strict=True)
+    options = (
+        *(f"--model-repository={served}", "--model=electra_qa_onnx_int8"),
+        *(f"--triton-{name}-port={port}" for name, port in ports),
+        f"--triton-start-seconds={START_SECONDS}",
+    )
     question = {"question": "Who crossed the sea?", "context": "William crossed the sea."}
-    with serving(pythons("loadtest"), outside, f"--model-repository={served}", *options) as client:
+    with serving(pythons("loadtest"), outside, *options) as client:
         assert client.post("/answer", json=question, timeout=60).json()["answer"] == "William"
 
 
