@@ -158,10 +158,11 @@ capacity: $(SETUP) ## what rates of questions need, by a simulated queue (FILES=
 compare: $(SETUP) ## A over B with confidence intervals (A=FILE:NAME, B=FILE:NAME)
 	@$(BIN)/python -m loadtest compare -- "$$A" "$$B"
 
-check: $(SETUP) ## ruff and mypy --strict
+check: $(SETUP) ## ruff, mypy --strict, and which package imports which
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo --no-cache
 
 format: $(SETUP) ## let ruff rewrite the code
 	@$(BIN)/ruff check --fix
@@ -173,7 +174,7 @@ test: $(SETUP) ## run the tests (DATASET= for those that need the full one)
 test-slow: $(SETUP) ## run the tests that take longer than a few seconds
 	@$(BIN)/pytest -m slow $(call options,DATASET)
 
-test-deploy: $(SETUP) ## build and run what deploy/ holds, with an engine and tools of the tests' own
+test-deploy: $(SETUP) ## build and run the wheel and what deploy/ holds, with an engine and tools of the tests' own
 	@$(BIN)/pytest tests/deploy -m "not slow"
 
 docs: $(SETUP) ## write the pages of docs/ that are made from the code

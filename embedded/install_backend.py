@@ -39,7 +39,7 @@ def install(folder: Path, name: str) -> None:
         shutil.copytree(
             source,
             target / "packages" / source.name,
-            ignore=shutil.ignore_patterns("__pycache__"),
+            ignore=shutil.ignore_patterns("__pycache__", "data"),
             dirs_exist_ok=True,
         )
     (target / "model.py").write_text(ENTRY.format(name=name))

@@ -79,7 +79,7 @@ def main(
         if previous and checkpoint is None:
             checkpoint, revision = previous.checkpoint, previous.revision
             sequence_length = sequence_length or previous.sequence_length
-        checkpoint = checkpoint or BUNDLED_CHECKPOINT
+        checkpoint = checkpoint or _bundled()
         sequence_length = sequence_length or SEQUENCE_LENGTH
         if if_needed and not variants:
             selected = _served(previous, gpu)
@@ -104,6 +104,16 @@ def main(
     except KeyboardInterrupt:
         typer.echo("export: interrupted", err=True)
         raise typer.Exit(128 + signal.SIGINT) from None
+
+
+def _bundled() -> str:
+    """Return the bundled checkpoint; raises ExportError outside a checkout, which has it."""
+    if not Path(BUNDLED_CHECKPOINT).is_dir():
+        raise ExportError(
+            f"the bundled checkpoint is in a checkout of this project, and {BUNDLED_CHECKPOINT} is "
+            "not in this folder; give a CHECKPOINT: its folder, or owner/name of the hub"
+        )
+    return BUNDLED_CHECKPOINT
 
 
 def _served(previous: Report | None, gpu: Gpu | None) -> tuple[Variant, ...]:

@@ -21,7 +21,7 @@ from export.checkpoint.weight_names import PREFIX
 from export.checkpoint.weights import FILE_NAME as WEIGHTS
 from export.checkpoint.weights import weight_shapes
 
-VOCABULARY = Path(__file__).parents[1] / "checkpoints" / "electra-mini-squad" / TOKENIZER
+VOCABULARY = Path("checkpoints", "electra-mini-squad", TOKENIZER)
 INITIALIZER_RANGE = 0.02  # standard deviation of kernels, as google-research/electra has it
 
 #: Google's sizes (Clark et al. 2020, table 6), with the uncased vocabulary of 30,522.
@@ -50,6 +50,9 @@ def main(
     size: Annotated[Literal["small", "base", "large"], typer.Argument()],
     folder: Annotated[Path, typer.Argument(help="is made; its name has 'random' in it")],
     seed: int = 0,
+    tokenizer: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, help="copied; of 30,522 tokens")
+    ] = VOCABULARY,
 ) -> None:
     """Write an untrained ELECTRA with a question answering head, in Hugging Face's layout."""
     if "random" not in folder.name:
@@ -60,7 +63,7 @@ def main(
     names = {name: name if name.startswith("qa_outputs") else PREFIX + name for name in weights}
     save_file({names[name]: values for name, values in weights.items()}, folder / WEIGHTS)
     (folder / CONFIG).write_text(json.dumps({"model_type": "electra", **asdict(config)}, indent=2))
-    shutil.copyfile(VOCABULARY, folder / TOKENIZER)
+    shutil.copyfile(tokenizer, folder / TOKENIZER)
 
 
 if __name__ == "__main__":

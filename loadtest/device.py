@@ -74,9 +74,11 @@ def _command() -> tuple[str, ...]:
 
 def _commit() -> str | None:
     """Return the commit of this project, with "-dirty" where a tracked file is changed."""
-    describe = ("git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    # of no other checkout that an environment happens to lie in
+    ours = (f"--git-dir={ROOT / '.git'}", f"--work-tree={ROOT}")
+    describe = ("git", *ours, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
     try:
-        done = subprocess.run(describe, cwd=ROOT, capture_output=True, text=True, check=True)
+        done = subprocess.run(describe, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return None  # no git, or not a checkout
     return done.stdout.strip()

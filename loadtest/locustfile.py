@@ -15,6 +15,7 @@ from loadtest.load.batch_user import BatchUser
 from loadtest.load.crew import listen
 from loadtest.load.interactive import Interactive
 from loadtest.load.users import AnswerUser, HuggingFaceUser
+from qa.squad import SAMPLE
 
 __all__ = ["AnswerUser", "BatchUser", "HuggingFaceUser"]
 
@@ -23,7 +24,7 @@ __all__ = ["AnswerUser", "BatchUser", "HuggingFaceUser"]
 def add_options(parser: ArgumentParser) -> None:
     """Add ours to Locust's."""
     ours = parser.add_argument_group("questions")
-    ours.add_argument("--dataset", default="tests/data/squad-dev-sample.json", help="SQuAD file")
+    ours.add_argument("--dataset", default=str(SAMPLE), help="SQuAD file")
     ours.add_argument("--questions", type=int, default=200, help="different ones")
     ours.add_argument("--results", default="results", help="folder where results are written")
     ours.add_argument("--loop", choices=("closed", "open"), default="closed")

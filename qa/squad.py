@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+SAMPLE = Path(__file__).parent / "data" / "squad-dev-sample.json"  # 200 of SQuAD 1.1's dev set
 GZIP = b"\x1f\x8b"  # the first bytes of such a file, whatever its name
 SHOWN_CHARS = 80  # of a wrong value
 

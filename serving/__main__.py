@@ -71,7 +71,10 @@ def main() -> int:
 def serve(settings: Settings) -> None:
     """Serve until a signal ends it; raises EmbeddedError when it cannot start."""
     if not settings.tokenizer_path.is_file():
-        raise EmbeddedError(f"there is no tokenizer at {settings.tokenizer_path}; run make export")
+        raise EmbeddedError(
+            f"there is no tokenizer at {settings.tokenizer_path}; run make export, or name its "
+            "folder with --model-repository, or the file with --tokenizer"
+        )
     if settings.tls_cert and settings.tls_key:
         ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
             settings.tls_cert, settings.tls_key

@@ -126,11 +126,15 @@ def main(
     folder: Annotated[Path, typer.Argument(help="of training.json files, by the runs' names")],
     document: Annotated[Path | None, typer.Option(help="Markdown with the two markers")] = None,
     plot: Annotated[Path | None, typer.Option(help="PNG of what each change does")] = None,
+    bundled: Annotated[
+        Path,
+        typer.Option(exists=True, dir_okay=False, help="training.json of the bundled checkpoint"),
+    ] = BUNDLED,
 ) -> None:
     """Print the tables, or write them into a document; draw the gains."""
     try:
         measured = read_measured(folder)
-        tables = markdown(measured, read_run(BUNDLED))
+        tables = markdown(measured, read_run(bundled))
         if plot is not None:
             from training.gains_plot import draw_gains  # matplotlib is not needed to train
 

@@ -21,18 +21,21 @@ STOP_SECONDS = 10
 
 
 @contextmanager
-def pipeline_at(checkpoint: Path, port: int, python: Path = PYTHON) -> Iterator[str]:
+def pipeline_at(checkpoint: Path, port: int, python: Path) -> Iterator[str]:
     """Run the pipeline on ``checkpoint`` and ``port`` until the block is left; yield its URL.
 
     Raises LoadTestError when there is no environment for it, the port is taken, or it does not
     come up.
     """
     if not python.is_file():
-        raise LoadTestError(f"the baseline has no environment ({python} is missing): make baseline")
+        raise LoadTestError(
+            f"the baseline has no environment ({python} is missing): make baseline, or name the "
+            "Python of one that has transformers with --python"
+        )
     if not (checkpoint / "config.json").is_file():
         raise LoadTestError(
             f"the baseline needs a checkpoint in Hugging Face layout; {checkpoint} has no "
-            "config.json"
+            "config.json: name one with --checkpoint"
         )
     try:
         check_port("127.0.0.1", port, "the baseline's port", "BASELINE_PORT")

@@ -49,7 +49,10 @@ def read_questions(path: Path) -> list[Example]:
 def read_tokenizer(path: Path) -> Tokenizer:
     """Read the tokenizer that the export wrote; raises LoadTestError when it cannot be read."""
     if not path.is_file():
-        raise LoadTestError(f"there is no tokenizer at {path}; run make export")
+        raise LoadTestError(
+            f"there is no tokenizer at {path}; run make export, or name another folder with "
+            "--repository"
+        )
     try:
         return load_tokenizer(path)
     except TokenizerError as error:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from loadtest.baselines.server import NAME, pipeline_at
+from loadtest.baselines.server import NAME, PYTHON, pipeline_at
+from loadtest.commands.options import Python
 from loadtest.signals import interrupt_me
 
 CHECKPOINT = Path("checkpoints/electra-mini-squad")
@@ -19,10 +20,11 @@ def baseline(
         Path, typer.Option(help="In Hugging Face layout: what the gateway's was exported from.")
     ] = CHECKPOINT,
     port: Annotated[int, typer.Option(envvar="BASELINE_PORT", help="Where it listens.")] = PORT,
+    python: Python = PYTHON,
 ) -> None:
     """Serve transformers' question-answering pipeline behind FastAPI, until Ctrl-C."""
     interrupt_me()
-    with suppress(KeyboardInterrupt), pipeline_at(checkpoint, port) as url:
+    with suppress(KeyboardInterrupt), pipeline_at(checkpoint, port, python) as url:
         print(f"{NAME}: POST {url}/answer and {url}/answers; Ctrl-C ends it", flush=True)
         while True:
             time.sleep(3600)

@@ -18,6 +18,7 @@ from loadtest.batches.inputs import Kind, read_questions, read_tokenizer
 from loadtest.batches.meter import Meter
 from loadtest.batches.server import connected
 from loadtest.batches.table import batch_tables
+from loadtest.commands.options import Dataset
 from loadtest.device import environment
 from loadtest.errors import LoadTestError
 from loadtest.exported import PREFIX, Exported, model_name, read_exported
@@ -25,6 +26,7 @@ from loadtest.published import read_published
 from loadtest.result import FOLDER, Device, Result, write_result
 from loadtest.signals import INTERRUPTED, interrupt_me
 from qa.proxies import is_this_machine
+from qa.squad import SAMPLE
 
 
 def bench(
@@ -36,9 +38,7 @@ def bench(
     kind: Annotated[
         Kind, typer.Option("--input", help="Windows without padding, or those of SQuAD.")
     ] = "padded",
-    dataset: Annotated[Path, typer.Option(help="SQuAD file.")] = Path(
-        "tests/data/squad-dev-sample.json"
-    ),
+    dataset: Dataset = SAMPLE,
     batches_per_row: Annotated[int, typer.Option(min=1, help="Batches measured per round.")] = 200,
     seconds: Annotated[float, typer.Option(min=0.1, help="At most, per row and round.")] = 60,
     warmup_seconds: Annotated[float, typer.Option(min=0, help="At most, per row and round.")] = 30,
@@ -126,7 +126,7 @@ def _exported(exported: Exported | None, repository: Path) -> Exported:
     if exported is None:
         raise LoadTestError(
             f"there is no report.json in {repository}, which says what the models are; run make "
-            "export, or name --variants and --config"
+            "export, or name another folder with --repository, or --variants and --config"
         )
     return exported
 

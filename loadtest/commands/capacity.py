@@ -28,11 +28,12 @@ from loadtest.capacity.work import (
     read_work,
     read_work_questions,
 )
-from loadtest.commands.options import MODELS, SAMPLE, Dataset, Repository
+from loadtest.commands.options import MODELS, Dataset, Repository
 from loadtest.errors import LoadTestError
 from loadtest.published import read_published
 from loadtest.report.drawing import png
 from loadtest.result import Result, read_result
+from qa.squad import SAMPLE
 
 RATES = "100 10000 1000000"
 SEQUENCE_LENGTH = 384

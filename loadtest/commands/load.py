@@ -7,7 +7,6 @@ import typer
 
 from loadtest.commands.options import (
     MODELS,
-    SAMPLE,
     Dataset,
     ModelName,
     Processes,
@@ -23,6 +22,7 @@ from loadtest.load.gateway import gateway_at
 from loadtest.load.plan import closed, open_
 from loadtest.load.under_load import Load, load_gateway
 from loadtest.result import FOLDER
+from qa.squad import SAMPLE
 
 
 def load(

@@ -25,6 +25,7 @@ from loadtest.mlperf import ROW, SCENARIOS, SERVER_P99_MS, unofficial
 from loadtest.result import FOLDER, LoadGenRow, Result, write_result
 from loadtest.samples import summarize
 from loadtest.signals import INTERRUPTED, interrupt_me
+from qa.squad import SAMPLE
 
 
 def loadgen(
@@ -32,8 +33,12 @@ def loadgen(
         str | None, typer.Option(help="What is driven; what the gateway would choose if none.")
     ] = None,
     dataset: Annotated[
-        Path, typer.Option(help="SQuAD file; MLPerf's is dev-v1.1.json, whose windows are 10,833.")
-    ] = Path("tests/data/squad-dev-sample.json"),
+        Path,
+        typer.Option(
+            help="SQuAD file; MLPerf's is dev-v1.1.json, whose windows are 10,833.",
+            show_default="200 questions of it",
+        ),
+    ] = SAMPLE,
     scenarios: Annotated[str, typer.Option(help="Of MLPerf.")] = " ".join(SCENARIOS),
     seconds: Annotated[
         float, typer.Option(min=1, help="That each takes at least; 600 are MLPerf's.")
@@ -90,7 +95,7 @@ def _chosen(repository: Path) -> str:
     try:
         return choose(repository, read_cpu(), serving_gpu()).model
     except EmbeddedError as error:
-        raise LoadTestError(str(error)) from error
+        raise LoadTestError(f"{error}; --repository names the folder, --variant a model") from error
 
 
 def _run(*arguments: str) -> str | None:

@@ -6,7 +6,6 @@ import typer
 
 from loadtest.commands.options import (
     MODELS,
-    SAMPLE,
     Dataset,
     ModelName,
     Processes,
@@ -21,6 +20,7 @@ from loadtest.load.gateway import gateway_at
 from loadtest.load.plan import slo as plan_slo
 from loadtest.load.under_load import Load, load_gateway
 from loadtest.result import FOLDER
+from qa.squad import SAMPLE
 
 
 def slo(

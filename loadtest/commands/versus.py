@@ -10,11 +10,11 @@ import typer
 from rich.console import Console
 
 from loadtest.baselines import bare_loop
-from loadtest.baselines.server import NAME, pipeline_at
+from loadtest.baselines.server import NAME, PYTHON, pipeline_at
 from loadtest.batches.inputs import read_questions as read_examples
 from loadtest.commands.baseline import PORT
 from loadtest.commands.compare import ratio_table
-from loadtest.commands.options import MODELS, SAMPLE, Dataset, ModelName, Questions, Repository
+from loadtest.commands.options import MODELS, Dataset, ModelName, Python, Questions, Repository
 from loadtest.device import environment
 from loadtest.errors import LoadTestError
 from loadtest.load.answers import check_answers
@@ -29,6 +29,7 @@ from loadtest.load.versus_table import versus_table
 from loadtest.report.sides import matched, side_of
 from loadtest.result import FOLDER, LoadRow, Result, write_result
 from loadtest.signals import INTERRUPTED, interrupt_me
+from qa.squad import SAMPLE
 
 
 def versus(
@@ -45,6 +46,7 @@ def versus(
         Path | None, typer.Option(help="Of the pipeline; what the gateway's was made of if none.")
     ] = None,
     port: Annotated[int, typer.Option(envvar="BASELINE_PORT", help="Of the pipeline.")] = PORT,
+    python: Python = PYTHON,
     ceiling: Annotated[
         str | None,
         typer.Option(
@@ -65,7 +67,7 @@ def versus(
         gateway = stack.enter_context(gateway_at(url, model, repository))
         if baseline_url is None:
             baseline_url = stack.enter_context(
-                pipeline_at(checkpoint or Path(gateway.checkpoint), port)
+                pipeline_at(checkpoint or Path(gateway.checkpoint), port, python)
             )
         measuring = Measuring(stack.enter_context(locust_environment()), seconds)
         made = environment()

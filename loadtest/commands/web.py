@@ -9,7 +9,6 @@ import typer
 
 from loadtest.commands.options import (
     MODELS,
-    SAMPLE,
     Dataset,
     ModelName,
     Processes,
@@ -22,6 +21,7 @@ from loadtest.load.gateway import gateway_at
 from loadtest.load.keeping import Loop
 from loadtest.load.processes import LOCUSTFILE
 from loadtest.result import FOLDER
+from qa.squad import SAMPLE
 
 
 def web(

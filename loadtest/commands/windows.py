@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 from loadtest.batches.inputs import Kind, make_rows, read_questions, read_tokenizer
+from loadtest.commands.options import Dataset
 from loadtest.errors import LoadTestError
 from loadtest.exported import read_exported
 from qa import tensors
+from qa.squad import SAMPLE
 
 
 def windows(
@@ -18,9 +20,7 @@ def windows(
         Kind, typer.Option("--input", help="Windows without padding, or those of SQuAD.")
     ] = "padded",
     count: Annotated[int, typer.Option(min=1, help="Windows, or all if there are fewer.")] = 512,
-    dataset: Annotated[Path, typer.Option(help="SQuAD file.")] = Path(
-        "tests/data/squad-dev-sample.json"
-    ),
+    dataset: Dataset = SAMPLE,
     repository: Annotated[Path, typer.Option(help="Whose tokenizer cuts them.")] = Path(
         "model_repository"
     ),
@@ -28,7 +28,10 @@ def windows(
     """Write windows as perf_analyzer reads them, so that it computes what ``bench`` does."""
     exported = read_exported(repository)
     if exported is None:
-        raise LoadTestError(f"there is no report.json in {repository}; run make export")
+        raise LoadTestError(
+            f"there is no report.json in {repository}; run make export, or name another folder "
+            "with --repository"
+        )
     tokenizer = read_tokenizer(repository / "tokenizer.json")
     rows = make_rows(kind, tokenizer, read_questions(dataset), exported.sequence_length)
     arrays = (rows.input_ids, rows.attention_mask, rows.token_type_ids)

@@ -104,7 +104,10 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     while client.get("/health/ready").status_code != 200:
         if process.poll() is not None:
             last = log.read_text(errors="replace").strip().rpartition("\n")[2]
-            raise LoadTestError(f"the gateway did not start: {last.removeprefix('error: ')}")
+            raise LoadTestError(
+                f"the gateway did not start: {last.removeprefix('error: ')} "
+                "(--repository names its models, --url a gateway that runs)"
+            )
         if time.monotonic() > deadline:
             raise LoadTestError(f"the gateway was not ready within {START_SECONDS} s")
         time.sleep(0.1)

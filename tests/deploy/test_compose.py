@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from qa.squad import read_examples
+from qa.squad import SAMPLE, read_examples
 from tests.conftest import ROOT
 from tests.deploy.compose import MODEL, Deployment
 from tests.deploy.engine import Engine
@@ -17,7 +17,6 @@ from tests.e2e.stack import running
 pytestmark = pytest.mark.deploy
 
 README = (ROOT / "README.md").read_text()
-SAMPLE = ROOT / "tests" / "data" / "squad-dev-sample.json"
 
 
 def test_every_container_is_a_user_with_nothing_to_write_to(deployment: Deployment) -> None:

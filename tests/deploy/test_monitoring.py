@@ -18,7 +18,7 @@ import httpx
 import pytest
 import yaml
 
-from qa.squad import read_examples
+from qa.squad import SAMPLE, read_examples
 from tests.conftest import ROOT
 from tests.deploy.compose import Deployment, quickened
 from tests.deploy.engine import Engine
@@ -26,9 +26,12 @@ from tests.e2e.stack import wait_for
 
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 BOARD = json.loads((ROOT / "deploy/grafana/dashboards/electra-qa.json").read_text())
-SAMPLE = read_examples(ROOT / "tests" / "data" / "squad-dev-sample.json")
-SHORT = {"question": SAMPLE[0].question, "context": SAMPLE[0].context}
-LONG = {"question": SAMPLE[0].question, "context": " ".join(each.context for each in SAMPLE[:40])}
+QUESTIONS = read_examples(SAMPLE)
+SHORT = {"question": QUESTIONS[0].question, "context": QUESTIONS[0].context}
+LONG = {
+    "question": QUESTIONS[0].question,
+    "context": " ".join(each.context for each in QUESTIONS[:40]),
+}
 DATA_SECONDS = 120
 CPUS = str(os.cpu_count())
 

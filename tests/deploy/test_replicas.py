@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from qa.squad import read_examples
+from qa.squad import SAMPLE, read_examples
 from tests.conftest import CHECKPOINT, ROOT
 from tests.deploy.compose import Deployment, deployed
 from tests.deploy.conftest import FOLDER
@@ -107,7 +107,7 @@ def replicas(images: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def answered(deployment: Deployment) -> Iterator[dict[str, str]]:
-    sample = read_examples(ROOT / "tests" / "data" / "squad-dev-sample.json")
+    sample = read_examples(SAMPLE)
     with httpx.Client(base_url=deployment.url, timeout=60) as client:
         for each in sample[:QUESTIONS]:
             asked = {"question": each.question, "context": each.context}

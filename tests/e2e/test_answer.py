@@ -15,17 +15,15 @@ from tritonclient.grpc import service_pb2
 from embedded.selection import Choice
 from export.triton_config import request_shape
 from export.variants import variant_named
-from qa.squad import Example, read_examples
+from qa.squad import SAMPLE, Example, read_examples
 from qa.windows import make_windows
 from serving.triton import Triton
-from tests.conftest import ROOT
 from tests.e2e.stack import Stack, running
 
 NORMAN = {
     "question": "Who led the Norman conquest of England?",
     "context": "The Norman conquest of England was led by William the Conqueror in 1066.",
 }
-SAMPLE = ROOT / "tests" / "data" / "squad-dev-sample.json"
 
 
 def test_a_question_is_answered(client: httpx.Client) -> None:

@@ -20,11 +20,11 @@ import pytest
 
 from embedded.cpu import read_cpu
 from embedded.selection import choose
+from qa.squad import SAMPLE
 from qa.tensors import INPUTS
 from tests.conftest import ROOT
 from tests.e2e.stack import START_SECONDS, free_ports
 
-SAMPLE = ROOT / "tests" / "data" / "squad-dev-sample.json"
 LEFT_OUT = shutil.ignore_patterns(
     ".git", ".venv", "build", "__pycache__", ".*_cache", ".hypothesis", "1", "warmup", "report.json"
 )

@@ -13,12 +13,9 @@ import httpx
 import pytest
 
 from qa.metric import Scores, evaluate, normalize_answer
-from qa.squad import Example, read_examples
+from qa.squad import SAMPLE, Example, read_examples
 from tests.conftest import ROOT
 from tests.e2e.stack import Stack, free_ports, running
-
-SAMPLE = ROOT / "tests" / "data" / "squad-dev-sample.json"
-
 
 # measured with the checkpoint's float32 weights; a better checkpoint has other figures
 FP32_ON_SAMPLE = Scores(exact_match=75.00, f1=83.86, total=200)

@@ -6,15 +6,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import ROOT
+from qa.squad import SAMPLE
 from tests.e2e.proxy import DEAD, proxies, proxy_to
 from tests.e2e.stack import Stack, running
 from tests.e2e.test_answer import NORMAN
 from tests.e2e.test_evaluation import run_evaluation
 from tests.loadtest.command import loadtest
 
-SAMPLE = str(ROOT / "tests" / "data" / "squad-dev-sample.json")
-EVALUATION = (SAMPLE, "--limit", "3")
+EVALUATION = (str(SAMPLE), "--limit", "3")
 LOAD = ("load", "--loop", "closed", "--users", "1", "--seconds", "1", "--questions", "3")
 BENCH = ("bench", "--variants", "onnx_fp32", "--batches", "1", "--batches-per-row", "2")
 QUICK = ("--warmup-seconds", "0", "--questions", "1")

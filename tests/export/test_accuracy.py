@@ -15,13 +15,11 @@ from export.variants import variant_named
 from export.windows import example_windows
 from qa.metric import Scores, evaluate
 from qa.spans import best_answers, null_difference
-from qa.squad import Example, read_examples
+from qa.squad import SAMPLE, Example, read_examples
 from qa.tensors import INPUTS
 from qa.tokenizer import load_tokenizer
-from tests.conftest import ROOT
 from tests.export.conftest import SEQUENCE_LENGTH, read_golden
 
-SAMPLE = ROOT / "tests" / "data" / "squad-dev-sample.json"
 FP32 = variant_named("onnx_fp32")
 SEED = 6  # of weights for which a third of the questions have the empty answer
 

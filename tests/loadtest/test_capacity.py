@@ -25,6 +25,7 @@ from loadtest.errors import LoadTestError
 from loadtest.published import read_published
 from loadtest.result import BatchRow, read_result
 from loadtest.samples import summarize
+from qa.squad import SAMPLE
 from tests.conftest import CHECKPOINT, ROOT
 
 SHORT = [Question(windows=1, tokens=100, longest=100)]
@@ -154,7 +155,7 @@ def test_figures_of_the_docs() -> None:
         for name in ("*load-closed*", "*3108*bench*", "*load-open*")
     )
     tokenizer = read_tokenizer(CHECKPOINT / "tokenizer.json")
-    questions = read_work_questions(ROOT / "tests/data/squad-dev-sample.json", tokenizer, 384)
+    questions = read_work_questions(SAMPLE, tokenizer, 384)
     rows = [each for each in batches.batches if each.variant == "openvino_int8"]
     work = on_shared_cores(read_work(rows, alone.loads[0], questions), 2)
     text = (ROOT / "docs" / "scaling.md").read_text()

@@ -8,11 +8,9 @@ from tokenizers import Tokenizer
 
 from loadtest.batches.inputs import Rows, join, make_rows, read_questions, read_tokenizer
 from loadtest.errors import LoadTestError
-from qa.squad import Example
+from qa.squad import SAMPLE, Example
 from qa.windows import make_windows
-from tests.conftest import ROOT
 
-SAMPLE = ROOT / "tests" / "data" / "squad-dev-sample.json"
 LENGTH = 384
 
 

@@ -4,15 +4,13 @@ import pytest
 
 from loadtest.errors import LoadTestError
 from loadtest.load.questions import Answer, Question, body_of, parse_answer, read_questions
-from tests.conftest import ROOT
-
-DATASET = ROOT / "tests" / "data" / "squad-dev-sample.json"
+from qa.squad import SAMPLE
 
 
 def test_the_order_is_shuffled_and_always_the_same() -> None:
-    all_ = read_questions(DATASET, 1000)
+    all_ = read_questions(SAMPLE, 1000)
     assert len(set(all_)) == 200
-    assert read_questions(DATASET, 20) == all_[:20]
+    assert read_questions(SAMPLE, 20) == all_[:20]
     contexts = [each.context for each in all_]
     assert contexts != sorted(contexts, key=contexts.index)  # not by article, as in the file
 

@@ -14,7 +14,8 @@ from loadtest.batches import sessions
 from loadtest.batches.inputs import read_questions, read_tokenizer
 from loadtest.batches.sessions import session_table
 from loadtest.errors import LoadTestError
-from tests.conftest import CHECKPOINT, ROOT
+from qa.squad import SAMPLE
+from tests.conftest import CHECKPOINT
 from tests.embedded.test_onnx_session import file as contract_file
 from tests.simulated_gpu import A100, simulate
 
@@ -35,7 +36,7 @@ def repository(file: Path, tmp_path: Path) -> Path:
 
 def timed(repository: Path, model: str = FP16.model_name) -> Table:
     tokenizer = read_tokenizer(repository / "tokenizer.json")
-    questions = read_questions(ROOT / "tests" / "data" / "squad-dev-sample.json")
+    questions = read_questions(SAMPLE)
     return session_table(repository / model, tokenizer, questions, [1, 20], 0)
 
 

@@ -14,11 +14,11 @@ from loadtest.baselines import bare_loop
 from loadtest.batches.inputs import join
 from loadtest.errors import LoadTestError
 from loadtest.load.questions import read_questions
+from qa.squad import SAMPLE
 from tests.conftest import CHECKPOINT, ROOT
 from tests.loadtest.command import loadtest, result
 from tests.loadtest.stub import Reply, serving
 
-SAMPLE = ROOT / "tests" / "data" / "squad-dev-sample.json"
 QUICK = ("--users", "1", "--seconds", "1", "--questions", "3", "--ceiling", "")
 
 

@@ -1,13 +1,9 @@
-from pathlib import Path
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qa.metric import evaluate, evaluate_v2, exact_match, f1, metric_notice, normalize_answer
-from qa.squad import Example, SquadError, read_examples
-
-SAMPLE = Path(__file__).parent.parent / "data" / "squad-dev-sample.json"
+from qa.squad import SAMPLE, Example, SquadError, read_examples
 
 
 @pytest.mark.parametrize(

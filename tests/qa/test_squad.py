@@ -6,10 +6,8 @@ from typing import Any
 
 import pytest
 
-from qa.squad import Example, SquadError, has_unanswerable, read_examples
+from qa.squad import SAMPLE, Example, SquadError, has_unanswerable, read_examples
 from tests.conftest import ROOT
-
-SAMPLE = ROOT / "tests" / "data" / "squad-dev-sample.json"
 
 CONTEXT = "William crossed the sea."
 ANSWER = {"text": "William", "answer_start": 0}

@@ -15,7 +15,6 @@ from export.checkpoint.config import ElectraConfig
 from tests.conftest import CHECKPOINT
 
 HERE = Path(__file__).parent
-SAMPLE = HERE.parent / "data" / "squad-dev-sample.json"
 
 WITHOUT_TORCH = (
     "test_articles.py",

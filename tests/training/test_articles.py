@@ -1,7 +1,6 @@
 from collections import Counter
 
-from qa.squad import Example, read_examples
-from tests.training.conftest import SAMPLE
+from qa.squad import SAMPLE, Example, read_examples
 from training.articles import is_held_out, negatives, split
 
 ARTICLES = [

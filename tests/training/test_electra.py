@@ -6,11 +6,10 @@ import torch
 
 from export.checkpoint.reader import read_checkpoint
 from export.proof.reference import reference_logits
-from qa.squad import read_examples
+from qa.squad import SAMPLE, read_examples
 from qa.tensors import ATTENTION_MASK, END_LOGITS, INPUT_IDS, START_LOGITS, TOKEN_TYPE_IDS
 from qa.windows import make_windows
 from tests.conftest import CHECKPOINT
-from tests.training.conftest import SAMPLE
 from training.electra import plain_attention
 from training.initial import read_initial
 

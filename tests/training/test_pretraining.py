@@ -9,7 +9,7 @@ import typer
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
-from tests.training.conftest import SAMPLE
+from qa.squad import SAMPLE
 from tests.training.trainings import HERE, QUIET, sample_windows
 from training.batch import Batch, collate
 from training.electra import Electra

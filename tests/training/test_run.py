@@ -13,9 +13,8 @@ from safetensors.torch import load_file, save_file
 from export.checkpoint.reader import read_checkpoint
 from export.checkpoint.tokenizer import read_tokenizer
 from qa.metric import evaluate
-from qa.squad import read_examples
+from qa.squad import SAMPLE, read_examples
 from qa.tokenizer import load_tokenizer
-from tests.training.conftest import SAMPLE
 from tests.training.trainings import HERE, WITHOUT_EFFECT, train_sample
 from training.evaluation import predict
 from training.folder import write_tokenizer

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer
 
+from qa.squad import SAMPLE
 from qa.tokenizer import load_tokenizer
 from tests.conftest import CHECKPOINT
-from tests.training.conftest import SAMPLE
 from training.articles import is_held_out
 from training.errors import TrainingError
 from training.pretraining.texts import read_texts

@@ -7,8 +7,7 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from qa.squad import read_examples
-from tests.training.conftest import SAMPLE
+from qa.squad import SAMPLE, read_examples
 from training.electra import Electra
 from training.initial import read_initial
 from training.loop import train
