@@ -25,7 +25,8 @@
 #               share the work: the GPUs, or the cores of a CPU
 #   TEXTS       the SQuAD files and .txt files that `make pretrain` reads, with the settings of `make train`
 #   ONLY        the format, onnx or savedmodel, that `make test-compat` loads; REPOSITORY from where
-#   PORT, MODEL and every other setting of serving/settings.py go to `make serve` as they are
+#   PORT, MODEL and every other setting of docs/settings.md are for `make serve`, which puts
+#               ELECTRA_QA_ before them; in the environment they have it already
 # A value may hold any character, as a path with spaces does. FILES, DEV and TEXTS are one path, or
 # several with spaces between them; MODELS, VARIANTS and SETTINGS are words.
 
@@ -43,8 +44,9 @@ GPU_VARIANTS := onnx_fp16 onnx_fp16_packed onnx_tf32
 # the extras of requirements.lock: not parity
 LOCKED := gateway otel embedded export evaluation loadtest loadgen dev
 comma := ,
-# the variants that MODEL and MODELS name
-SERVED = $(strip $(patsubst electra_qa_%,%,$(MODEL) $(subst $(comma), ,$(MODELS))))
+# the variants that a gateway started here serves
+SERVED = $(strip $(patsubst electra_qa_%,%,$(ASKED) $(subst $(comma), ,$(ELECTRA_QA_MODELS))))
+ASKED = $(or $(MODEL),$(ELECTRA_QA_MODEL))
 COMPAT = $(filter $(or $(ONLY),%),onnx savedmodel)
 SQUAD ?= 1.1
 SQUAD_FOLDER ?= ../shared/squad
@@ -60,6 +62,12 @@ quote = '$(subst ','\'',$(1))'
 TORCHRUN = $(if $(PROCESSES),-m torch.distributed.run --standalone --nproc-per-node="$$PROCESSES")
 RECIPE = $${INIT:+--set=init="$$INIT"} $${PRECISION:+--set=precision="$$PRECISION"} \
 	$${EPOCHS:+--set=epochs="$$EPOCHS"} $(foreach each,$(SETTINGS),--set=$(call quote,$(each)))
+
+# `make serve PORT=8081` is ELECTRA_QA_PORT=8081 for the gateway, which refuses what is no setting
+$(foreach each,$(filter-out MAKE% ELECTRA_QA_% PYTHON GPU,$(.VARIABLES)),$(if \
+	$(filter command,$(firstword $(origin $(each)))),$(eval serve: \
+	override export ELECTRA_QA_$(each) := $$(value $(each)))))
+serve: ASKED = $(ELECTRA_QA_MODEL)
 
 # Values are what was typed: make does not expand them, and the shell gets them from the
 # environment, "$$NAME", so that it does not read them as its own language.

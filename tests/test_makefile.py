@@ -3,7 +3,7 @@
 import os
 import re
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,10 @@ HOSTILE = (
 )
 # what a value becomes, by verb and variable: {} is the value, NAME= one of the environment
 VALUES = {
-    "serve": {"MODEL": "MODEL={}", "PORT": "PORT={}", "API_KEYS": "API_KEYS={}"},
+    "serve": {
+        each: f"{each}={{}}"
+        for each in ("ELECTRA_QA_MODEL", "ELECTRA_QA_PORT", "ELECTRA_QA_API_KEYS")
+    },
     "export": {
         "CHECKPOINT": "{}",
         **{each: f"--{each.lower()}={{}}" for each in ("REVISION", "VARIANTS", "DATASET")},
@@ -75,8 +78,8 @@ VALUES = {
 }
 # lists, whose words arrive one by one
 LISTS: dict[tuple[str, str], Callable[[Sequence[str]], list[str]]] = {
-    ("serve", "MODEL"): lambda words: [f"--variants={' '.join(words)}"],
-    ("serve", "MODELS"): lambda words: [f"--variants={' '.join(words)}"],
+    ("serve", "ELECTRA_QA_MODEL"): lambda words: [f"--variants={' '.join(words)}"],
+    ("serve", "ELECTRA_QA_MODELS"): lambda words: [f"--variants={' '.join(words)}"],
     ("report", "FILES"): list,
     ("pretrain", "TEXTS"): list,
     ("pretrain", "SETTINGS"): lambda words: [f"--set={each}" for each in words],
@@ -137,6 +140,35 @@ def test_a_value_arrives_as_it_was_typed(verb: str, name: str, way: str, tmp_pat
         made = make(tmp_path, verb, **{name: HOSTILE})
     assert VALUES[verb][name].format(HOSTILE) in made.words
     assert "ran" not in made.files
+
+
+@pytest.mark.parametrize("name", ["MODEL", "PORT", "API_KEYS"])
+def test_make_puts_the_prefix_before_a_setting(name: str, tmp_path: Path) -> None:
+    made = make(tmp_path, "serve", f"{name}={HOSTILE}")
+    assert f"ELECTRA_QA_{name}={HOSTILE}" in made.words
+    assert "ran" not in made.files
+
+
+@pytest.mark.parametrize(
+    ("given", "served"),
+    [
+        ({"ELECTRA_QA_MODEL": "electra_qa_a", "MODEL": "other"}, "a"),
+        ({"MODEL": "other", "MODELS": "another"}, ""),
+    ],
+)
+def test_a_variable_of_the_shell_is_no_setting(
+    given: Mapping[str, str], served: str, tmp_path: Path
+) -> None:
+    made = make(tmp_path, "serve", **given)
+    assert f"--variants={served}" in made.words
+    assert "ELECTRA_QA_MODEL=other" not in made.words
+
+
+def test_what_is_for_the_environment_is_no_setting(tmp_path: Path) -> None:
+    made = make(tmp_path, "serve", "GPU=", "PYTHON=python3", "MODELS=electra_qa_a,electra_qa_b")
+    settings = {each for each in made.words if each.startswith("ELECTRA_QA_")}
+    assert settings == {"ELECTRA_QA_MODELS=electra_qa_a,electra_qa_b"}
+    assert "--variants=a b" in made.words
 
 
 @pytest.mark.parametrize("way", ["argument", "environment"])
