@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,18 @@ HOSTILE = (
     "a 'model\"; touch ran & touch ran | `touch ran` $(touch ran) $(shell touch ran) "
     "$HOME ${HOME} $$ # \\ * ~ %\nand a line"
 )
+# what a command of the load test reads from the environment by itself, by verb
+READ = {
+    "bench": "VARIANTS BATCHES SEQ INPUT DATASET BATCHES_PER_ROW SECONDS ROUNDS CLIENTS TRITON_URL",
+    "loadtest": "USERS RATES SECONDS URL MODEL DATASET PROCESSES",
+    "slo": "P99_MS SECONDS URL MODEL DATASET PROCESSES",
+    "baseline": "CHECKPOINT BASELINE_PORT",
+    "versus": "CHECKPOINT USERS ROUNDS SECONDS DATASET MODEL BASELINE_PORT",
+    "loadgen": "VARIANT DATASET SECONDS SCENARIOS TRITON_URL",
+    "compare": "A B",
+}
 # what a value becomes, by verb and variable: {} is the value, NAME= one of the environment
-VALUES = {
+VALUES: dict[str, dict[str, str]] = {
     "serve": {
         each: f"{each}={{}}"
         for each in ("ELECTRA_QA_MODEL", "ELECTRA_QA_PORT", "ELECTRA_QA_API_KEYS")
@@ -32,34 +43,12 @@ VALUES = {
         each: f"{each}={{}}"
         for each in ("DATASET", "URL", "PORT", "MODEL", "TOP_K", "NULL_THRESHOLD", "OUTPUT")
     },
-    "bench": {
-        "BATCHES_PER_ROW": "--batches-per-row={}",
-        "TRITON_URL": "TRITON_URL={}",
-        **{each: f"--{each.lower()}={{}}" for each in ("VARIANTS", "BATCHES", "SEQ", "INPUT")},
-        **{each: f"--{each.lower()}={{}}" for each in ("DATASET", "SECONDS", "ROUNDS", "CLIENTS")},
+    **{verb: {each: f"{each}={{}}" for each in names.split()} for verb, names in READ.items()},
+    "report": {"FILES": "{}", "OUTPUT": "OUTPUT={}"},
+    "capacity": {
+        **{"FILES": "{}", "CHECKPOINT": "--repository={}"},
+        **{each: f"{each}={{}}" for each in ("RATES", "P99_MS", "DATASET")},
     },
-    "loadtest": {
-        **{each: f"--{each.lower()}={{}}" for each in ("USERS", "RATES", "SECONDS", "URL")},
-        **{each: f"--{each.lower()}={{}}" for each in ("MODEL", "DATASET", "PROCESSES")},
-        "WEB": "web",
-    },
-    "slo": {
-        "P99_MS": "--p99-ms={}",
-        **{each: f"--{each.lower()}={{}}" for each in ("SECONDS", "URL", "MODEL", "DATASET")},
-        "PROCESSES": "--processes={}",
-    },
-    "baseline": {"CHECKPOINT": "--checkpoint={}", "BASELINE_PORT": "BASELINE_PORT={}"},
-    "versus": {
-        **{each: f"--{each.lower()}={{}}" for each in ("CHECKPOINT", "USERS", "ROUNDS")},
-        **{each: f"--{each.lower()}={{}}" for each in ("SECONDS", "DATASET", "MODEL")},
-    },
-    "loadgen": {
-        **{each: f"--{each.lower()}={{}}" for each in ("VARIANT", "DATASET", "SECONDS")},
-        "SCENARIOS": "--scenarios={}",
-        "TRITON_URL": "TRITON_URL={}",
-    },
-    "report": {"FILES": "{}", "OUTPUT": "--output={}"},
-    "compare": {"A": "{}", "B": "{}"},
     "test": {"DATASET": "--dataset={}"},
     "test-slow": {"DATASET": "--dataset={}"},
     "test-compat": {"REPOSITORY": "--repository={}"},
@@ -76,11 +65,13 @@ VALUES = {
     },
     "throughput": {"SIZES": "--sizes={}"},
 }
+VALUES["loadtest"]["WEB"] = "web"
 # lists, whose words arrive one by one
 LISTS: dict[tuple[str, str], Callable[[Sequence[str]], list[str]]] = {
     ("serve", "ELECTRA_QA_MODEL"): lambda words: [f"--variants={' '.join(words)}"],
     ("serve", "ELECTRA_QA_MODELS"): lambda words: [f"--variants={' '.join(words)}"],
     ("report", "FILES"): list,
+    ("capacity", "FILES"): list,
     ("pretrain", "TEXTS"): list,
     ("pretrain", "SETTINGS"): lambda words: [f"--set={each}" for each in words],
     ("train", "DEV"): lambda words: [f"--dev={each}" for each in words],
@@ -140,6 +131,22 @@ def test_a_value_arrives_as_it_was_typed(verb: str, name: str, way: str, tmp_pat
         made = make(tmp_path, verb, **{name: HOSTILE})
     assert VALUES[verb][name].format(HOSTILE) in made.words
     assert "ran" not in made.files
+
+
+@pytest.mark.parametrize("verb", [*READ, "report", "capacity"])
+def test_the_load_test_reads_the_variables_by_itself(verb: str) -> None:
+    command = "load" if verb == "loadtest" else verb
+    said = subprocess.run(
+        [sys.executable, "-m", "loadtest", command, "--help"],
+        env={**os.environ, "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    ).stdout
+    left = {name for name, value in VALUES[verb].items() if value == f"{name}={{}}"}
+    assert left
+    assert left <= set(re.findall(r"\[env var: (\w+)\]", said))
 
 
 @pytest.mark.parametrize("name", ["MODEL", "PORT", "API_KEYS"])
@@ -210,5 +217,5 @@ def test_every_variable_of_a_recipe_is_tried() -> None:
 def test_a_variable_of_ours_that_the_environment_has_too(tmp_path: Path) -> None:
     ours = set(re.findall(r"^(\w+) :?= ", MAKEFILE, re.MULTILINE))
     made = make(tmp_path, "bench", "SEQ=64", **dict.fromkeys(ours, "touch ran;"))
-    assert "--seq=64" in made.words
+    assert "SEQ=64" in made.words
     assert "ran" not in made.files

@@ -13,7 +13,9 @@ from loadtest.exported import model_name
 
 def sessions(
     variants: Annotated[str, typer.Option(help="Of ONNX, as in 'onnx_fp16 onnx_tf32'.")],
-    batches: Annotated[str, typer.Option(help="Windows per batch.")] = "1 128 256 512",
+    batches: Annotated[
+        str, typer.Option(envvar="BATCHES", help="Windows per batch.")
+    ] = "1 128 256 512",
     seconds: Annotated[float, typer.Option(min=0, help="Each is run, five times at least.")] = 1.0,
     dataset: Annotated[Path, typer.Option(help="SQuAD file.")] = Path(
         "tests/data/squad-dev-sample.json"

@@ -46,8 +46,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def environment() -> dict[str, str]:
     ports = dict(zip(PORTS, map(str, free_ports(4)), strict=True))
     ports["PORT"] = ports["ELECTRA_QA_PORT"]  # for `make eval`
-    # without what `make test DATASET=` tells the makes that it runs itself
-    told = {name for name in os.environ if "MAKE" in name} | {"DATASET"}
+    # without what `make test` tells the makes that it runs itself
+    told = {name for name in os.environ if "MAKE" in name}
     return {name: value for name, value in os.environ.items() if name not in told} | ports
 
 
