@@ -25,7 +25,8 @@
 #               share the work: the GPUs, or the cores of a CPU
 #   TEXTS       the SQuAD files and .txt files that `make pretrain` reads, with the settings of `make train`
 #   ONLY        the format, onnx or savedmodel, that `make test-compat` loads; REPOSITORY from where
-#   PORT, MODEL and every other setting of serving/settings.py go to `make serve` as they are
+#   PORT, MODEL and every other setting of docs/settings.md are for `make serve`, which puts
+#               ELECTRA_QA_ before them; in the environment they have it already
 # A value may hold any character, as a path with spaces does. FILES, DEV and TEXTS are one path, or
 # several with spaces between them; MODELS, VARIANTS and SETTINGS are words.
 
@@ -40,11 +41,13 @@ LOCK := requirements$(if $(GPU),-gpu).lock
 SETUP := .venv/.set-up$(if $(GPU),-gpu)
 OTHER_SETUP = $(filter-out $(SETUP),.venv/.set-up .venv/.set-up-gpu)
 GPU_VARIANTS := onnx_fp16 onnx_fp16_packed onnx_tf32
+MEASURED := docs/benchmarks/amd-epyc-2-cores
 # the extras of requirements.lock: not parity
 LOCKED := gateway otel embedded export evaluation loadtest loadgen dev
 comma := ,
-# the variants that MODEL and MODELS name
-SERVED = $(strip $(patsubst electra_qa_%,%,$(MODEL) $(subst $(comma), ,$(MODELS))))
+# the variants that a gateway started here serves
+SERVED = $(strip $(patsubst electra_qa_%,%,$(ASKED) $(subst $(comma), ,$(ELECTRA_QA_MODELS))))
+ASKED = $(or $(MODEL),$(ELECTRA_QA_MODEL))
 COMPAT = $(filter $(or $(ONLY),%),onnx savedmodel)
 SQUAD ?= 1.1
 SQUAD_FOLDER ?= ../shared/squad
@@ -60,6 +63,12 @@ quote = '$(subst ','\'',$(1))'
 TORCHRUN = $(if $(PROCESSES),-m torch.distributed.run --standalone --nproc-per-node="$$PROCESSES")
 RECIPE = $${INIT:+--set=init="$$INIT"} $${PRECISION:+--set=precision="$$PRECISION"} \
 	$${EPOCHS:+--set=epochs="$$EPOCHS"} $(foreach each,$(SETTINGS),--set=$(call quote,$(each)))
+
+# `make serve PORT=8081` is ELECTRA_QA_PORT=8081 for the gateway, which refuses what is no setting
+$(foreach each,$(filter-out MAKE% ELECTRA_QA_% PYTHON GPU,$(.VARIABLES)),$(if \
+	$(filter command,$(firstword $(origin $(each)))),$(eval serve: \
+	override export ELECTRA_QA_$(each) := $$(value $(each)))))
+serve: ASKED = $(ELECTRA_QA_MODEL)
 
 # Values are what was typed: make does not expand them, and the shell gets them from the
 # environment, "$$NAME", so that it does not read them as its own language.
@@ -100,38 +109,36 @@ eval: $(SETUP) ## send a SQuAD file through the running gateway (DATASET=, URL=,
 
 bench: $(SETUP) ## batch latency beside NVIDIA's figures (VARIANTS=, BATCHES=, INPUT=squad)
 	@$(BIN)/python -m export --if-needed $(call options,VARIANTS)
-	@exec $(BIN)/python -m loadtest bench $(call options,VARIANTS BATCHES SEQ INPUT DATASET \
-		BATCHES_PER_ROW SECONDS ROUNDS CLIENTS)
+	@exec $(BIN)/python -m loadtest bench
 
 bench-gpu: $(SETUP) ## ELECTRA-base of random weights on a GPU, beside NVIDIA's figures (VARIANTS=, DATASET=)
 	@$(BIN)/python -m embedded.gpu
 	@test -d build/random-electra-base || $(BIN)/python -m export.random_checkpoint base build/random-electra-base
 	@$(BIN)/python -m export --if-needed --repository build/gpu --variants="$${VARIANTS:-$(GPU_VARIANTS)}" \
 		-- build/random-electra-base
-	@$(BIN)/python -m loadtest sessions --repository build/gpu --variants="$${VARIANTS:-$(GPU_VARIANTS)}" $(call options,BATCHES)
+	@$(BIN)/python -m loadtest sessions --repository build/gpu --variants="$${VARIANTS:-$(GPU_VARIANTS)}"
 	@for input in padded squad; do $(BIN)/python -m loadtest bench --repository build/gpu --input $$input \
-		--variants="$${VARIANTS:-$(GPU_VARIANTS)}" --questions 5 --results build/gpu-results \
-		$(call options,BATCHES SECONDS ROUNDS CLIENTS) || exit; done
+		--variants="$${VARIANTS:-$(GPU_VARIANTS)}" --dataset tests/data/squad-dev-sample.json \
+		--questions 5 --results build/gpu-results || exit; done
 	@$(BIN)/python -m loadtest report --output build/gpu-report -- build/gpu-results/*.json
 	@$(if $(DATASET),$(BIN)/python -m export --repository build/gpu-bundled --variants="$(GPU_VARIANTS)" \
 		$(call options,DATASET))
 
 loadtest: $(SETUP) ## questions under load, in closed and open loops (URL=, MODEL=, USERS=, RATES=, WEB=1)
-	@$(if $(URL),,$(BIN)/python -m export --if-needed --variants="$$SERVED")
-	@exec $(BIN)/python -m loadtest $(if $(WEB),web,load $(call options,USERS RATES SECONDS)) \
-		$(call options,URL MODEL DATASET PROCESSES)
+	@test -n "$$URL" || $(BIN)/python -m export --if-needed --variants="$$SERVED"
+	@exec $(BIN)/python -m loadtest $(if $(WEB),web,load)
 
 slo: $(SETUP) ## the highest rate of questions whose p99 holds (P99_MS=130, URL=, MODEL=)
-	@$(if $(URL),,$(BIN)/python -m export --if-needed --variants="$$SERVED")
-	@exec $(BIN)/python -m loadtest slo $(call options,P99_MS SECONDS URL MODEL DATASET PROCESSES)
+	@test -n "$$URL" || $(BIN)/python -m export --if-needed --variants="$$SERVED"
+	@exec $(BIN)/python -m loadtest slo
 
 baseline: $(SETUP) build/baseline/.set-up ## serve transformers' pipeline until Ctrl-C (CHECKPOINT=, BASELINE_PORT=)
-	@exec $(BIN)/python -m loadtest baseline $(call options,CHECKPOINT)
+	@exec $(BIN)/python -m loadtest baseline
 
 versus: $(SETUP) build/baseline/.set-up ## the gateway and the pipeline in turns (USERS=, ROUNDS=, MODEL=)
 	@$(BIN)/python -m export --if-needed --variants="$$SERVED"
 	@$(BIN)/python -m export --if-needed --variants onnx_int8  # for the bare loop
-	@exec $(BIN)/python -m loadtest versus $(call options,CHECKPOINT USERS ROUNDS SECONDS DATASET MODEL)
+	@exec $(BIN)/python -m loadtest versus
 
 # pip, not uv: torch comes in builds of very different size, and pip's settings say which
 build/baseline/.set-up: loadtest/baselines/requirements.txt
@@ -143,20 +150,19 @@ build/baseline/.set-up: loadtest/baselines/requirements.txt
 
 loadgen: $(SETUP) ## MLPerf's LoadGen on the model (VARIANT=, DATASET=, SECONDS=600 for its rules)
 	@$(BIN)/python -m export --if-needed --variants="$$VARIANT"
-	@exec $(BIN)/python -m loadtest loadgen $(call options,VARIANT DATASET SECONDS SCENARIOS)
+	@exec $(BIN)/python -m loadtest loadgen
 
 report: $(SETUP) ## result files as a page with plots (FILES=, OUTPUT=)
 	@$(call list,$${FILES:-results/*.json}); \
-		exec $(BIN)/python -m loadtest report $(call options,OUTPUT) -- "$$@"
+		exec $(BIN)/python -m loadtest report -- "$$@"
 
 capacity: $(SETUP) ## what rates of questions need, by a simulated queue (FILES=, RATES=, P99_MS=)
-	@$(BIN)/python -m loadtest capacity $(or $(FILES),docs/benchmarks/amd-epyc-2-cores/*-bench.json \
-		docs/benchmarks/amd-epyc-2-cores/*-load-*.json) $(if $(RATES),--rates "$(RATES)") \
-		$(if $(P99_MS),--p99-ms $(P99_MS)) $(if $(DATASET),--dataset "$(DATASET)") \
-		--repository $(or $(CHECKPOINT),checkpoints/electra-mini-squad)
+	@$(call list,$${FILES:-$(MEASURED)/*-bench.json $(MEASURED)/*-load-*.json}); \
+		exec $(BIN)/python -m loadtest capacity \
+		--repository="$${CHECKPOINT:-checkpoints/electra-mini-squad}" -- "$$@"
 
 compare: $(SETUP) ## A over B with confidence intervals (A=FILE:NAME, B=FILE:NAME)
-	@$(BIN)/python -m loadtest compare -- "$$A" "$$B"
+	@exec $(BIN)/python -m loadtest compare
 
 check: $(SETUP) ## ruff, mypy --strict, and which package imports which
 	@$(BIN)/ruff check

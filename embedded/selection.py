@@ -17,7 +17,7 @@ class Choice:
     """The model that answers, and why it does."""
 
     model: str
-    reason: str  # as in "electra_qa_onnx_int8 answers, named by MODEL"
+    reason: str  # as in "electra_qa_onnx_int8 answers, named by ELECTRA_QA_MODEL"
 
 
 def choose(repository: Path, cpu: Cpu, gpu: Gpu | None = None) -> Choice:
@@ -31,7 +31,7 @@ def choose(repository: Path, cpu: Cpu, gpu: Gpu | None = None) -> Choice:
     if manifest is None:
         raise EmbeddedError(
             f"which variant answers cannot be chosen: there is no {FILE_NAME} in {repository}; "
-            "run make export, or name the model with MODEL="
+            "run make export, or name the model with ELECTRA_QA_MODEL="
         )
     exported = {name: model for name, model in manifest.models.items() if model.exists(repository)}
     if not exported:
@@ -41,7 +41,8 @@ def choose(repository: Path, cpu: Cpu, gpu: Gpu | None = None) -> Choice:
     if choice is None:
         raise EmbeddedError(
             f"none of the exported models ({', '.join(exported)}) is for this CPU and within "
-            f"{LARGEST_F1_LOSS:g} F1 of FP32; name one with MODEL=, or make others with make export"
+            f"{LARGEST_F1_LOSS:g} F1 of FP32; name one with ELECTRA_QA_MODEL=, or make others with "
+            "make export"
         )
     return choice
 

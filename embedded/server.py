@@ -30,7 +30,8 @@ from qa.proxies import grpc_options, is_direct, without_proxies
 
 logger = logging.getLogger(__name__)
 
-LOOPBACK, EVERYWHERE = "127.0.0.1", "0.0.0.0"  # noqa: S104 - only when told so
+LOOPBACK = "127.0.0.1"
+REACHED = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104 - only when told so
 LOG_LINES_SHOWN = 15
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)  # loaded here: after a fork beside other threads it might block
@@ -77,7 +78,7 @@ def run_triton(
 ) -> Iterator[EmbeddedTriton]:
     """Run a tritonserver that serves ``models`` of ``repository``, until the block is left.
 
-    It listens on ``host``, by default on the loopback interface only.
+    It listens on ``host``, an IPv4 or IPv6 address, by default on the loopback interface only.
 
     On the way out it finishes what is in flight, within ``grace_seconds``, and leaves no
     process, port or shared memory. Raises EmbeddedError when it cannot start or is not ready
@@ -86,15 +87,15 @@ def run_triton(
     ``load_on_request`` no model is loaded until a client asks for it.
     """
     for name, port in vars(ports).items():
-        check_port(host, port, f"Triton's {name} port", f"TRITON_{name.upper()}_PORT")
+        check_port(host, port, f"Triton's {name} port", f"ELECTRA_QA_TRITON_{name.upper()}_PORT")
     remove_leftovers()
     with tempfile.TemporaryDirectory(prefix=prefix(os.getpid())) as scratch:
         folder = Path(scratch)
         lay_out(folder, repository, models)
         log = folder / "triton.log"
         command = _command(folder, host, ports, grace_seconds, load_on_request)
-        reached = LOOPBACK if host == EVERYWHERE else host
-        triton = EmbeddedTriton(command, f"{reached}:{ports.grpc}", log, _spawn(command, log))
+        url = f"{_bracketed(REACHED.get(host, host))}:{ports.grpc}"
+        triton = EmbeddedTriton(command, url, log, _spawn(command, log))
         try:
             _wait_until_ready(triton, start_seconds)
             yield triton
@@ -120,10 +121,16 @@ def _command(
         "--allow-vertex-ai=false",
         f"--exit-timeout-secs={max(1, round(grace_seconds))}",
     ]
+    http_host = f"ipv6:{host}" if ":" in host else host  # else it listens on 255.255.255.255
+    hosts = {"http": http_host, "grpc": _bracketed(host), "metrics": http_host}
     for name, port in vars(ports).items():
-        address = "metrics-address" if name == "metrics" else f"{name}-address"
-        command += [f"--{address}={host}", f"--{name}-port={port}"]
+        command += [f"--{name}-address={hosts[name]}", f"--{name}-port={port}"]
     return [*command, *_tracing()]
+
+
+def _bracketed(host: str) -> str:
+    """Return ``host`` as it stands before a port."""
+    return f"[{host}]" if ":" in host else host
 
 
 def _tracing() -> list[str]:
@@ -203,7 +210,7 @@ def _wait_until_ready(triton: EmbeddedTriton, seconds: float) -> None:
             except grpc.RpcError:
                 time.sleep(0.05)
     raise EmbeddedError(
-        f"Triton did not come up within {seconds:g} s (TRITON_START_SECONDS); "
+        f"Triton did not come up within {seconds:g} s (ELECTRA_QA_TRITON_START_SECONDS); "
         f"the last lines of its log:\n{tail(triton.log)}"
     )
 

@@ -35,14 +35,15 @@ def main(
     api_key: Annotated[
         str | None,
         typer.Option(
-            envvar="ELECTRA_QA_API_KEY",
+            envvar="EVALUATION_API_KEY",
             show_default=False,
             help="where the gateway asks for one; other users of this machine see a flag, but not "
             "the environment",
         ),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(envvar="MODEL", help="variant that answers: one of its MODELS")
+        str | None,
+        typer.Option(envvar="MODEL", help="variant that answers: one of its ELECTRA_QA_MODELS"),
     ] = None,
     top_k: Annotated[
         int | None,

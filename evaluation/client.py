@@ -64,7 +64,7 @@ async def served_model(gateway: Gateway) -> str:
         raise EvaluationError(f"no gateway answers at {url} ({error}); run make serve") from error
     if response.status_code == 401:
         given = "another API key" if gateway.api_key else "an API key"
-        raise EvaluationError(f"the gateway at {url} asks for {given}: set ELECTRA_QA_API_KEY")
+        raise EvaluationError(f"the gateway at {url} asks for {given}: set EVALUATION_API_KEY")
     if response.status_code != 200:
         said = response.text[:SHOWN_CHARS]
         raise EvaluationError(f"the gateway at {url} is not ready: {said}")

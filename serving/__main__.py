@@ -1,4 +1,4 @@
-"""``python -m serving``: the gateway, with a Triton of its own unless TRITON_URL names one."""
+"""``python -m serving``: the gateway, with a Triton of its own unless ``triton_url`` names one."""
 
 import logging
 import os
@@ -27,8 +27,10 @@ from embedded.server import EmbeddedTriton, run_triton
 from qa.proxies import excepting_this_machine
 from serving import kserve
 from serving.app import create_app
+from serving.environment import variable
 from serving.logs import configure
 from serving.metrics import Metrics, share
+from serving.names import Place
 from serving.protocol import BoundedProtocol
 from serving.settings import Settings
 from serving.workers import create_worker, run_workers, supervised
@@ -51,7 +53,7 @@ def main() -> int:
         serve(settings)
     except ValidationError as error:
         for problem in error.errors():
-            name = ".".join(str(part) for part in problem["loc"]).upper()
+            name = "".join(variable(str(part)) for part in problem["loc"][:1])
             what = f"{name}={problem['input']!r}: " if name else ""  # or of several together
             said = problem["msg"].removeprefix("Value error, ")
             print(f"error: {what}{said}", file=sys.stderr)
@@ -60,7 +62,8 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except ssl.SSLError as error:
-        print(f"error: TLS_CERT or TLS_KEY cannot be used: {error}", file=sys.stderr)
+        names = "ELECTRA_QA_TLS_CERT or ELECTRA_QA_TLS_KEY"
+        print(f"error: {names} cannot be used: {error}", file=sys.stderr)
         return 1
     except (EmbeddedError, SettingsError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -83,7 +86,7 @@ def serve(settings: Settings) -> None:
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, lambda *_: sys.exit(0))
     with ExitStack() as stack:
-        bound = listen(settings.host, settings.port, "the gateway's port", "PORT")
+        bound = listen(settings.host, settings.port, "the gateway's port", variable("port"))
         stack.callback(bound.close)
         choice = _choice(settings)
         urls = settings.triton_url_list
@@ -91,7 +94,7 @@ def serve(settings: Settings) -> None:
         if embedded:
             urls = [embedded.url]
         scheme = "https" if settings.tls_cert else "http"
-        address = f"{scheme}://{settings.host}:{settings.port}"
+        address = f"{scheme}://{Place(settings.host, settings.port)}"
         logger.info("answering on %s with %s, %s", address, choice.model, choice.reason)
         if settings.workers == 1:
             app = partial(create_app, settings, urls, choice, embedded)
@@ -127,9 +130,9 @@ def _config(settings: Settings, create: Callable[[], FastAPI]) -> uvicorn.Config
 
 def _choice(settings: Settings) -> Choice:
     if settings.model:
-        return Choice(settings.model, "named by MODEL")
+        return Choice(settings.model, "named by ELECTRA_QA_MODEL")
     if settings.model_name:
-        return Choice(settings.model_name, "named by MODEL_NAME")
+        return Choice(settings.model_name, "named by ELECTRA_QA_MODEL_NAME")
     return choose(settings.model_repository, read_cpu(), serving_gpu())
 
 
@@ -145,7 +148,7 @@ def _embedded(stack: ExitStack, settings: Settings, model: str) -> EmbeddedTrito
             settings.model_repository,
             models,
             ports,
-            host=settings.triton_host,
+            host=str(settings.triton_host),
             start_seconds=settings.triton_start_seconds,
             grace_seconds=settings.grace_seconds,
         )

@@ -47,7 +47,7 @@ async def _deadline(
     answerer: Annotated[Answerer, Depends(_answerer)],
     trace: Annotated[Trace, Depends(_trace)],
     x_request_timeout_ms: Annotated[
-        int | None, Header(ge=1, description="shortens the server's own REQUEST_SECONDS")
+        int | None, Header(ge=1, description="shortens the server's own ELECTRA_QA_REQUEST_SECONDS")
     ] = None,
 ) -> Deadline:
     seconds = answerer.settings.request_seconds
@@ -86,5 +86,5 @@ ANSWERING_ERRORS = documented(
 
 #: Says in the OpenAPI document that a key may be needed; serving.keys is what asks for it.
 KEYED = Security(
-    HTTPBearer(auto_error=False, description="one of API_KEYS, where the server has any")
+    HTTPBearer(auto_error=False, description="one of ELECTRA_QA_API_KEYS, where the server has any")
 )

@@ -8,6 +8,7 @@ from pydantic.fields import FieldInfo
 
 from embedded.selection import Choice
 from serving.app import create_app
+from serving.environment import variable
 from serving.settings import Settings
 
 DOCS = Path("docs")
@@ -21,8 +22,11 @@ def settings_page() -> str:
             "# Settings",
             "",
             "A flag of `python -m serving` (`--request-seconds 5`) goes over an environment",
-            "variable (`REQUEST_SECONDS=5 make serve`), this over a line of the file that",
-            "`SETTINGS_FILE` names (`REQUEST_SECONDS=5`), and this over the default.",
+            "variable (`ELECTRA_QA_REQUEST_SECONDS=5`), this over a line of the file that",
+            "`ELECTRA_QA_SETTINGS_FILE` names (`ELECTRA_QA_REQUEST_SECONDS=5`), and this over the",
+            "default. `make serve REQUEST_SECONDS=5` sets the variable. A name that begins with",
+            "`ELECTRA_QA_` and is not one of these stops the start, but for the variables by which",
+            "Kubernetes announces a Service called electra-qa.",
             "",
             "| setting | default | |",
             "|---|---|---|",
@@ -39,7 +43,7 @@ def _row(name: str, field: FieldInfo) -> str:
     if isinstance(default, bool):
         default = str(default).lower()
     shown = "" if default in (None, "") else f"`{default}`"
-    return f"| `{name.upper()}` | {shown} | {field.description} |"
+    return f"| `{variable(name)}` | {shown} | {field.description} |"
 
 
 def openapi_document() -> str:

@@ -18,12 +18,12 @@ class Readiness:
     stopping: Stopping
 
     async def check(self) -> None:
-        """Return if the gateway is ready; raises Unavailable, within READY_SECONDS, if it is not.
+        """Return if the gateway is ready; raises Unavailable within ``ready_seconds`` if not.
 
-        It is ready when a question was answered within the last READY_SECONDS, or is now. It is
+        It is ready when a question was answered within the last ``ready_seconds``, or is now. It is
         not before the first answer, so that a rollout with a wrong address gets nowhere. With
-        READY_IN_OUTAGE that first answer is enough: without Triton no gateway can answer, and one
-        that was taken out of its Service for it could not even say so.
+        ``ready_in_outage`` that first answer is enough: no gateway can answer without Triton, and
+        one that was taken out of its Service for it could not even say so.
         """
         settings, answered_at = self.answerer.settings, self.answerer.triton.answered_at
         if self.stopping.has_begun:

@@ -202,7 +202,7 @@ class Info(BaseModel):
     """What is served, and how."""
 
     name: str = Field(description="the variant that answers")
-    reason: str = Field(description="why it does: named by MODEL, or how it was chosen")
+    reason: str = Field(description="why it does: named by ELECTRA_QA_MODEL, or how it was chosen")
     backend: str
     sequence_length: int = Field(description="tokens of the longest window")
     pad_to_multiple_of: int = Field(description="windows are padded to a multiple of so many")

@@ -1,18 +1,21 @@
 """Every setting of the gateway and the embedded Triton: flag, environment, file, default."""
 
 import os
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, FilePath, SecretStr, field_validator, model_validator
+from pydantic import Field, FilePath, IPvAnyAddress, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
 )
 
+from serving.environment import FILE, PREFIX, check_names, settings_in
 from serving.logs import LogFormat
 from serving.names import parse_place
 from serving.schema import MAX_PAIRS
@@ -21,7 +24,7 @@ from serving.schema import MAX_PAIRS
 class Settings(BaseSettings):
     """Serve extractive question answering: a gateway in front of Triton."""
 
-    model_config = SettingsConfigDict(cli_kebab_case=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, cli_kebab_case=True, extra="forbid")
 
     host: str = Field("127.0.0.1", description="address that the gateway listens on")
     port: int = Field(8080, ge=1, le=65535, description="port that the gateway listens on")
@@ -31,7 +34,8 @@ class Settings(BaseSettings):
         None, description="variant that answers; chosen by what the CPU can do unless given"
     )
     model_name: str | None = Field(
-        None, description="its name in KServe's paths; names the variant where MODEL does not"
+        None,
+        description="its name in KServe's paths; names the variant where ELECTRA_QA_MODEL does not",
     )
     models: str = Field(
         "", description="additional variants that the embedded Triton serves, comma-separated"
@@ -56,10 +60,12 @@ class Settings(BaseSettings):
     )
     triton_urls: str = Field(
         "",
-        description="of several that serve the same models, by comma; in place of TRITON_URL. "
-        "Each address of a name is one of them",
+        description="of several that serve the same models, by comma; in place of "
+        "ELECTRA_QA_TRITON_URL. Each address of a name is one of them",
     )
-    triton_host: str = Field("127.0.0.1", description="address that the one started listens on")
+    triton_host: IPvAnyAddress = Field(
+        IPv4Address("127.0.0.1"), description="IP address that the one started listens on"
+    )
     triton_http_port: int = Field(8000, ge=1, le=65535, description="HTTP, of the one started")
     triton_grpc_port: int = Field(8001, ge=1, le=65535, description="gRPC, of the one started")
     triton_metrics_port: int = Field(8002, ge=1, le=65535, description="metrics, likewise")
@@ -78,7 +84,7 @@ class Settings(BaseSettings):
     ready_in_outage: bool | None = Field(
         None,
         description="whether a gateway that has answered once stays ready while Triton is out; by "
-        "default where TRITON_URL or TRITON_URLS names it",
+        "default where ELECTRA_QA_TRITON_URL or ELECTRA_QA_TRITON_URLS names it",
     )
     drain_seconds: float = Field(
         0, ge=0, description="time that it listens on after SIGTERM, while it is not ready"
@@ -124,7 +130,7 @@ class Settings(BaseSettings):
 
     @property
     def is_ready_in_outage(self) -> bool:
-        """READY_IN_OUTAGE, or its default."""
+        """``ready_in_outage``, or its default."""
         if self.ready_in_outage is None:
             return bool(self.triton_url_list)
         return self.ready_in_outage
@@ -149,18 +155,29 @@ class Settings(BaseSettings):
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - it ignores a misspelt name
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - that of a fixed path
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read the file of NAME=value lines that SETTINGS_FILE names, after the environment.
+        """Read the file that ELECTRA_QA_SETTINGS_FILE names, after the environment.
 
         What is given by a call comes last: it is KServe's, which adds it to what users write.
+        Raises SettingsError for a name in either that is no setting.
         """
-        path = os.environ.get("SETTINGS_FILE")
+        path = os.environ.get(FILE)
         if path and not Path(path).is_file():
-            raise SettingsError(f"SETTINGS_FILE={path!r}: there is no such file")
-        return env_settings, DotEnvSettingsSource(settings_cls, env_file=path), init_settings
+            raise SettingsError(f"{FILE}={path!r}: there is no such file")
+        names = settings_cls.model_fields
+        environment = EnvSettingsSource(settings_cls)
+        environment.env_vars = settings_in(environment.env_vars, names)
+        file = DotEnvSettingsSource(settings_cls, env_file=path)
+        check_names(file.env_vars, names, str(path))
+        return environment, file, init_settings
+
+    @field_validator("host")
+    @classmethod
+    def _without_brackets(cls, host: str) -> str:
+        return host[1:-1] if host.startswith("[") and host.endswith("]") else host
 
     @field_validator("triton_url", "triton_urls")
     @classmethod
@@ -172,7 +189,9 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _check_tls(self) -> Self:
         if (self.tls_cert is None) != (self.tls_key is None):
-            raise ValueError("TLS_CERT and TLS_KEY are needed both, or neither")
+            raise ValueError(
+                "ELECTRA_QA_TLS_CERT and ELECTRA_QA_TLS_KEY are needed both, or neither"
+            )
         return self
 
 

@@ -16,6 +16,7 @@ from qa.tokenizer import load_tokenizer
 os.environ.update(excepting_this_machine(os.environ))
 for each in ("all_proxy", "ALL_PROXY"):
     os.environ.pop(each, None)  # httpx refuses socks:// even where it is not used
+os.environ.pop("DATASET", None)  # of `make test DATASET=`, which commands would read as their own
 ROOT = Path(__file__).parent.parent
 CHECKPOINT = ROOT / "checkpoints" / "electra-mini-squad"
 # all ONNX files, for `make test-compat`, and what may answer on a CPU; tests/export makes the rest

@@ -3,7 +3,8 @@
 import os
 import re
 import subprocess
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +17,22 @@ HOSTILE = (
     "a 'model\"; touch ran & touch ran | `touch ran` $(touch ran) $(shell touch ran) "
     "$HOME ${HOME} $$ # \\ * ~ %\nand a line"
 )
+# what a command of the load test reads from the environment by itself, by verb
+READ = {
+    "bench": "VARIANTS BATCHES SEQ INPUT DATASET BATCHES_PER_ROW SECONDS ROUNDS CLIENTS TRITON_URL",
+    "loadtest": "USERS RATES SECONDS URL MODEL DATASET PROCESSES",
+    "slo": "P99_MS SECONDS URL MODEL DATASET PROCESSES",
+    "baseline": "CHECKPOINT BASELINE_PORT",
+    "versus": "CHECKPOINT USERS ROUNDS SECONDS DATASET MODEL BASELINE_PORT",
+    "loadgen": "VARIANT DATASET SECONDS SCENARIOS TRITON_URL",
+    "compare": "A B",
+}
 # what a value becomes, by verb and variable: {} is the value, NAME= one of the environment
-VALUES = {
-    "serve": {"MODEL": "MODEL={}", "PORT": "PORT={}", "API_KEYS": "API_KEYS={}"},
+VALUES: dict[str, dict[str, str]] = {
+    "serve": {
+        each: f"{each}={{}}"
+        for each in ("ELECTRA_QA_MODEL", "ELECTRA_QA_PORT", "ELECTRA_QA_API_KEYS")
+    },
     "export": {
         "CHECKPOINT": "{}",
         **{each: f"--{each.lower()}={{}}" for each in ("REVISION", "VARIANTS", "DATASET")},
@@ -29,34 +43,12 @@ VALUES = {
         each: f"{each}={{}}"
         for each in ("DATASET", "URL", "PORT", "MODEL", "TOP_K", "NULL_THRESHOLD", "OUTPUT")
     },
-    "bench": {
-        "BATCHES_PER_ROW": "--batches-per-row={}",
-        "TRITON_URL": "TRITON_URL={}",
-        **{each: f"--{each.lower()}={{}}" for each in ("VARIANTS", "BATCHES", "SEQ", "INPUT")},
-        **{each: f"--{each.lower()}={{}}" for each in ("DATASET", "SECONDS", "ROUNDS", "CLIENTS")},
+    **{verb: {each: f"{each}={{}}" for each in names.split()} for verb, names in READ.items()},
+    "report": {"FILES": "{}", "OUTPUT": "OUTPUT={}"},
+    "capacity": {
+        **{"FILES": "{}", "CHECKPOINT": "--repository={}"},
+        **{each: f"{each}={{}}" for each in ("RATES", "P99_MS", "DATASET")},
     },
-    "loadtest": {
-        **{each: f"--{each.lower()}={{}}" for each in ("USERS", "RATES", "SECONDS", "URL")},
-        **{each: f"--{each.lower()}={{}}" for each in ("MODEL", "DATASET", "PROCESSES")},
-        "WEB": "web",
-    },
-    "slo": {
-        "P99_MS": "--p99-ms={}",
-        **{each: f"--{each.lower()}={{}}" for each in ("SECONDS", "URL", "MODEL", "DATASET")},
-        "PROCESSES": "--processes={}",
-    },
-    "baseline": {"CHECKPOINT": "--checkpoint={}", "BASELINE_PORT": "BASELINE_PORT={}"},
-    "versus": {
-        **{each: f"--{each.lower()}={{}}" for each in ("CHECKPOINT", "USERS", "ROUNDS")},
-        **{each: f"--{each.lower()}={{}}" for each in ("SECONDS", "DATASET", "MODEL")},
-    },
-    "loadgen": {
-        **{each: f"--{each.lower()}={{}}" for each in ("VARIANT", "DATASET", "SECONDS")},
-        "SCENARIOS": "--scenarios={}",
-        "TRITON_URL": "TRITON_URL={}",
-    },
-    "report": {"FILES": "{}", "OUTPUT": "--output={}"},
-    "compare": {"A": "{}", "B": "{}"},
     "test": {"DATASET": "--dataset={}"},
     "test-slow": {"DATASET": "--dataset={}"},
     "test-compat": {"REPOSITORY": "--repository={}"},
@@ -73,11 +65,13 @@ VALUES = {
     },
     "throughput": {"SIZES": "--sizes={}"},
 }
+VALUES["loadtest"]["WEB"] = "web"
 # lists, whose words arrive one by one
 LISTS: dict[tuple[str, str], Callable[[Sequence[str]], list[str]]] = {
-    ("serve", "MODEL"): lambda words: [f"--variants={' '.join(words)}"],
-    ("serve", "MODELS"): lambda words: [f"--variants={' '.join(words)}"],
+    ("serve", "ELECTRA_QA_MODEL"): lambda words: [f"--variants={' '.join(words)}"],
+    ("serve", "ELECTRA_QA_MODELS"): lambda words: [f"--variants={' '.join(words)}"],
     ("report", "FILES"): list,
+    ("capacity", "FILES"): list,
     ("pretrain", "TEXTS"): list,
     ("pretrain", "SETTINGS"): lambda words: [f"--set={each}" for each in words],
     ("train", "DEV"): lambda words: [f"--dev={each}" for each in words],
@@ -139,6 +133,51 @@ def test_a_value_arrives_as_it_was_typed(verb: str, name: str, way: str, tmp_pat
     assert "ran" not in made.files
 
 
+@pytest.mark.parametrize("verb", [*READ, "report", "capacity"])
+def test_the_load_test_reads_the_variables_by_itself(verb: str) -> None:
+    command = "load" if verb == "loadtest" else verb
+    said = subprocess.run(
+        [sys.executable, "-m", "loadtest", command, "--help"],
+        env={**os.environ, "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    ).stdout
+    left = {name for name, value in VALUES[verb].items() if value == f"{name}={{}}"}
+    assert left
+    assert left <= set(re.findall(r"\[env var: (\w+)\]", said))
+
+
+@pytest.mark.parametrize("name", ["MODEL", "PORT", "API_KEYS"])
+def test_make_puts_the_prefix_before_a_setting(name: str, tmp_path: Path) -> None:
+    made = make(tmp_path, "serve", f"{name}={HOSTILE}")
+    assert f"ELECTRA_QA_{name}={HOSTILE}" in made.words
+    assert "ran" not in made.files
+
+
+@pytest.mark.parametrize(
+    ("given", "served"),
+    [
+        ({"ELECTRA_QA_MODEL": "electra_qa_a", "MODEL": "other"}, "a"),
+        ({"MODEL": "other", "MODELS": "another"}, ""),
+    ],
+)
+def test_a_variable_of_the_shell_is_no_setting(
+    given: Mapping[str, str], served: str, tmp_path: Path
+) -> None:
+    made = make(tmp_path, "serve", **given)
+    assert f"--variants={served}" in made.words
+    assert "ELECTRA_QA_MODEL=other" not in made.words
+
+
+def test_what_is_for_the_environment_is_no_setting(tmp_path: Path) -> None:
+    made = make(tmp_path, "serve", "GPU=", "PYTHON=python3", "MODELS=electra_qa_a,electra_qa_b")
+    settings = {each for each in made.words if each.startswith("ELECTRA_QA_")}
+    assert settings == {"ELECTRA_QA_MODELS=electra_qa_a,electra_qa_b"}
+    assert "--variants=a b" in made.words
+
+
 @pytest.mark.parametrize("way", ["argument", "environment"])
 @pytest.mark.parametrize(("verb", "name"), LISTS)
 def test_the_words_of_a_list(verb: str, name: str, way: str, tmp_path: Path) -> None:
@@ -178,5 +217,5 @@ def test_every_variable_of_a_recipe_is_tried() -> None:
 def test_a_variable_of_ours_that_the_environment_has_too(tmp_path: Path) -> None:
     ours = set(re.findall(r"^(\w+) :?= ", MAKEFILE, re.MULTILINE))
     made = make(tmp_path, "bench", "SEQ=64", **dict.fromkeys(ours, "touch ran;"))
-    assert "--seq=64" in made.words
+    assert "SEQ=64" in made.words
     assert "ran" not in made.files

@@ -4,7 +4,7 @@ Arrivals are a Poisson process. A gateway sends each to the Triton with the fewe
 flight. A Triton with one instance and no queue delay computes one batch at a time; when it is
 done, what waits is the next, in order and whole requests, up to the rows that a batch may have and
 to the first request of another length: Triton joins only requests of one length.
-Left out: refusals (MAX_QUEUE_SECONDS), the network, and noise of the machine. So above what the
+Left out: refusals (``max_queue_seconds``), the network, and noise of the machine. So above what the
 devices can do the simulated queue grows without end.
 """
 

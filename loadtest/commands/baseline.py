@@ -17,7 +17,11 @@ PORT = 8090
 
 def baseline(
     checkpoint: Annotated[
-        Path, typer.Option(help="In Hugging Face layout: what the gateway's was exported from.")
+        Path,
+        typer.Option(
+            envvar="CHECKPOINT",
+            help="In Hugging Face layout: what the gateway's was exported from.",
+        ),
     ] = CHECKPOINT,
     port: Annotated[int, typer.Option(envvar="BASELINE_PORT", help="Where it listens.")] = PORT,
     python: Python = PYTHON,

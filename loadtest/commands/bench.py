@@ -31,19 +31,36 @@ from qa.squad import SAMPLE
 
 def bench(
     variants: Annotated[
-        str, typer.Option(help="As in 'onnx_fp32 onnx_int8'; all that this machine runs if none.")
+        str,
+        typer.Option(
+            envvar="VARIANTS",
+            help="As in 'onnx_fp32 onnx_int8'; all that this machine runs if none.",
+        ),
     ] = "",
-    batches: Annotated[str, typer.Option(help="Windows per batch.")] = "1 128 256 512",
-    seq: Annotated[int | None, typer.Option(help="Tokens per window; the model's if none.")] = None,
+    batches: Annotated[
+        str, typer.Option(envvar="BATCHES", help="Windows per batch.")
+    ] = "1 128 256 512",
+    seq: Annotated[
+        int | None, typer.Option(envvar="SEQ", help="Tokens per window; the model's if none.")
+    ] = None,
     kind: Annotated[
-        Kind, typer.Option("--input", help="Windows without padding, or those of SQuAD.")
+        Kind,
+        typer.Option("--input", envvar="INPUT", help="Windows without padding, or those of SQuAD."),
     ] = "padded",
     dataset: Dataset = SAMPLE,
-    batches_per_row: Annotated[int, typer.Option(min=1, help="Batches measured per round.")] = 200,
-    seconds: Annotated[float, typer.Option(min=0.1, help="At most, per row and round.")] = 60,
+    batches_per_row: Annotated[
+        int, typer.Option(envvar="BATCHES_PER_ROW", min=1, help="Batches measured per round.")
+    ] = 200,
+    seconds: Annotated[
+        float, typer.Option(envvar="SECONDS", min=0.1, help="At most, per row and round.")
+    ] = 60,
     warmup_seconds: Annotated[float, typer.Option(min=0, help="At most, per row and round.")] = 30,
-    rounds: Annotated[int, typer.Option(min=1, help="Of all variants in turn.")] = 1,
-    clients: Annotated[int, typer.Option(min=1, help="Batches under way at a time.")] = 1,
+    rounds: Annotated[
+        int, typer.Option(envvar="ROUNDS", min=1, help="Of all variants in turn.")
+    ] = 1,
+    clients: Annotated[
+        int, typer.Option(envvar="CLIENTS", min=1, help="Batches under way at a time.")
+    ] = 1,
     url: Annotated[
         str | None, typer.Option(envvar="TRITON_URL", help="A Triton that runs: host:port of gRPC.")
     ] = None,

@@ -49,8 +49,10 @@ def capacity(
         float | None,
         typer.Option(help="Answers/s of a gateway's core, where known better than by one user."),
     ] = None,
-    rates: Annotated[str, typer.Option(help="Questions/s to plan for.")] = RATES,
-    p99_ms: Annotated[float, typer.Option(min=1, help="What 99 % must not exceed.")] = 130,
+    rates: Annotated[str, typer.Option(envvar="RATES", help="Questions/s to plan for.")] = RATES,
+    p99_ms: Annotated[
+        float, typer.Option(envvar="P99_MS", min=1, help="What 99 % must not exceed.")
+    ] = 130,
     dataset: Dataset = SAMPLE,
     repository: Repository = MODELS,
     plot: Annotated[Path | None, typer.Option(help="PNG to write.")] = None,

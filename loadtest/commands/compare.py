@@ -15,8 +15,8 @@ _SIDE = "FILE, FILE:NAME (a variant or system), or several of them with commas b
 
 
 def compare(
-    a: Annotated[str, typer.Argument(help=_SIDE)],
-    b: Annotated[str, typer.Argument(help=_SIDE)],
+    a: Annotated[str, typer.Argument(envvar="A", help=_SIDE)],
+    b: Annotated[str, typer.Argument(envvar="B", help=_SIDE)],
 ) -> None:
     """Print A over B, with 95 % confidence intervals, and what is inside the noise."""
     side_a, side_b = read_side(a), read_side(b)

@@ -27,9 +27,15 @@ from qa.squad import SAMPLE
 
 def load(
     loop: Annotated[Literal["closed", "open", "both"], typer.Option(help="Or both.")] = "both",
-    users: Annotated[str, typer.Option(help="Of the closed loop, in steps.")] = "1 2 4 8 16",
-    rates: Annotated[str, typer.Option(help="Of the open loop, questions/s.")] = "10 20 40",
-    seconds: Annotated[float, typer.Option(min=0.1, help="That each step is measured.")] = 10,
+    users: Annotated[
+        str, typer.Option(envvar="USERS", help="Of the closed loop, in steps.")
+    ] = "1 2 4 8 16",
+    rates: Annotated[
+        str, typer.Option(envvar="RATES", help="Of the open loop, questions/s.")
+    ] = "10 20 40",
+    seconds: Annotated[
+        float, typer.Option(envvar="SECONDS", min=0.1, help="That each step is measured.")
+    ] = 10,
     url: Url = None,
     model: ModelName = None,
     repository: Repository = MODELS,

@@ -30,18 +30,25 @@ from qa.squad import SAMPLE
 
 def loadgen(
     variant: Annotated[
-        str | None, typer.Option(help="What is driven; what the gateway would choose if none.")
+        str | None,
+        typer.Option(
+            envvar="VARIANT", help="What is driven; what the gateway would choose if none."
+        ),
     ] = None,
     dataset: Annotated[
         Path,
         typer.Option(
+            envvar="DATASET",
             help="SQuAD file; MLPerf's is dev-v1.1.json, whose windows are 10,833.",
             show_default="200 questions of it",
         ),
     ] = SAMPLE,
-    scenarios: Annotated[str, typer.Option(help="Of MLPerf.")] = " ".join(SCENARIOS),
+    scenarios: Annotated[str, typer.Option(envvar="SCENARIOS", help="Of MLPerf.")] = " ".join(
+        SCENARIOS
+    ),
     seconds: Annotated[
-        float, typer.Option(min=1, help="That each takes at least; 600 are MLPerf's.")
+        float,
+        typer.Option(envvar="SECONDS", min=1, help="That each takes at least; 600 are MLPerf's."),
     ] = 60,
     target: Annotated[
         float | None, typer.Option(min=0.1, help="Windows/s of Server; found by tries if none.")

@@ -9,17 +9,26 @@ from loadtest.load.under_load import Route
 
 MODELS = Path("model_repository")
 
-Url = Annotated[str | None, typer.Option(help="A gateway that runs; one is started if none.")]
-ModelName = Annotated[str | None, typer.Option(help="What the one that is started answers with.")]
+Url = Annotated[
+    str | None, typer.Option(envvar="URL", help="A gateway that runs; one is started if none.")
+]
+ModelName = Annotated[
+    str | None, typer.Option(envvar="MODEL", help="What the one that is started answers with.")
+]
 Repository = Annotated[
     Path, typer.Option(envvar="MODEL_REPOSITORY", help="Of the models that it serves.")
 ]
 RouteName = Annotated[Route, typer.Option(help="POST /answer, or Hugging Face's POST /.")]
 Dataset = Annotated[
-    Path, typer.Option(help="SQuAD file.", show_default="200 questions of SQuAD 1.1's dev set")
+    Path,
+    typer.Option(
+        envvar="DATASET", help="SQuAD file.", show_default="200 questions of SQuAD 1.1's dev set"
+    ),
 ]
 Questions = Annotated[int, typer.Option(min=1, help="Different ones; their answers are recorded.")]
 Python = Annotated[Path, typer.Option(help="Of an environment that has transformers.")]
-Processes = Annotated[int, typer.Option(min=0, help="That load, on this machine; 0: this one.")]
+Processes = Annotated[
+    int, typer.Option(envvar="PROCESSES", min=0, help="That load, on this machine; 0: this one.")
+]
 Workers = Annotated[int, typer.Option(min=0, help="Of other machines, that join port 5557.")]
 Results = Annotated[Path, typer.Option(help="Where the results are written.")]

@@ -11,7 +11,9 @@ from loadtest.result import FOLDER, read_result
 
 def report(
     files: Annotated[list[Path], typer.Argument(help="result files, of one run or of many")],
-    output: Annotated[Path, typer.Option(help="folder to write the report to")] = FOLDER / "report",
+    output: Annotated[
+        Path, typer.Option(envvar="OUTPUT", help="folder to write the report to")
+    ] = FOLDER / "report",
 ) -> None:
     """Write a page with plots and tables of result files, and a PNG of each plot."""
     results = sorted(map(read_result, files), key=lambda each: each.environment.started)

@@ -24,8 +24,12 @@ from qa.squad import SAMPLE
 
 
 def slo(
-    p99_ms: Annotated[float, typer.Option(min=0, help="What 99 % must not exceed.")] = 130,
-    seconds: Annotated[float, typer.Option(min=0.1, help="That each rate is measured.")] = 20,
+    p99_ms: Annotated[
+        float, typer.Option(envvar="P99_MS", min=0, help="What 99 % must not exceed.")
+    ] = 130,
+    seconds: Annotated[
+        float, typer.Option(envvar="SECONDS", min=0.1, help="That each rate is measured.")
+    ] = 20,
     url: Url = None,
     model: ModelName = None,
     repository: Repository = MODELS,

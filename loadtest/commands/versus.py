@@ -33,9 +33,15 @@ from qa.squad import SAMPLE
 
 
 def versus(
-    users: Annotated[str, typer.Option(help="Of the closed loop, in turn.")] = "1 8",
-    rounds: Annotated[int, typer.Option(min=1, help="Of all systems in turn.")] = 3,
-    seconds: Annotated[float, typer.Option(min=0.1, help="That each is measured.")] = 10,
+    users: Annotated[
+        str, typer.Option(envvar="USERS", help="Of the closed loop, in turn.")
+    ] = "1 8",
+    rounds: Annotated[
+        int, typer.Option(envvar="ROUNDS", min=1, help="Of all systems in turn.")
+    ] = 3,
+    seconds: Annotated[
+        float, typer.Option(envvar="SECONDS", min=0.1, help="That each is measured.")
+    ] = 10,
     url: Annotated[str | None, typer.Option(help="A gateway that runs.")] = None,
     model: ModelName = None,
     repository: Repository = MODELS,
@@ -43,7 +49,10 @@ def versus(
         str | None, typer.Option(help="A baseline that runs; the pipeline is started if none.")
     ] = None,
     checkpoint: Annotated[
-        Path | None, typer.Option(help="Of the pipeline; what the gateway's was made of if none.")
+        Path | None,
+        typer.Option(
+            envvar="CHECKPOINT", help="Of the pipeline; what the gateway's was made of if none."
+        ),
     ] = None,
     port: Annotated[int, typer.Option(envvar="BASELINE_PORT", help="Of the pipeline.")] = PORT,
     python: Python = PYTHON,

@@ -71,13 +71,13 @@ def gateway_at(
 def _running(log: Path, model: str | None, repository: Path) -> Iterator[tuple[str, str]]:
     ports, port = free_ports(), free_port()
     settings = {
-        "HOST": "127.0.0.1",
-        "PORT": port,
-        "TRITON_HTTP_PORT": ports.http,
-        "TRITON_GRPC_PORT": ports.grpc,
-        "TRITON_METRICS_PORT": ports.metrics,
-        "MODEL_REPOSITORY": repository,
-        **({"MODEL": model} if model else {}),
+        "ELECTRA_QA_HOST": "127.0.0.1",
+        "ELECTRA_QA_PORT": port,
+        "ELECTRA_QA_TRITON_HTTP_PORT": ports.http,
+        "ELECTRA_QA_TRITON_GRPC_PORT": ports.grpc,
+        "ELECTRA_QA_TRITON_METRICS_PORT": ports.metrics,
+        "ELECTRA_QA_MODEL_REPOSITORY": repository,
+        **({"ELECTRA_QA_MODEL": model} if model else {}),
     }
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -43,7 +43,7 @@ class Deployment:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.settings['PORT']}"
+        return f"http://127.0.0.1:{self.settings['ELECTRA_QA_PORT']}"
 
     def compose(self, *arguments: str, check: bool = True) -> str:
         files = [part for file in self.files for part in ("-f", str(ROOT / file))]
@@ -113,10 +113,10 @@ def deployed(
     port, prometheus_port = free_ports(2)
     settings = {
         "COMPOSE_PROFILES": "cpu",
-        "MODEL": models.split(",")[0],
-        "MODELS": models,
-        "MODEL_REPOSITORY": str(repository),
-        "PORT": str(port),
+        "ELECTRA_QA_MODEL": models.split(",")[0],
+        "ELECTRA_QA_MODELS": models,
+        "ELECTRA_QA_MODEL_REPOSITORY": str(repository),
+        "ELECTRA_QA_PORT": str(port),
         "PROMETHEUS_PORT": str(prometheus_port),
         "PROMETHEUS_CONFIG": str(_quickened(folder / "monitoring")),
         "GPU_METRICS": str(folder / "gpu"),

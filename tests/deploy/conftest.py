@@ -1,9 +1,8 @@
 """A Docker Engine, the images, and the stack of compose.yaml, for the tests of deploy/.
 
-Without Docker they are skipped, with the reason; REQUIRE_DOCKER=1 makes that a failure.
+Without Docker they are skipped, with the reason; REQUIRE_TOOLS=1 makes that a failure.
 """
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from tests.conftest import ROOT, export_bundled
 from tests.deploy.compose import Deployment, deployed
 from tests.deploy.engine import CannotStart, Engine, running_engine
 from tests.deploy.images import build_all
+from tests.deploy.missing import skip
 
 FOLDER = ROOT / "build" / "deploy"
 VARIANTS = "onnx_int8 openvino_int8"
@@ -24,9 +24,7 @@ def engine() -> Iterator[Engine]:
         with running_engine(FOLDER) as engine:
             yield engine
     except CannotStart as error:
-        if os.environ.get("REQUIRE_DOCKER") == "1":
-            pytest.fail(f"REQUIRE_DOCKER=1, and {error}")
-        pytest.skip(str(error))
+        skip(str(error))
 
 
 @pytest.fixture(scope="session")

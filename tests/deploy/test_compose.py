@@ -49,7 +49,7 @@ def test_200_questions_are_answered_as_without_containers(
     asked = [{"question": each.question, "context": each.context} for each in read_examples(SAMPLE)]
     assert len(asked) == 200
     answers = ask(deployment.url, asked)
-    with running(served, tmp_path, MODEL=MODEL) as stack:
+    with running(served, tmp_path, ELECTRA_QA_MODEL=MODEL) as stack:
         assert answers == ask(stack.url, asked)
 
 
@@ -99,7 +99,7 @@ def test_the_profile_of_a_gpu_asks_for_one(images: Engine) -> None:
     assert "triton-cpu" not in services
     (device,) = services["triton-gpu"]["deploy"]["resources"]["reservations"]["devices"]
     assert device["driver"] == "nvidia"
-    assert services["gateway"]["environment"]["MODEL"] == "electra_qa_onnx_fp16"
+    assert services["gateway"]["environment"]["ELECTRA_QA_MODEL"] == "electra_qa_onnx_fp16"
     assert services["triton-gpu"]["build"]["args"]["BACKENDS"] == ""
 
 

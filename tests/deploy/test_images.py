@@ -179,7 +179,7 @@ def test_models_can_be_baked_in(images: Engine, served: Path) -> None:
 def test_a_model_that_was_not_exported_is_refused_by_name(images: Engine, served: Path) -> None:
     said = images.docker(
         *("run", "--rm", *LOCKED),
-        *("--volume", f"{served}:/models:ro", "--env", "MODELS=electra_qa_none", TRITON),
+        *("--volume", f"{served}:/models:ro", "--env", "ELECTRA_QA_MODELS=electra_qa_none", TRITON),
         check=False,
     )
     assert "no exported model 'electra_qa_none'; run make export" in said

@@ -96,7 +96,8 @@ def replicas(images: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     services = ("triton-cpu", "gateway", "haproxy")
     with deployed(
         *(images, repository, FOLDER, MODEL, REPLICAS, services),
-        MAX_QUEUE_SECONDS="20",  # how a machine that is too slow refuses is tested elsewhere
+        # how a machine that is too slow refuses is tested elsewhere
+        ELECTRA_QA_MAX_QUEUE_SECONDS="20",
     ) as deployment:
         known = tmp_path_factory.mktemp("load") / "known.json"
         known.write_text(json.dumps(list(answered(deployment))))

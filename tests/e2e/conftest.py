@@ -15,8 +15,8 @@ from tests.e2e.stack import Stack, running
 @pytest.fixture(scope="session")
 def choice(repository: Path) -> Choice:
     """What answers when a test names no model: by this CPU, or by the Triton under test."""
-    if model := os.environ.get("MODEL"):
-        return Choice(model, "named by MODEL")
+    if model := os.environ.get("ELECTRA_QA_MODEL"):
+        return Choice(model, "named by ELECTRA_QA_MODEL")
     return choose(repository, read_cpu())
 
 
@@ -31,7 +31,10 @@ def stack(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def exact_stack(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One with the float32 model, whose logits do not depend on the other rows of a batch."""
     folder = tmp_path_factory.mktemp("exact")
-    settings = {"MODEL": "electra_qa_onnx_fp32", "REQUEST_SECONDS": "120"}  # on a slow machine
+    settings = {
+        "ELECTRA_QA_MODEL": "electra_qa_onnx_fp32",
+        "ELECTRA_QA_REQUEST_SECONDS": "120",
+    }  # on a slow machine
     with running(repository, folder, **settings) as stack:
         yield stack
 

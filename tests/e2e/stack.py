@@ -18,6 +18,12 @@ import pytest
 
 from tests.e2e.triton_under_test import models_of
 
+PORTS = (  # the settings of a stack's ports
+    "ELECTRA_QA_PORT",
+    "ELECTRA_QA_TRITON_GRPC_PORT",
+    "ELECTRA_QA_TRITON_HTTP_PORT",
+    "ELECTRA_QA_TRITON_METRICS_PORT",
+)
 START_SECONDS = 180
 STOP_SECONDS = 40
 UNLOADED_START_SECONDS = 5  # of gateway and Triton, where nothing else runs
@@ -62,11 +68,10 @@ def free_ports(count: int) -> list[int]:
 
 
 def settings_of(repository: Path, ports: list[int], settings: dict[str, str]) -> dict[str, str]:
-    names = ("PORT", "TRITON_GRPC_PORT", "TRITON_HTTP_PORT", "TRITON_METRICS_PORT")
     return {
         **os.environ,
-        **dict(zip(names, map(str, ports), strict=True)),
-        "MODEL_REPOSITORY": str(repository),
+        **dict(zip(PORTS, map(str, ports), strict=True)),
+        "ELECTRA_QA_MODEL_REPOSITORY": str(repository),
         **settings,
     }
 
@@ -74,7 +79,7 @@ def settings_of(repository: Path, ports: list[int], settings: dict[str, str]) ->
 def start(repository: Path, folder: Path, *, wrapper: Sequence[str] = (), **settings: str) -> Stack:
     """Start ``python -m serving``, by the command ``wrapper`` if any, without waiting for it."""
     ports = free_ports(4)
-    if url := os.environ.get("TRITON_URL"):  # the Triton under test
+    if url := os.environ.get("ELECTRA_QA_TRITON_URL"):  # the Triton under test
         skip_unless_served(url, settings)
         ports[1] = int(url.rpartition(":")[2])
     log = folder / f"gateway-{ports[0]}.log"
@@ -86,13 +91,13 @@ def start(repository: Path, folder: Path, *, wrapper: Sequence[str] = (), **sett
             stderr=subprocess.STDOUT,
         )
     port, grpc_port, http_port, metrics_port = ports
-    grpc_port = int(settings.get("TRITON_GRPC_PORT", grpc_port))
-    host = settings.get("TRITON_HOST", "127.0.0.1")
+    grpc_port = int(settings.get("ELECTRA_QA_TRITON_GRPC_PORT", grpc_port))
+    host = settings.get("ELECTRA_QA_TRITON_HOST", "127.0.0.1")
     return Stack(process, log, port, grpc_port, http_port, metrics_port, host)
 
 
 def skip_unless_served(url: str, settings: Mapping[str, str]) -> None:
-    wanted, served = settings.get("MODEL"), models_of(url)
+    wanted, served = settings.get("ELECTRA_QA_MODEL"), models_of(url)
     if wanted and wanted not in served:
         pytest.skip(f"the Triton under test does not serve {wanted}")
 
@@ -252,7 +257,7 @@ def asking(stack: Stack, body: dict[str, str]) -> Iterator[Told]:
 def leftovers(stack: Stack) -> list[str]:
     """Processes, ports and files that outlived the stack."""
     found = list(processes(stack).values())
-    ours = stack.ports if "TRITON_URL" not in os.environ else [stack.port]
+    ours = stack.ports if "ELECTRA_QA_TRITON_URL" not in os.environ else [stack.port]
     found += [f"port {port}" for port in ours if listens(port)]
     for folder in ("/dev/shm", "/tmp"):  # noqa: S108
         found += [str(path) for path in Path(folder).glob(f"electra-qa-{stack.process.pid}-*")]

@@ -91,7 +91,7 @@ def test_whatever_the_text_holds(client: httpx.Client, question: str, context: s
 @pytest.fixture(scope="module")
 def patient(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One that lets all wait, however long."""
-    settings = {"MODEL": "electra_qa_onnx_fp32", "MAX_QUEUE_SECONDS": "60"}
+    settings = {"ELECTRA_QA_MODEL": "electra_qa_onnx_fp32", "ELECTRA_QA_MAX_QUEUE_SECONDS": "60"}
     with running(repository, tmp_path_factory.mktemp("patient"), **settings) as stack:
         yield stack
 
@@ -169,7 +169,7 @@ def test_health_and_info(client: httpx.Client, choice: Choice) -> None:
 
 def test_info_of_a_model_that_was_named(exact_stack: Stack) -> None:
     info = httpx.get(f"{exact_stack.url}/info").json()
-    assert (info["name"], info["reason"]) == ("electra_qa_onnx_fp32", "named by MODEL")
+    assert (info["name"], info["reason"]) == ("electra_qa_onnx_fp32", "named by ELECTRA_QA_MODEL")
 
 
 def test_the_openapi_document_names_the_errors(client: httpx.Client) -> None:

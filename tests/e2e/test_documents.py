@@ -23,7 +23,7 @@ from embedded.selection import choose
 from qa.squad import SAMPLE
 from qa.tensors import INPUTS
 from tests.conftest import ROOT
-from tests.e2e.stack import START_SECONDS, free_ports
+from tests.e2e.stack import PORTS, START_SECONDS, free_ports
 
 LEFT_OUT = shutil.ignore_patterns(
     ".git", ".venv", "build", "__pycache__", ".*_cache", ".hypothesis", "1", "warmup", "report.json"
@@ -44,10 +44,10 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def environment() -> dict[str, str]:
-    names = ("PORT", "TRITON_HTTP_PORT", "TRITON_GRPC_PORT", "TRITON_METRICS_PORT")
-    ports = dict(zip(names, map(str, free_ports(4)), strict=True))
-    # without what `make test DATASET=` tells the makes that it runs itself
-    told = {name for name in os.environ if "MAKE" in name} | {"DATASET"}
+    ports = dict(zip(PORTS, map(str, free_ports(4)), strict=True))
+    ports["PORT"] = ports["ELECTRA_QA_PORT"]  # for `make eval`
+    # without what `make test` tells the makes that it runs itself
+    told = {name for name in os.environ if "MAKE" in name}
     return {name: value for name, value in os.environ.items() if name not in told} | ports
 
 
@@ -135,7 +135,7 @@ def test_the_page_on_exporting(copy: Path, environment: dict[str, str]) -> None:
 def test_the_page_on_serving(copy: Path, environment: dict[str, str], tmp_path: Path) -> None:
     (serve,) = blocks(ROOT / "docs" / "serving.md", "sh")
     assert "PORT=8081 MODEL=electra_qa_onnx_fp32" in serve
-    serve = serve.replace("8081", environment["PORT"])
+    serve = serve.replace("8081", environment["ELECTRA_QA_PORT"])
     with served(serve, copy, environment, tmp_path / "serve.log"):
         info = httpx.get(f"http://localhost:{environment['PORT']}/info").json()
         assert info["name"] == "electra_qa_onnx_fp32"

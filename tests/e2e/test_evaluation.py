@@ -1,7 +1,6 @@
 """Accuracy through the whole path: gateway, Triton, backend, spans."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -23,10 +22,8 @@ FP32_ON_TENTH = Scores(exact_match=75.31, f1=84.21, total=1057)
 
 
 def run_evaluation(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Without the MODEL that --triton sets: it is for gateways."""
     return subprocess.run(
         [sys.executable, "-m", "evaluation", *arguments],
-        env={name: value for name, value in os.environ.items() if name != "MODEL"},
         capture_output=True,
         text=True,
         check=False,
@@ -52,7 +49,7 @@ def test_the_variants_on_the_sample(
     onnx, onnx_answers = evaluated(exact_stack, SAMPLE, tmp_path / "onnx")
     assert onnx.f1 == pytest.approx(FP32_ON_SAMPLE.f1, abs=0.3)
     assert onnx.exact_match == pytest.approx(FP32_ON_SAMPLE.exact_match, abs=0.51)
-    with running(repository, tmp_path, MODEL="electra_qa_savedmodel_fp32") as other:
+    with running(repository, tmp_path, ELECTRA_QA_MODEL="electra_qa_savedmodel_fp32") as other:
         _, savedmodel_answers = evaluated(other, SAMPLE, tmp_path / "savedmodel")
     assert onnx_answers == savedmodel_answers
     chosen, _ = evaluated(stack, SAMPLE, tmp_path / "chosen")
@@ -131,8 +128,10 @@ def test_make_eval_of_a_gateway_with_keys_that_is_busy(repository: Path, tmp_pat
     """With room for one window, most questions are told to come again, and all are answered."""
     asked = read_examples(SAMPLE)[:12]
     path = _written([replace(each, id="one for all") for each in asked], tmp_path / "a file.json")
-    settings = {"API_KEYS": "other,s3cret", "MAX_WINDOWS_IN_FLIGHT": "1"}
-    with running(repository, tmp_path, MODEL="electra_qa_onnx_fp32", **settings) as stack:
+    settings = {"ELECTRA_QA_API_KEYS": "other,s3cret", "ELECTRA_QA_MAX_WINDOWS_IN_FLIGHT": "1"}
+    with running(
+        repository, tmp_path, ELECTRA_QA_MODEL="electra_qa_onnx_fp32", **settings
+    ) as stack:
 
         def make_eval(*options: str) -> subprocess.CompletedProcess[str]:
             return subprocess.run(
@@ -144,10 +143,10 @@ def test_make_eval_of_a_gateway_with_keys_that_is_busy(repository: Path, tmp_pat
             )
 
         without = make_eval()
-        done = make_eval("ELECTRA_QA_API_KEY=s3cret", "TOP_K=2", "ALIGN_TO_WORDS=false")
+        done = make_eval("EVALUATION_API_KEY=s3cret", "TOP_K=2", "ALIGN_TO_WORDS=false")
         metrics = httpx.get(f"{stack.url}/metrics", headers={"authorization": "Bearer other"}).text
     assert without.returncode != 0
-    assert "asks for an API key: set ELECTRA_QA_API_KEY" in without.stderr
+    assert "asks for an API key: set EVALUATION_API_KEY" in without.stderr
     assert done.returncode == 0, done.stderr
     assert "s3cret" not in without.stdout + without.stderr + done.stdout + done.stderr
     assert re.search(r"rejections_total\{.*overloaded.*\} [1-9]", metrics), metrics

@@ -26,9 +26,9 @@ def transformer(
         *("--model_name", "answers", "--predictor_host", f"127.0.0.1:{stack.triton_grpc_port}"),
         *("--http_port", str(port)),
     ]
-    settings = {"MODEL": choice.model, "API_KEYS": "key"}
+    settings = {"ELECTRA_QA_MODEL": choice.model, "ELECTRA_QA_API_KEYS": "key"}
     environment = settings_of(repository, free_ports(4), settings)
-    del environment["PORT"]
+    del environment["ELECTRA_QA_PORT"]
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "serving", *appended],

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from tests.e2e.stack import (
+    PORTS,
     START_SECONDS,
     STOP_SECONDS,
     Stack,
@@ -83,7 +84,7 @@ def test_a_port_in_use(repository: Path, tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        for name in ("PORT", "TRITON_GRPC_PORT", "TRITON_HTTP_PORT", "TRITON_METRICS_PORT"):
+        for name in PORTS:
             stack = start(repository, tmp_path, **{name: port})
             assert stack.process.wait(START_SECONDS) == 1
             said = stack.log.read_text()
@@ -93,7 +94,7 @@ def test_a_port_in_use(repository: Path, tmp_path: Path) -> None:
 
 
 def test_a_missing_model(repository: Path, tmp_path: Path) -> None:
-    said = refused(start(repository, tmp_path, MODEL="electra_qa_onnx_fp64"))
+    said = refused(start(repository, tmp_path, ELECTRA_QA_MODEL="electra_qa_onnx_fp64"))
     assert said.startswith("error: there is no model 'electra_qa_onnx_fp64' in ")
     assert "electra_qa_onnx_int8" in said
     said = refused(start(tmp_path, tmp_path))
@@ -106,7 +107,7 @@ def test_a_model_that_was_not_exported(repository: Path, tmp_path: Path) -> None
     shutil.copytree(repository, bare, ignore=shutil.ignore_patterns("1"))
     said = refused(start(bare, tmp_path))
     assert said == f"error: {bare} holds no exported model; run make export\n"
-    said = refused(start(bare, tmp_path, MODEL="electra_qa_onnx_int8"))
+    said = refused(start(bare, tmp_path, ELECTRA_QA_MODEL="electra_qa_onnx_int8"))
     missing = bare / "electra_qa_onnx_int8" / "1" / "model.onnx"
     assert said.startswith(f"error: {missing} is missing; restore it, or run make export")
 
@@ -116,20 +117,20 @@ def test_a_model_that_was_changed_since_its_export(repository: Path, tmp_path: P
     shutil.copytree(repository, changed)
     model = changed / "electra_qa_onnx_int8" / "1" / "model.onnx"
     model.write_bytes(model.read_bytes()[:1000])
-    said = refused(start(changed, tmp_path, MODEL="electra_qa_onnx_int8"))
+    said = refused(start(changed, tmp_path, ELECTRA_QA_MODEL="electra_qa_onnx_int8"))
     assert said.startswith(f"error: {model} was changed since its export: ")
     assert "run make export" in said
-    with running(changed, tmp_path, MODEL="electra_qa_onnx_fp32"):
+    with running(changed, tmp_path, ELECTRA_QA_MODEL="electra_qa_onnx_fp32"):
         pass  # the others are served
 
 
 def test_a_repository_that_was_made_by_hand(repository: Path, tmp_path: Path) -> None:
     by_hand = tmp_path / "by-hand"
     shutil.copytree(repository, by_hand, ignore=shutil.ignore_patterns("report.json"))
-    said = refused(start(by_hand, tmp_path, MODEL="electra_qa_onnx_int8"))
+    said = refused(start(by_hand, tmp_path, ELECTRA_QA_MODEL="electra_qa_onnx_int8"))
     assert f"{by_hand} was not made by make export: there is no report.json" in said
     # neither can a model be chosen, for a Triton elsewhere either
-    said = refused(start(by_hand, tmp_path, TRITON_URL="127.0.0.1:1"))
+    said = refused(start(by_hand, tmp_path, ELECTRA_QA_TRITON_URL="127.0.0.1:1"))
     assert f"there is no report.json in {by_hand}; run make export, or name the model" in said
 
 
@@ -138,19 +139,19 @@ def test_a_model_that_triton_cannot_load(repository: Path, tmp_path: Path) -> No
     shutil.copytree(repository, broken)
     config = broken / "electra_qa_onnx_int8" / "config.pbtxt"
     config.write_text(config.read_text().replace('backend: "onnxruntime"', 'backend: "onnxrt"'))
-    said = refused(start(broken, tmp_path, MODEL="electra_qa_onnx_int8"))
+    said = refused(start(broken, tmp_path, ELECTRA_QA_MODEL="electra_qa_onnx_int8"))
     assert "error: Triton ended with code 1 instead of coming up" in said
     assert "onnxrt" in said  # the log's last lines
 
 
 def test_a_triton_that_does_not_come_up_in_time(repository: Path, tmp_path: Path) -> None:
-    said = refused(start(repository, tmp_path, TRITON_START_SECONDS="0.001"))
-    assert "error: Triton did not come up within 0.001 s (TRITON_START_SECONDS)" in said
+    said = refused(start(repository, tmp_path, ELECTRA_QA_TRITON_START_SECONDS="0.001"))
+    assert "error: Triton did not come up within 0.001 s (ELECTRA_QA_TRITON_START_SECONDS)" in said
 
 
 def test_wrong_settings_are_named(repository: Path, tmp_path: Path) -> None:
-    said = refused(start(repository, tmp_path, MAX_WINDOWS="many"))
-    assert said.startswith("error: MAX_WINDOWS='many': ")
+    said = refused(start(repository, tmp_path, ELECTRA_QA_MAX_WINDOWS="many"))
+    assert said.startswith("error: ELECTRA_QA_MAX_WINDOWS='many': ")
 
 
 def test_triton_down_is_503_at_once_and_back_when_it_is(repository: Path, tmp_path: Path) -> None:
@@ -158,7 +159,9 @@ def test_triton_down_is_503_at_once_and_back_when_it_is(repository: Path, tmp_pa
     with running(repository, tmp_path) as first:
         port = str(first.triton_grpc_port)
         url = f"127.0.0.1:{port}"
-        with running(repository, tmp_path, TRITON_URL=url, READY_IN_OUTAGE="false") as gateway:
+        with running(
+            repository, tmp_path, ELECTRA_QA_TRITON_URL=url, ELECTRA_QA_READY_IN_OUTAGE="false"
+        ) as gateway:
             assert first.stop() == 0
             started = time.monotonic()
             down = httpx.post(f"{gateway.url}/answer", json=NORMAN)
@@ -166,7 +169,7 @@ def test_triton_down_is_503_at_once_and_back_when_it_is(repository: Path, tmp_pa
             assert (down.status_code, down.json()["error"]["type"]) == (503, "unavailable")
             assert httpx.get(f"{gateway.url}/health/ready").status_code == 503
             assert httpx.get(f"{gateway.url}/health/live").status_code == 200
-            with running(repository, tmp_path, TRITON_GRPC_PORT=port):
+            with running(repository, tmp_path, ELECTRA_QA_TRITON_GRPC_PORT=port):
                 wait_until_ready(gateway)
                 up = httpx.post(f"{gateway.url}/answer", json=NORMAN)
                 assert up.json()["answer"] == "William the Conqueror"
@@ -175,7 +178,9 @@ def test_triton_down_is_503_at_once_and_back_when_it_is(repository: Path, tmp_pa
 def test_an_answer_that_takes_too_long_is_504(repository: Path, tmp_path: Path) -> None:
     """A client's own limit may shorten the time, and no more."""
     # a probe that is as patient as this does not take Triton for dead meanwhile
-    with running(repository, tmp_path, REQUEST_SECONDS="0.2", READY_SECONDS="60") as stack:
+    with running(
+        repository, tmp_path, ELECTRA_QA_REQUEST_SECONDS="0.2", ELECTRA_QA_READY_SECONDS="60"
+    ) as stack:
         with paused(stack):
             for headers in ({}, {"x-request-timeout-ms": "60000"}):
                 late = httpx.post(f"{stack.url}/answer", json=NORMAN, headers=headers, timeout=60)
@@ -191,7 +196,7 @@ def test_a_full_queue_is_429_for_those_it_does_not_hold(repository: Path, tmp_pa
     bounded = "dynamic_batching { default_queue_policy { max_queue_size: 2 }"
     assert "dynamic_batching {" in config.read_text()
     config.write_text(config.read_text().replace("dynamic_batching {", bounded))
-    named = running(small, tmp_path, MODEL="electra_qa_onnx_int8")
+    named = running(small, tmp_path, ELECTRA_QA_MODEL="electra_qa_onnx_int8")
     with named as stack, ThreadPoolExecutor(60) as pool:
         with paused(stack):  # they come all at once, when it goes on
             asked = [

@@ -54,7 +54,7 @@ def test_ids_are_taken_or_made(client: httpx.Client) -> None:
 def entries(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """The log of a stack of its own that was asked some questions."""
     folder = tmp_path_factory.mktemp("json")
-    with running(repository, folder, LOG_FORMAT="json") as stack:
+    with running(repository, folder, ELECTRA_QA_LOG_FORMAT="json") as stack:
         thai = {
             "question": "Who did it?",
             "context": "William, or \u0e20\u0e32\u0e29\u0e32\u0e44\u0e17\u0e22 did.",
@@ -81,7 +81,7 @@ def test_no_text_is_logged_unless_asked_for(
     entries: list[dict[str, Any]], repository: Path, tmp_path: Path
 ) -> None:
     assert not re.search("Norman|William|secret", json.dumps(entries))
-    with running(repository, tmp_path, LOG_TEXTS="true") as stack:
+    with running(repository, tmp_path, ELECTRA_QA_LOG_TEXTS="true") as stack:
         httpx.post(f"{stack.url}/answer", json=NORMAN, timeout=60)
         logged = stack.log.read_text()
     assert NORMAN["question"] in logged

@@ -84,7 +84,9 @@ def test_a_named_model(exact: httpx.Client) -> None:
 @pytest.mark.embedded  # which serves these two alone
 def test_several_models_are_served(repository: Path, tmp_path: Path) -> None:
     names = ["electra_qa_onnx_fp32", "electra_qa_onnx_int8"]
-    with running(repository, tmp_path, MODEL=names[0], MODELS=",".join(names)) as stack:
+    with running(
+        repository, tmp_path, ELECTRA_QA_MODEL=names[0], ELECTRA_QA_MODELS=",".join(names)
+    ) as stack:
         asked = [{**NORMAN, "model": name} for name in (None, *names)]
         replies = [httpx.post(f"{stack.url}/answer", json=each, timeout=60) for each in asked]
         default, exact, quantized = (reply.json()["score"] for reply in replies)

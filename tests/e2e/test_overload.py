@@ -43,14 +43,16 @@ HUGE = [{**LONG, "doc_stride": each} for each in (24, 48)]  # of different lengt
 @pytest.fixture(scope="module")
 def small(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("small")
-    with running(repository, folder, MAX_WINDOWS_IN_FLIGHT="30", MAX_QUEUE_SECONDS="60") as stack:
+    with running(
+        repository, folder, ELECTRA_QA_MAX_WINDOWS_IN_FLIGHT="30", ELECTRA_QA_MAX_QUEUE_SECONDS="60"
+    ) as stack:
         yield stack
 
 
 @pytest.fixture(scope="module")
 def patient(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One that lets all wait, however long."""
-    settings = {"MAX_QUEUE_SECONDS": "600", "REQUEST_SECONDS": "600"}
+    settings = {"ELECTRA_QA_MAX_QUEUE_SECONDS": "600", "ELECTRA_QA_REQUEST_SECONDS": "600"}
     with running(repository, tmp_path_factory.mktemp("patient"), **settings) as stack:
         yield stack
 
@@ -316,7 +318,7 @@ class Overload:
 def overloaded(repository: Path, folder: Path, idle: Stack, seconds: float) -> Overload:
     """The wait that is allowed is half of what a request takes when it is alone."""
     before = p99([each.seconds for each in asyncio.run(alone(idle.url, seconds / 3))])
-    with running(repository, folder, MAX_QUEUE_SECONDS=str(before / 2)) as stack:
+    with running(repository, folder, ELECTRA_QA_MAX_QUEUE_SECONDS=str(before / 2)) as stack:
         asyncio.run(three_times_too_much(stack.url, seconds / 4))
         used = memory(stack)
         replies = asyncio.run(three_times_too_much(stack.url, seconds))

@@ -122,7 +122,7 @@ def test_errors_are_shown_as_the_api_gives_them(browser: Browser, stack: Stack) 
 
 
 def test_a_key_is_asked_for(browser: Browser, repository: Path, tmp_path: Path) -> None:
-    with running(repository, tmp_path, API_KEYS="secret") as stack:
+    with running(repository, tmp_path, ELECTRA_QA_API_KEYS="secret") as stack:
         page = browser.new_page()
         page.goto(stack.url)
         expect(page.locator("#key")).to_be_hidden()

@@ -36,7 +36,10 @@ def pool(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     with ExitStack() as stacks:
         pair = [stacks.enter_context(running(repository, folder)) for _ in range(2)]
         urls = ",".join(f"127.0.0.1:{each.triton_grpc_port}" for each in pair)
-        settings = {"TRITON_URLS": urls, "MAX_QUEUE_SECONDS": "60"}  # a slow machine is no loss
+        settings = {
+            "ELECTRA_QA_TRITON_URLS": urls,
+            "ELECTRA_QA_MAX_QUEUE_SECONDS": "60",
+        }  # a slow machine is no loss
         yield Pool(stacks.enter_context(running(repository, folder, **settings)), pair)
 
 

@@ -29,15 +29,19 @@ def test_a_gateway_and_a_triton_of_this_machine(
     exact_stack: Stack, repository: Path, tmp_path: Path, host: str
 ) -> None:
     triton = f"{host}:{exact_stack.triton_grpc_port}"
-    with running(repository, tmp_path, **DEAD, TRITON_URL=triton, MODEL="electra_qa_onnx_fp32") as (
-        stack
-    ):
+    with running(
+        repository,
+        tmp_path,
+        **DEAD,
+        ELECTRA_QA_TRITON_URL=triton,
+        ELECTRA_QA_MODEL="electra_qa_onnx_fp32",
+    ) as (stack):
         reply = httpx.post(f"{stack.url}/answer", json=NORMAN, timeout=60)
     assert reply.json()["answer"] == "William the Conqueror"
 
 
 def test_a_gateway_with_a_triton_of_its_own(repository: Path, tmp_path: Path) -> None:
-    with running(repository, tmp_path, **DEAD, TRITON_START_SECONDS="180") as stack:
+    with running(repository, tmp_path, **DEAD, ELECTRA_QA_TRITON_START_SECONDS="180") as stack:
         reply = httpx.post(f"{stack.url}/answer", json=NORMAN, timeout=60)
     assert reply.json()["answer"] == "William the Conqueror"
 
@@ -73,7 +77,10 @@ def test_a_triton_that_is_named_is_reached_by_the_proxy(
     exact_stack: Stack, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with proxy_to(exact_stack.triton_grpc_port) as proxy:
-        settings = {"TRITON_URL": "triton.example:8001", "MODEL": "electra_qa_onnx_fp32"}
+        settings = {
+            "ELECTRA_QA_TRITON_URL": "triton.example:8001",
+            "ELECTRA_QA_MODEL": "electra_qa_onnx_fp32",
+        }
         with running(repository, tmp_path, **proxies(proxy.url), **settings) as stack:
             reply = httpx.post(f"{stack.url}/answer", json=NORMAN, timeout=60)
         assert reply.json()["answer"] == "William the Conqueror"

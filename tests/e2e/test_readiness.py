@@ -40,10 +40,10 @@ def test_it_fails_in_time_for_a_probe(repository: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stays", [True, False])
 def test_an_outage_of_a_triton_elsewhere(repository: Path, tmp_path: Path, stays: bool) -> None:
-    settings = {} if stays else {"READY_IN_OUTAGE": "false"}
+    settings = {} if stays else {"ELECTRA_QA_READY_IN_OUTAGE": "false"}
     with running(repository, tmp_path) as other:
         url = f"127.0.0.1:{other.triton_grpc_port}"
-        with running(repository, tmp_path, TRITON_URL=url, **settings) as stack:
+        with running(repository, tmp_path, ELECTRA_QA_TRITON_URL=url, **settings) as stack:
             assert other.stop() == 0
             wait_for(lambda: (ready(stack).status_code == 200) == stays)
             told = httpx.post(f"{stack.url}/answer", json=NORMAN, timeout=60)
@@ -54,7 +54,9 @@ def test_an_outage_of_a_triton_elsewhere(repository: Path, tmp_path: Path, stays
 def test_it_is_not_ready_before_the_first_answer(repository: Path, tmp_path: Path) -> None:
     """Whatever is said about outages: a rollout with a wrong address must not come to an end."""
     url = f"127.0.0.1:{free_ports(1)[0]}"
-    stack = start(repository, tmp_path, TRITON_URL=url, READY_IN_OUTAGE="true")
+    stack = start(
+        repository, tmp_path, ELECTRA_QA_TRITON_URL=url, ELECTRA_QA_READY_IN_OUTAGE="true"
+    )
     try:
         wait_for(lambda: b"answering on" in stack.log.read_bytes())
 

@@ -51,14 +51,20 @@ def name(tmp_path: Path) -> Name:
 @contextmanager
 def replica(repository: Path, folder: Path, name: Name, number: int) -> Iterator[Stack]:
     """A Triton on an address of its own; the gateway that it belongs to has no other part here."""
-    where = {"TRITON_HOST": f"127.0.0.{number}", "TRITON_GRPC_PORT": str(name.port)}
+    where = {
+        "ELECTRA_QA_TRITON_HOST": f"127.0.0.{number}",
+        "ELECTRA_QA_TRITON_GRPC_PORT": str(name.port),
+    }
     with running(repository, folder, **where) as stack:
         yield stack
 
 
 @contextmanager
 def gateway(repository: Path, folder: Path, name: Name) -> Iterator[Stack]:
-    settings = {"TRITON_URLS": f"{NAME}:{name.port}", "MAX_QUEUE_SECONDS": "60"}  # slow is no loss
+    settings = {
+        "ELECTRA_QA_TRITON_URLS": f"{NAME}:{name.port}",
+        "ELECTRA_QA_MAX_QUEUE_SECONDS": "60",
+    }  # slow is no loss
     with running(repository, folder, wrapper=name.wrapper, **settings) as stack:
         yield stack
 

@@ -6,7 +6,7 @@ import ssl
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
@@ -19,11 +19,11 @@ from tests.e2e.test_answer import NORMAN
 from tests.e2e.test_lifecycle import refused
 
 SETTINGS = """
-API_KEYS=first-key, second-key
-CORS_ORIGINS=https://page.example
-BODY_SECONDS=0.5
-HEAD_SECONDS=1
-MAX_PAIRS=3
+ELECTRA_QA_API_KEYS=first-key, second-key
+ELECTRA_QA_CORS_ORIGINS=https://page.example
+ELECTRA_QA_BODY_SECONDS=0.5
+ELECTRA_QA_HEAD_SECONDS=1
+ELECTRA_QA_MAX_PAIRS=3
 """
 
 
@@ -32,7 +32,7 @@ def guarded(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     folder = tmp_path_factory.mktemp("guarded")
     file = folder / "settings"
     file.write_text(SETTINGS)
-    with running(repository, folder, SETTINGS_FILE=str(file)) as stack:
+    with running(repository, folder, ELECTRA_QA_SETTINGS_FILE=str(file)) as stack:
         yield stack
 
 
@@ -85,6 +85,12 @@ def test_fewer_pairs_may_be_allowed(guarded: Stack) -> None:
     assert refused.json()["error"]["message"] == "pairs: 4 of them; at most 3 are allowed"
 
 
+def has_ipv6() -> bool:
+    with suppress(OSError), socket.create_server(("::1", 0), family=socket.AF_INET6):
+        return True
+    return False
+
+
 @pytest.mark.embedded
 def test_triton_listens_where_it_is_told(guarded: Stack, repository: Path, tmp_path: Path) -> None:
     def reached(stack: Stack, host: str) -> list[bool]:
@@ -96,9 +102,18 @@ def test_triton_listens_where_it_is_told(guarded: Stack, repository: Path, tmp_p
 
     assert reached(guarded, "127.0.0.1") == [True] * 3
     assert reached(guarded, "127.0.0.2") == [False] * 3
-    with running(repository, tmp_path, TRITON_HOST="127.0.0.2") as stack:
+    with running(repository, tmp_path, ELECTRA_QA_TRITON_HOST="127.0.0.2") as stack:
         assert reached(stack, "127.0.0.2") == [True] * 3
         assert reached(stack, "127.0.0.1") == [False] * 3
+
+
+@pytest.mark.embedded
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+def test_triton_at_an_ipv6_address(repository: Path, tmp_path: Path) -> None:
+    with running(repository, tmp_path, ELECTRA_QA_TRITON_HOST="::1") as stack:
+        for port in stack.ports[1:]:
+            socket.create_connection(("::1", port), timeout=60).close()
+        assert httpx.post(f"{stack.url}/answer", json=NORMAN, timeout=60).status_code == 200
 
 
 def test_a_body_that_does_not_come_is_408(guarded: Stack) -> None:
@@ -139,7 +154,7 @@ def lives(client: httpx.Client) -> bool:
 def test_connections_beyond_the_bound_are_refused(repository: Path, tmp_path: Path) -> None:
     """Whether they ask or not; the others are served as before, and room comes back."""
     with ExitStack() as opened:
-        stack = opened.enter_context(running(repository, tmp_path, MAX_CONNECTIONS="3"))
+        stack = opened.enter_context(running(repository, tmp_path, ELECTRA_QA_MAX_CONNECTIONS="3"))
         first, second, third, fourth = [
             opened.enter_context(httpx.Client(base_url=stack.url, timeout=60)) for _ in range(4)
         ]
@@ -167,7 +182,9 @@ def test_connections_beyond_the_bound_are_refused(repository: Path, tmp_path: Pa
 
 
 def test_metrics_may_be_open(repository: Path, tmp_path: Path) -> None:
-    with running(repository, tmp_path, API_KEYS="key", METRICS_OPEN="true") as stack:
+    with running(
+        repository, tmp_path, ELECTRA_QA_API_KEYS="key", ELECTRA_QA_METRICS_OPEN="true"
+    ) as stack:
         assert httpx.get(f"{stack.url}/metrics").status_code == 200
         assert httpx.get(f"{stack.url}/info").status_code == 401
 
@@ -191,7 +208,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def test_https(repository: Path, certificate: tuple[Path, Path], tmp_path: Path) -> None:
     cert, key = certificate
     trusting = ssl.create_default_context(cafile=str(cert))
-    stack = start(repository, tmp_path, TLS_CERT=str(cert), TLS_KEY=str(key))
+    stack = start(repository, tmp_path, ELECTRA_QA_TLS_CERT=str(cert), ELECTRA_QA_TLS_KEY=str(key))
     try:
         with httpx.Client(verify=trusting, timeout=60) as client:
             wait_for(lambda: listens(stack.port))
@@ -206,14 +223,18 @@ def test_half_a_certificate(
     repository: Path, certificate: tuple[Path, Path], tmp_path: Path
 ) -> None:
     cert, _ = certificate
-    said = refused(start(repository, tmp_path, TLS_CERT=str(cert)))
-    assert said == "error: TLS_CERT and TLS_KEY are needed both, or neither\n"
-    said = refused(start(repository, tmp_path, TLS_CERT="none.pem", TLS_KEY="none.pem"))
-    assert said.startswith("error: TLS_CERT='none.pem': ")
-    said = refused(start(repository, tmp_path, TLS_CERT=str(cert), TLS_KEY=str(cert)))
-    assert "error: TLS_CERT or TLS_KEY cannot be used: " in said
+    said = refused(start(repository, tmp_path, ELECTRA_QA_TLS_CERT=str(cert)))
+    assert said == "error: ELECTRA_QA_TLS_CERT and ELECTRA_QA_TLS_KEY are needed both, or neither\n"
+    said = refused(
+        start(repository, tmp_path, ELECTRA_QA_TLS_CERT="none.pem", ELECTRA_QA_TLS_KEY="none.pem")
+    )
+    assert said.startswith("error: ELECTRA_QA_TLS_CERT='none.pem': ")
+    said = refused(
+        start(repository, tmp_path, ELECTRA_QA_TLS_CERT=str(cert), ELECTRA_QA_TLS_KEY=str(cert))
+    )
+    assert "error: ELECTRA_QA_TLS_CERT or ELECTRA_QA_TLS_KEY cannot be used: " in said
 
 
 def test_a_settings_file_that_is_not_there(repository: Path, tmp_path: Path) -> None:
-    said = refused(start(repository, tmp_path, SETTINGS_FILE="none"))
-    assert said == "error: SETTINGS_FILE='none': there is no such file\n"
+    said = refused(start(repository, tmp_path, ELECTRA_QA_SETTINGS_FILE="none"))
+    assert said == "error: ELECTRA_QA_SETTINGS_FILE='none': there is no such file\n"

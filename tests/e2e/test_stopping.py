@@ -44,11 +44,11 @@ def every_worker_is_stopping(stack: Stack) -> bool:
 def test_the_order_of_the_end(repository: Path, tmp_path: Path) -> None:
     """Of a gateway with one worker, and of one with two: both are up before either is stopped."""
     # the first one's last request waits until the other one has one
-    settings = {"DRAIN_SECONDS": str(DRAIN_SECONDS), "REQUEST_SECONDS": "120"}
+    settings = {"ELECTRA_QA_DRAIN_SECONDS": str(DRAIN_SECONDS), "ELECTRA_QA_REQUEST_SECONDS": "120"}
     with ExitStack() as stacks:
         pair = []
         for workers in (1, 2):
-            several = {"WORKERS": str(workers), **settings}
+            several = {"ELECTRA_QA_WORKERS": str(workers), **settings}
             stack = stacks.enter_context(running(repository, tmp_path, **several))
             if workers > 1:
                 wait_for_workers(stack)
@@ -93,7 +93,9 @@ def ending(stack: Stack) -> Iterator[None]:
 
 
 def test_clients_that_leave_in_time_lose_nothing(repository: Path, tmp_path: Path) -> None:
-    with running(repository, tmp_path, DRAIN_SECONDS="4", MAX_QUEUE_SECONDS="60") as stack:
+    with running(
+        repository, tmp_path, ELECTRA_QA_DRAIN_SECONDS="4", ELECTRA_QA_MAX_QUEUE_SECONDS="60"
+    ) as stack:
         with asking(stack, NORMAN) as told:
             told.wait_for_more()
             stack.process.send_signal(signal.SIGTERM)
@@ -107,7 +109,7 @@ def test_clients_that_leave_in_time_lose_nothing(repository: Path, tmp_path: Pat
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_a_hurry(repository: Path, tmp_path: Path, sent: signal.Signals) -> None:
     """Neither Ctrl-C nor a second SIGTERM waits."""
-    stack = start(repository, tmp_path, DRAIN_SECONDS="600")
+    stack = start(repository, tmp_path, ELECTRA_QA_DRAIN_SECONDS="600")
     wait_until_ready(stack)
     if sent == signal.SIGTERM:
         stack.process.send_signal(sent)

@@ -60,7 +60,9 @@ def test_what_was_killed_is_started_again(repository: Path, tmp_path: Path, part
 
 def test_what_hangs_is_started_again(repository: Path, tmp_path: Path) -> None:
     """When nothing was answered for as long as a request has: until then it may be busy."""
-    with running(repository, tmp_path, REQUEST_SECONDS="4", READY_SECONDS="1") as stack:
+    with running(
+        repository, tmp_path, ELECTRA_QA_REQUEST_SECONDS="4", ELECTRA_QA_READY_SECONDS="1"
+    ) as stack:
         for restarts, part in enumerate(PARTS):
             before = processes(stack)
             kill(stack, part, signal.SIGSTOP)

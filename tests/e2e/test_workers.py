@@ -34,7 +34,10 @@ pytestmark = pytest.mark.embedded
 
 @pytest.fixture(scope="module")
 def several(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    settings = {"WORKERS": "2", "MAX_QUEUE_SECONDS": "60"}  # a slow machine refuses nothing
+    settings = {
+        "ELECTRA_QA_WORKERS": "2",
+        "ELECTRA_QA_MAX_QUEUE_SECONDS": "60",
+    }  # a slow machine refuses nothing
     with running(repository, tmp_path_factory.mktemp("workers"), **settings) as stack:
         wait_for_workers(stack)
         yield stack
@@ -121,7 +124,7 @@ def test_a_worker_killed_under_load_many_times(several: Stack) -> None:
 
 def test_the_stub_is_started_again_once(repository: Path, tmp_path: Path) -> None:
     """By the parent, which alone watches it; and its count is among the workers'."""
-    with running(repository, tmp_path, WORKERS="2") as stack:
+    with running(repository, tmp_path, ELECTRA_QA_WORKERS="2") as stack:
         wait_for_workers(stack)
         kill(stack, "stub")
         wait_until_answering(stack)
@@ -129,7 +132,10 @@ def test_the_stub_is_started_again_once(repository: Path, tmp_path: Path) -> Non
 
 
 def test_all_workers_answer_before_the_end(repository: Path, tmp_path: Path) -> None:
-    settings = {"WORKERS": "2", "MAX_QUEUE_SECONDS": "60"}  # a slow machine refuses nothing
+    settings = {
+        "ELECTRA_QA_WORKERS": "2",
+        "ELECTRA_QA_MAX_QUEUE_SECONDS": "60",
+    }  # a slow machine refuses nothing
     with running(repository, tmp_path, **settings) as stack:
         wait_for_workers(stack)
         with ThreadPoolExecutor(6) as pool:
@@ -148,7 +154,7 @@ def test_all_workers_answer_before_the_end(repository: Path, tmp_path: Path) -> 
 
 
 def test_a_killed_parent_takes_its_workers_along(repository: Path, tmp_path: Path) -> None:
-    stack = start(repository, tmp_path, WORKERS="2")
+    stack = start(repository, tmp_path, ELECTRA_QA_WORKERS="2")
     wait_for_workers(stack)
     alive = workers(stack)
     stack.process.kill()

@@ -16,12 +16,12 @@ def settings_for(url: str) -> dict[str, str]:
     best = next((name for name in known if name in served), None)
     if best is None:
         raise pytest.UsageError(f"--triton: {url} serves {served}, and none of {known}")
-    return {"TRITON_URL": url, "MODEL": best}
+    return {"ELECTRA_QA_TRITON_URL": url, "ELECTRA_QA_MODEL": best}
 
 
 def served(own: str) -> str:
     """The models that a gateway's errors list: ``own``, or those of the Triton under test."""
-    url = os.environ.get("TRITON_URL")
+    url = os.environ.get("ELECTRA_QA_TRITON_URL")
     return ", ".join(sorted(models_of(url))) if url else own
 
 

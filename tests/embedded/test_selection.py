@@ -98,7 +98,7 @@ def test_nothing_for_a_cpu(tmp_path: Path) -> None:
     with pytest.raises(EmbeddedError) as refused:
         choose(repository, CPU)
     assert "none of the exported models (packed, bf16) is for this CPU" in str(refused.value)
-    assert "MODEL=" in str(refused.value)
+    assert "ELECTRA_QA_MODEL=" in str(refused.value)
 
 
 def test_nothing_exported(tmp_path: Path) -> None:

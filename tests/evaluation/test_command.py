@@ -153,19 +153,19 @@ def test_the_best_of_several_answers_is_scored_beside(tmp_path: Path) -> None:
 def test_the_key_is_sent_and_never_shown(tmp_path: Path) -> None:
     dataset = squad(tmp_path, ("1", "one", "one"))
     with answering(echo) as far_end:
-        by_environment = evaluate(far_end, dataset, ELECTRA_QA_API_KEY=KEY)
+        by_environment = evaluate(far_end, dataset, EVALUATION_API_KEY=KEY)
         by_flag = evaluate(far_end, dataset, "--api-key", KEY)
         without = evaluate(far_end, dataset)
     assert far_end.authorizations == [f"Bearer {KEY}"] * 4 + [None] * 2
     wrong_url = FarEnd("http://127.0.0.1:1", [], [], [])
-    gone = evaluate(wrong_url, dataset, ELECTRA_QA_API_KEY=KEY)
+    gone = evaluate(wrong_url, dataset, EVALUATION_API_KEY=KEY)
     assert gone.stderr.startswith("error: no gateway answers")
-    broken = evaluate(far_end, dataset, ELECTRA_QA_API_KEY=f"{KEY}\nx")
+    broken = evaluate(far_end, dataset, EVALUATION_API_KEY=f"{KEY}\nx")
     assert broken.stderr.startswith("error: the API key has a character that a header cannot hold")
-    usage = evaluate(far_end, dataset, "--top-k", "0", ELECTRA_QA_API_KEY=KEY)
+    usage = evaluate(far_end, dataset, "--top-k", "0", EVALUATION_API_KEY=KEY)
     assert usage.returncode == 2
-    help_page = evaluate(far_end, dataset, "--help", ELECTRA_QA_API_KEY=KEY, COLUMNS="120")
-    assert "ELECTRA_QA_API_KEY" in help_page.stdout
+    help_page = evaluate(far_end, dataset, "--help", EVALUATION_API_KEY=KEY, COLUMNS="120")
+    assert "EVALUATION_API_KEY" in help_page.stdout
     for done in (by_environment, by_flag, without, gone, broken, usage, help_page):
         assert KEY not in done.stdout + done.stderr
 
@@ -174,11 +174,11 @@ def test_the_key_is_sent_and_never_shown(tmp_path: Path) -> None:
 def test_a_gateway_that_asks_for_a_key(tmp_path: Path, key: str | None, asked_for: str) -> None:
     refusal = Reply(401, {"error": {"type": "unauthorized", "message": "no"}})
     with answering(echo, info=refusal) as far_end:
-        environment = {"ELECTRA_QA_API_KEY": key} if key else {}
+        environment = {"EVALUATION_API_KEY": key} if key else {}
         done = evaluate(far_end, squad(tmp_path, ("1", "one", "one")), **environment)
     assert done.returncode == 1
     assert done.stderr == (
-        f"error: the gateway at {far_end.url} asks for {asked_for}: set ELECTRA_QA_API_KEY\n"
+        f"error: the gateway at {far_end.url} asks for {asked_for}: set EVALUATION_API_KEY\n"
     )
     assert far_end.asked == []
 

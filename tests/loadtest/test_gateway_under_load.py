@@ -36,7 +36,7 @@ def test_both_loops_with_a_gateway_of_its_own(
     tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Which asks for a key, and gets it."""
-    monkeypatch.setenv("API_KEYS", "a-key-of-sixteen,another-key-of-16")
+    monkeypatch.setenv("ELECTRA_QA_API_KEYS", "a-key-of-sixteen,another-key-of-16")
     monkeypatch.setenv("LOADTEST_API_KEY", "another-key-of-16")
     code, out, err = loadtest(
         tmp_path,
@@ -60,7 +60,7 @@ def test_both_loops_with_a_gateway_of_its_own(
 
 
 def test_a_gateway_that_is_killed(tmp_path: Path, repository: Path) -> None:
-    stack = start(repository, tmp_path, MODEL="electra_qa_onnx_fp32")
+    stack = start(repository, tmp_path, ELECTRA_QA_MODEL="electra_qa_onnx_fp32")
     try:
         wait_until_ready(stack)
         arguments = ("--loop", "closed", "--users", "1 2 3 4", "--seconds", "1", *FEW)

@@ -27,7 +27,7 @@ def test_with_equals_signs() -> None:
 
 
 def test_what_users_say_goes_over_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PORT", "9001")
+    monkeypatch.setenv("ELECTRA_QA_PORT", "9001")
     read = settings("--model", "electra_qa_onnx_fp16", "--triton-urls=triton:9", *APPENDED)
     assert (read.model, read.port) == ("electra_qa_onnx_fp16", 9001)
     assert read.triton_url_list == ["triton:9"]

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.deploy.kubernetes.tools import Missing, install, skip
+from tests.deploy.kubernetes.tools import Missing, install
+from tests.deploy.missing import skip
 
 
 @pytest.fixture(scope="session")

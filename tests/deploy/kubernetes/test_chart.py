@@ -10,6 +10,7 @@ import yaml
 from prometheus_client import generate_latest
 from pydantic_settings import CliApp
 
+from serving.environment import variable
 from serving.metrics import Metrics
 from serving.settings import Settings
 from tests.conftest import ROOT
@@ -33,7 +34,7 @@ CUSTOM = {
     "ServiceMonitor": "test_custom_resources",
     "HTTPRoute": "test_canary",
 }
-SETTINGS = {name.upper() for name in Settings.model_fields}
+SETTINGS = {variable(name) for name in Settings.model_fields}
 
 
 @pytest.fixture(scope="session")
@@ -224,19 +225,21 @@ def test_stopping(manifests: list[Manifest]) -> None:
     """First out of the Service or DNS, then finish, and only then killed."""
     gateway = pod_of(manifests, "electra-qa-gateway")
     has = environment(gateway["containers"][0])
-    assert "lifecycle" not in gateway["containers"][0]  # the gateway waits DRAIN_SECONDS by itself
+    assert "lifecycle" not in gateway["containers"][0]  # the gateway waits by itself
     readiness = gateway["containers"][0]["readinessProbe"]
     noticed = readiness["periodSeconds"] * readiness["failureThreshold"]
-    assert float(has["DRAIN_SECONDS"]) > noticed
-    in_all = float(has["DRAIN_SECONDS"]) + float(has["GRACE_SECONDS"])
+    assert float(has["ELECTRA_QA_DRAIN_SECONDS"]) > noticed
+    in_all = float(has["ELECTRA_QA_DRAIN_SECONDS"]) + float(has["ELECTRA_QA_GRACE_SECONDS"])
     assert gateway["terminationGracePeriodSeconds"] > in_all
-    assert float(has["GRACE_SECONDS"]) >= Settings.model_fields["request_seconds"].default
+    assert (
+        float(has["ELECTRA_QA_GRACE_SECONDS"]) >= Settings.model_fields["request_seconds"].default
+    )
 
     triton = pod_of(manifests, "electra-qa-triton")
     (container,) = triton["containers"]
     command, seconds = container["lifecycle"]["preStop"]["exec"]["command"]
     assert command == "sleep"
-    exit_seconds = int(environment(container)["GRACE_SECONDS"])
+    exit_seconds = int(environment(container)["ELECTRA_QA_GRACE_SECONDS"])
     assert triton["terminationGracePeriodSeconds"] > int(seconds) + exit_seconds
 
 
@@ -248,11 +251,11 @@ def test_environment_is_that_of_the_gateway(
     has = environment(container)
     assert {name for name in has if name not in SETTINGS} <= {"OTEL_EXPORTER_OTLP_ENDPOINT"}
     for name, value in has.items():
-        if isinstance(value, str) and name not in ("TLS_CERT", "TLS_KEY"):  # which must exist
+        if isinstance(value, str) and "_TLS_" not in name:  # files, which must exist
             monkeypatch.setenv(name, value)
     settings = CliApp.run(Settings, [])
     assert settings.triton_url_list == ["electra-qa-triton.qa.svc:8001"]
-    assert settings.model == has["MODEL"]
+    assert settings.model == has["ELECTRA_QA_MODEL"]
 
 
 def test_one_endpoint_for_each_triton(manifests: list[Manifest]) -> None:
@@ -352,7 +355,7 @@ def test_canary() -> None:
     service = find(second, "Service", canary["name"])["spec"]
     assert service["ports"][0]["port"] == canary["port"]
     # each release asks its own Triton
-    urls = environment(pod_of(second, canary["name"])["containers"][0])["TRITON_URLS"]
+    urls = environment(pod_of(second, canary["name"])["containers"][0])["ELECTRA_QA_TRITON_URLS"]
     assert urls == "electra-qa-canary-triton.qa.svc:8001"
     assert find(second, "Service", "electra-qa-canary-triton")
 
@@ -376,7 +379,7 @@ def test_volume_is_shared_with_the_gateway() -> None:
             "claimName": "electra-qa-models",
             "readOnly": True,
         }
-        assert environment(pod["containers"][0])["MODEL_REPOSITORY"] == "/models"
+        assert environment(pod["containers"][0])["ELECTRA_QA_MODEL_REPOSITORY"] == "/models"
 
 
 def test_keys_and_certificates_are_no_values() -> None:
@@ -384,8 +387,11 @@ def test_keys_and_certificates_are_no_values() -> None:
     manifests = render([EXAMPLES["tls-and-keys"]])
     assert not [each for each in manifests if each["kind"] == "Secret"]
     has = environment(pod_of(manifests, "electra-qa-gateway")["containers"][0])
-    assert has["API_KEYS"] == {"secretKeyRef": {"name": "electra-qa-keys", "key": "api-keys"}}
-    assert (has["TLS_CERT"], has["TLS_KEY"]) == ("/tls/tls.crt", "/tls/tls.key")
+    assert has["ELECTRA_QA_API_KEYS"] == {
+        "secretKeyRef": {"name": "electra-qa-keys", "key": "api-keys"}
+    }
+    files = (has["ELECTRA_QA_TLS_CERT"], has["ELECTRA_QA_TLS_KEY"])
+    assert files == ("/tls/tls.crt", "/tls/tls.key")
     monitor = find(manifests, "ServiceMonitor", "electra-qa-gateway")["spec"]["endpoints"][0]
     assert monitor["scheme"] == "https"
     assert monitor["authorization"]["credentials"]["name"] == "electra-qa-monitoring-key"
@@ -393,15 +399,15 @@ def test_keys_and_certificates_are_no_values() -> None:
 
 def test_extra_environment_comes_last() -> None:
     """So that it has the last word."""
-    manifests = render([], 'gateway.extraEnv=[{"name": "LOG_FORMAT", "value": "text"}]')
+    manifests = render([], 'gateway.extraEnv=[{"name": "ELECTRA_QA_LOG_FORMAT", "value": "text"}]')
     (container,) = pod_of(manifests, "electra-qa-gateway")["containers"]
-    assert container["env"][-1] == {"name": "LOG_FORMAT", "value": "text"}
+    assert container["env"][-1] == {"name": "ELECTRA_QA_LOG_FORMAT", "value": "text"}
 
 
 def test_s3_by_role_and_by_keys() -> None:
     by_role = pod_of(render([EXAMPLES["s3"]]), "electra-qa-triton")
     has = environment(by_role["containers"][0])
-    assert has["MODEL_REPOSITORY"] == "s3://models.example.com/electra-qa"
+    assert has["ELECTRA_QA_MODEL_REPOSITORY"] == "s3://models.example.com/electra-qa"
     assert "AWS_ACCESS_KEY_ID" not in has
     account = find(render([EXAMPLES["s3"]]), "ServiceAccount", by_role["serviceAccountName"])
     assert account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"]

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from serving.environment import variable
 from serving.settings import Settings
 from tests.conftest import ROOT
 from tests.deploy.kubernetes.chart import environment
@@ -41,8 +42,8 @@ def test_gateway_finds_every_predictor() -> None:
     assert service["spec"]["selector"] == {"app": f"isvc.{name}-predictor"}
     (gateway,) = spec()["transformer"]["containers"]
     has = environment(gateway)
-    assert has["TRITON_URLS"] == f"{service['metadata']['name']}:8001"
-    assert all(name.lower() in Settings.model_fields for name in has)
+    assert has["ELECTRA_QA_TRITON_URLS"] == f"{service['metadata']['name']}:8001"
+    assert set(has) <= {variable(name) for name in Settings.model_fields}
 
 
 def test_restricted_and_in_order() -> None:
@@ -54,5 +55,5 @@ def test_restricted_and_in_order() -> None:
         assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
         has = environment(container)
         before = container.get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command")
-        drain = int(before[1]) if before else int(has["DRAIN_SECONDS"])
-        assert pod["terminationGracePeriodSeconds"] > drain + int(has["GRACE_SECONDS"])
+        drain = int(before[1]) if before else int(has["ELECTRA_QA_DRAIN_SECONDS"])
+        assert pod["terminationGracePeriodSeconds"] > drain + int(has["ELECTRA_QA_GRACE_SECONDS"])

