@@ -118,7 +118,7 @@ bench-gpu: $(SETUP) ## ELECTRA-base of random weights on a GPU, beside NVIDIA's 
 		-- build/random-electra-base
 	@$(BIN)/python -m loadtest sessions --repository build/gpu --variants="$${VARIANTS:-$(GPU_VARIANTS)}"
 	@for input in padded squad; do $(BIN)/python -m loadtest bench --repository build/gpu --input $$input \
-		--variants="$${VARIANTS:-$(GPU_VARIANTS)}" --dataset tests/data/squad-dev-sample.json \
+		--variants="$${VARIANTS:-$(GPU_VARIANTS)}" --dataset qa/data/squad-dev-sample.json \
 		--questions 5 --results build/gpu-results || exit; done
 	@$(BIN)/python -m loadtest report --output build/gpu-report -- build/gpu-results/*.json
 	@$(if $(DATASET),$(BIN)/python -m export --repository build/gpu-bundled --variants="$(GPU_VARIANTS)" \

@@ -8,7 +8,7 @@ def split_skips(graph: onnx.GraphProto) -> None:
     """Replace each SkipLayerNormalization of ``graph`` by its additions and a LayerNormalization.
 
     ONNX Runtime's CPU kernel of the fused operator takes three times as long (1.32, AVX2:
-    docs/performance.md). The bias is added first, so that an int8 product before it can take it in.
+    docs/performance.md).
     """
     nodes = list(graph.node)
     del graph.node[:]

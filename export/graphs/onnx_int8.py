@@ -18,8 +18,7 @@ _SMALL = 1024  # bytes of a tensor that shape inference may have to look into
 def write_int8(source: Path, file: Path) -> None:
     """Write the fused graph in ``source`` with int8 weights per channel.
 
-    Activations are quantized as they come, those of the second dense layer of a feed-forward block
-    by a scale for each token.
+    Activations are quantized as they come, those of dense layers by a scale for each token.
 
     It is what ``quantize_dynamic`` does, with LayerNorm as a CPU wants it, and without its copies
     of the whole model: three in memory, and files, of which it does not notice that a disk is full.

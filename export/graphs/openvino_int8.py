@@ -33,7 +33,8 @@ def write_int8_ir(
 
     ``windows`` are inputs without padding, int32 ``[1, length]``; ``progress`` hears how many
     have been computed, of how many. The second dense layer of each feed-forward block stays in
-    float, as in ``export.graphs.onnx_int8``, and for the same reason.
+    float: its input comes out of GELU with so long a tail that one scale is too coarse for the
+    rest of it.
     """
     model = openvino.Core().read_model(source)
     computed = count(1)
