@@ -1,6 +1,5 @@
 """The gateway under load: a plan is run against it, and what comes of it is kept and shown."""
 
-import signal
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from loadtest.load.running import run
 from loadtest.load.table import NOTE, describe, latency_table, stage_table
 from loadtest.load.users import AnswerUser, HuggingFaceUser
 from loadtest.result import LoadRow, Result, Slo, write_result
-from loadtest.signals import INTERRUPTED
+from loadtest.signals import INTERRUPTED, interrupt_me
 
 Route = Literal["answer", "huggingface"]
 USERS = {"answer": AnswerUser, "huggingface": HuggingFaceUser}
@@ -49,7 +48,7 @@ def load_gateway(
     Each has a result of its own, by its name. Raises LoadTestError when one did not come to its
     end, or a reply was wrong; what was measured until then is written.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupt_me()
     questions = read_questions(load.dataset, load.questions)
     with (
         served as gateway,

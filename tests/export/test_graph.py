@@ -133,12 +133,13 @@ def test_fusions_beside_attention(exported: Exported) -> None:
 
 
 def test_every_product_with_weights_is_int8(exported: Exported) -> None:
-    graph = onnx.load(exported.repository / "electra_qa_onnx_int8/1/model.onnx").graph
-    layers = exported.golden.checkpoint.config.num_hidden_layers
-    kinds = [node.op_type for node in graph.node]
-    assert "MatMul" not in kinds
-    # three dense layers, and the answers' at the end
-    assert (kinds.count("QAttention"), kinds.count("MatMulInteger")) == (layers, 3 * layers + 1)
+    operators = exported.report.variants["electra_qa_onnx_int8"].operators
+    in_float = exported.report.variants["electra_qa_onnx_fp32"].operators
+    assert operators is not None
+    assert in_float is not None
+    assert "MatMul" not in operators
+    assert operators["MatMulInteger"] == in_float["MatMul"]
+    assert operators["QAttention"] == in_float["Attention"]
 
 
 def test_scaled_rows_give_the_same_logits(golden: Golden, sources: Sources, tmp_path: Path) -> None:
