@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,8 +51,11 @@ def respond(requests: Sequence[Any], compute: Computation, sequence_length: int)
     for sender, fault in zip(senders, faults, strict=True):
         if fault is not None:
             _send(sender, fault)
-    sound = zip(inputs, senders, faults, strict=True)
-    _compute([Asked(each, sender) for each, sender, fault in sound if fault is None], compute)
+    each_with_fault = zip(inputs, senders, faults, strict=True)
+    sound = [Asked(each, sender) for each, sender, fault in each_with_fault if fault is None]
+    # a thread of their own: Triton takes its time to take an answer, and lanes would wait for it
+    with ThreadPoolExecutor(1, "answers") as sending:
+        _compute(sound, compute, sending)
 
 
 def _read(request: Any) -> Inputs:
@@ -71,23 +75,23 @@ def _fault(request: Any, inputs: Inputs, sequence_length: int) -> Any | None:
     return None
 
 
-def _compute(asked: Sequence[Asked], compute: Computation) -> None:
+def _compute(asked: Sequence[Asked], compute: Computation, sending: Executor) -> None:
     """Compute all as one batch; when that fails, what is left alone, to find the one at fault."""
     if not asked:
         return
-    answers = Answers(asked)
+    answers = Answers(asked, sending)
     joined = {name: _joined([each.inputs[name] for each in asked]) for name in tensors.INPUTS}
     try:
         logits = compute(joined, done=answers.done)
     except Exception as error:  # whatever the runtime raises for bad input
         if len(asked) > 1:
             for each in answers.unsent():
-                _compute([each], compute)
+                _compute([each], compute, sending)
         elif answers.unsent():
             # as ONNX Runtime and TensorFlow call what is wrong with the tensors
             is_invalid = type(error).__name__.startswith("InvalidArgument")
             message = f"the model failed on this request: {error}"
-            _send(asked[0].sender, _error(message, is_invalid=is_invalid))
+            sending.submit(_send, asked[0].sender, _error(message, is_invalid=is_invalid))
     else:
         answers.finish(*logits)
 
@@ -95,8 +99,8 @@ def _compute(asked: Sequence[Asked], compute: Computation) -> None:
 class Answers:
     """The answers to the requests of one batch: each is sent when its last row is computed."""
 
-    def __init__(self, asked: Sequence[Asked]) -> None:
-        self._asked = asked
+    def __init__(self, asked: Sequence[Asked], sending: Executor) -> None:
+        self._asked, self._sending = asked, sending
         rows = np.array([each.shape[0] for each in asked])
         self._firsts = np.cumsum(rows) - rows
         self._owners = np.repeat(np.arange(len(asked)), rows)  # of each row of the batch
@@ -127,7 +131,8 @@ class Answers:
         first = self._firsts[number]
         part = np.s_[first : first + rows, :length]  # without the padding of others
         self._sent.add(number)
-        _send(self._asked[number].sender, _response(start[part], end[part]))
+        response = _response(start[part], end[part])
+        self._sending.submit(_send, self._asked[number].sender, response)
 
 
 def _joined(arrays: list[NDArray[np.int32]]) -> NDArray[np.int32]:
@@ -148,4 +153,5 @@ def _error(message: str, *, is_invalid: bool = False) -> Any:
 
 
 def _send(sender: Any, response: Any) -> None:
+    """Send the one answer of a request."""
     sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
