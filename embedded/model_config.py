@@ -14,8 +14,8 @@ from embedded.protocol import model_config_pb2
 
 ModelConfig = model_config_pb2.ModelConfig
 
-#: Rows of one execution when more wait: enough to share out evenly, and no answer waits for many
-#: others. Measured with onnx_int8 on 2 cores (docs/performance.md).
+#: Rows of one execution when more wait: enough to share out evenly, and what comes next need not
+#: wait for many. Measured with onnx_int8 on 2 cores (docs/performance.md).
 ROWS_PER_CORE = 4
 
 
