@@ -10,11 +10,8 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
 
-from embedded.backends.rows import Computation, RowError, check_rows
+from embedded.backends.rows import Computation, Inputs, Logits, RowError, check_rows
 from qa import tensors
-
-Inputs = dict[str, NDArray[np.int32]]
-Logits = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -47,14 +44,15 @@ def respond(requests: Sequence[Any], compute: Computation, sequence_length: int)
     inputs = [_read(request) for request in requests]
     faults = [_fault(*each, sequence_length) for each in zip(requests, inputs, strict=True)]
     senders = [request.get_response_sender() for request in requests]
-    # what is raised from here on would be Triton's second answer to those that have one
-    for sender, fault in zip(senders, faults, strict=True):
-        if fault is not None:
-            _send(sender, fault)
-    each_with_fault = zip(inputs, senders, faults, strict=True)
-    sound = [Asked(each, sender) for each, sender, fault in each_with_fault if fault is None]
-    # a thread of their own: Triton takes its time to take an answer, and lanes would wait for it
+    # what is raised from here on would be Triton's second answer to those that have one;
+    # a thread sends them, as Triton takes its time to take an answer, and lanes would wait for it
     with ThreadPoolExecutor(1, "answers") as sending:
+        sound = []
+        for each, sender, fault in zip(inputs, senders, faults, strict=True):
+            if fault is None:
+                sound.append(Asked(each, sender))
+            else:
+                sending.submit(_send, sender, fault)
         _compute(sound, compute, sending)
 
 
@@ -153,5 +151,8 @@ def _error(message: str, *, is_invalid: bool = False) -> Any:
 
 
 def _send(sender: Any, response: Any) -> None:
-    """Send the one answer of a request."""
-    sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
+    """Send the one answer of a request; where that fails, Triton's log says so."""
+    try:
+        sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
+    except Exception as error:  # nobody else would hear of it in this thread
+        pb_utils.Logger.log_error(f"an answer could not be sent: {error}")

@@ -18,7 +18,7 @@ from loadtest.batches.inputs import Kind, read_questions, read_tokenizer
 from loadtest.batches.meter import Meter
 from loadtest.batches.server import connected
 from loadtest.batches.table import batch_tables
-from loadtest.commands.options import Dataset
+from loadtest.commands.options import BATCHES, Batches, Dataset
 from loadtest.device import environment
 from loadtest.errors import LoadTestError
 from loadtest.exported import PREFIX, Exported, model_name, read_exported
@@ -37,9 +37,7 @@ def bench(
             help="As in 'onnx_fp32 onnx_int8'; all that this machine runs if none.",
         ),
     ] = "",
-    batches: Annotated[
-        str, typer.Option(envvar="BATCHES", help="Windows per batch.")
-    ] = "1 128 256 512",
+    batches: Batches = BATCHES,
     seq: Annotated[
         int | None, typer.Option(envvar="SEQ", help="Tokens per window; the model's if none.")
     ] = None,

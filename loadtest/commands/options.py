@@ -8,6 +8,7 @@ import typer
 from loadtest.load.under_load import Route
 
 MODELS = Path("model_repository")
+BATCHES = "1 128 256 512"  # those of NVIDIA's tables
 
 Url = Annotated[
     str | None, typer.Option(envvar="URL", help="A gateway that runs; one is started if none.")
@@ -25,6 +26,7 @@ Dataset = Annotated[
         envvar="DATASET", help="SQuAD file.", show_default="200 questions of SQuAD 1.1's dev set"
     ),
 ]
+Batches = Annotated[str, typer.Option(envvar="BATCHES", help="Windows per batch.")]
 Questions = Annotated[int, typer.Option(min=1, help="Different ones; their answers are recorded.")]
 Python = Annotated[Path, typer.Option(help="Of an environment that has transformers.")]
 Processes = Annotated[

@@ -8,16 +8,14 @@ from rich.console import Console
 
 from loadtest.batches.inputs import read_questions, read_tokenizer
 from loadtest.batches.sessions import session_table
-from loadtest.commands.options import Dataset
+from loadtest.commands.options import BATCHES, Batches, Dataset
 from loadtest.exported import model_name
 from qa.squad import SAMPLE
 
 
 def sessions(
     variants: Annotated[str, typer.Option(help="Of ONNX, as in 'onnx_fp16 onnx_tf32'.")],
-    batches: Annotated[
-        str, typer.Option(envvar="BATCHES", help="Windows per batch.")
-    ] = "1 128 256 512",
+    batches: Batches = BATCHES,
     seconds: Annotated[float, typer.Option(min=0, help="Each is run, five times at least.")] = 1.0,
     dataset: Dataset = SAMPLE,
     repository: Annotated[Path, typer.Option(help="Where the variants are.")] = Path(

@@ -58,8 +58,10 @@ class TritonPythonModel:
         check_numpy()
         shape = request_shape(args)
         self._sequence_length = shape.sequence_length
-        cutting, lanes = on_gpu(shape) if is_on_gpu(args) else ON_CPU, None
-        if not is_on_gpu(args) and (threads := thread_count(args)) > 1:
+        cutting, lanes, threads = ON_CPU, None, thread_count(args)
+        if is_on_gpu(args):
+            cutting = on_gpu(shape)
+        elif threads > 1:
             # TensorFlow's calls share its threads: lanes fill the gaps between operators
             lanes = Lanes([self._model] * threads)
         self._compute = partial(compute_rows, model=self._model, cutting=cutting, lanes=lanes)
