@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
+from threading import Semaphore
 
 from tests.json_server import JsonHandler, running
 
@@ -24,9 +25,14 @@ def stall(period: float, share: float) -> float:
 
 
 @contextmanager
-def serving(reply: Callable[[int], Reply], model: str = "electra_qa_stub") -> Iterator[str]:
-    """Serve, and yield the URL; ``reply`` is given the number of the question, from 0."""
-    numbers = count()
+def serving(
+    reply: Callable[[int], Reply], model: str = "electra_qa_stub", at_once: int = 10_000
+) -> Iterator[str]:
+    """Serve, and yield the URL; ``reply`` is given the number of the question, from 0.
+
+    No more than ``at_once`` replies are made at a time; the others wait.
+    """
+    numbers, places = count(), Semaphore(at_once)
 
     class Handler(JsonHandler):
         def do_GET(self) -> None:
@@ -35,7 +41,8 @@ def serving(reply: Callable[[int], Reply], model: str = "electra_qa_stub") -> It
         def do_POST(self) -> None:
             asked = self.read()
             made = reply(next(numbers))
-            time.sleep(made.seconds)
+            with places:
+                time.sleep(made.seconds)
             answer = {"answer": made.answer, "start": 0, "end": 7}
             many = {"answers": [answer for _ in asked.get("pairs", ())]}
             self.send(made.status, many if "pairs" in asked else answer, made.headers)

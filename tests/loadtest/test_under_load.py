@@ -55,14 +55,15 @@ def test_an_open_loop_shows_what_a_closed_one_hides(tmp_path: Path) -> None:
 
 
 def test_slo(tmp_path: Path) -> None:
-    """Of a server that has room for all, all that a saturated closed loop gets holds."""
-    with serving(lambda _: Reply(seconds=0.02)) as url:
+    """Of a server of 4 places, 0.05 s each, and users of much patience, nearly all holds."""
+    with serving(lambda _: Reply(seconds=0.05), at_once=4) as url:
         code, out, err = loadtest(
             tmp_path, "slo", "--url", url, "--p99-ms", "5000", "--seconds", "0.5", *FEW
         )
     assert code == 0, err
     found = result(tmp_path)
     assert found.slo is not None
+    assert 20 < found.slo.offline_rate < 100  # 80 on a machine with nothing else to do
     assert 0.5 * found.slo.offline_rate < found.slo.rate <= found.slo.offline_rate
     assert found.loads[-1].level == found.slo.rate
     assert "p99 of 5000 ms holds up to" in out
