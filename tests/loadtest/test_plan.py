@@ -92,6 +92,20 @@ def test_the_rate_is_that_of_the_queue() -> None:
     assert len(levels) < 20
 
 
+def test_two_users_may_get_no_more_than_one() -> None:
+    """Where a lone question has all cores, throughput grows again once there are more of them."""
+    throughput = {1: 27.0, 2: 27.0, 4: 31.0, 8: 33.0, 16: 33.0, 32: 33.0}
+
+    def measure(level: Level) -> LoadRow:
+        if level.loop == "open":
+            return row(level, np.full(10, 5.0))
+        return row(level, np.full(round(throughput[int(level.amount)] * SECONDS), 10.0))
+
+    found, _ = carry_out(slo(P99_MS), measure)
+    assert found is not None
+    assert found.offline_rate == pytest.approx(33)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_the_rate_is_near_that_of_the_queue_in_spite_of_noise(seed: int) -> None:
     found, _ = carry_out(slo(P99_MS), noisy(seed))
