@@ -21,10 +21,11 @@ import mlperf_loadgen
 import numpy as np
 import typer
 
+from embedded.inference import make_request
 from embedded.manifest import TOKENIZER
 from loadtest.batches.inputs import Rows, make_rows, read_questions, read_tokenizer
 from loadtest.batches.server import connected
-from loadtest.batches.triton import Triton, infer_request
+from loadtest.batches.triton import Triton
 from loadtest.errors import LoadTestError
 from loadtest.exported import PREFIX
 from loadtest.mlperf import (
@@ -70,7 +71,7 @@ class Subject:
             chosen = samples[first : first + bench.batch]
             rows = bench.windows.take(np.array([sample.index for sample in chosen]))
             self.slots.acquire()
-            reply = bench.triton.begin(infer_request(bench.model, rows))
+            reply = bench.triton.begin(make_request(bench.model, rows))
             reply.add_done_callback(
                 partial(self._complete, [sample.id for sample in chosen], issued)
             )
@@ -118,7 +119,7 @@ class Bench:
         seconds: list[float] = []
         batches = itertools.cycle(self.windows.batches(size))
         while not has_settled(seconds) and sum(seconds) < WARM_UP_SECONDS:
-            request = infer_request(self.model, next(batches))
+            request = make_request(self.model, next(batches))
             started = time.perf_counter()
             self.triton.infer(request)
             seconds.append(time.perf_counter() - started)

@@ -11,9 +11,10 @@ from locust import User, task
 from locust.env import Environment
 from locust.exception import StopUser
 
+from embedded.inference import make_request
 from loadtest.batches.inputs import Rows
 from loadtest.batches.rounds import Round
-from loadtest.batches.triton import Statistics, Triton, infer_request, read_logits, split_between
+from loadtest.batches.triton import Statistics, Triton, split_between
 from loadtest.errors import LoadTestError
 from loadtest.settling import has_settled
 from loadtest.signals import INTERRUPTED
@@ -47,7 +48,7 @@ def measure(
     measured and says why.
     """
     batches = list(rows.batches(batch))
-    requests = [infer_request(model, each) for each in batches]
+    requests = [make_request(model, each) for each in batches]
     lengths = [each.lengths for each in batches]
 
     def is_warm(phase: _Phase) -> bool:
@@ -130,7 +131,7 @@ class _Phase:
         if self.sent == 1:
             self.first = started
         try:
-            read_logits(triton.infer(self._requests[number]))
+            triton.infer(self._requests[number])
         except LoadTestError as error:
             self.fault = error
             return False
