@@ -13,9 +13,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from embedded.report import FILE_NAME as REPORT
 from export.errors import ExportError
-from export.report.schema import FILE_NAME as REPORT
 
+PAGE = "report.html"  # the report for people, with plots
 _HELD_BACK = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 

@@ -22,7 +22,7 @@ import numpy as np
 import typer
 
 from embedded.inference import make_request
-from embedded.manifest import TOKENIZER
+from embedded.report import TOKENIZER
 from loadtest.batches.inputs import Rows, make_rows, read_questions, read_tokenizer
 from loadtest.batches.server import connected
 from loadtest.batches.triton import Triton

@@ -19,7 +19,7 @@ from tokenizers import Tokenizer
 
 from embedded.backends.lanes import Model
 from embedded.backends.model_file import model_path, parameters, thread_count
-from embedded.manifest import TOKENIZER
+from embedded.report import TOKENIZER
 from loadtest.batches.inputs import join, read_tokenizer
 from loadtest.errors import LoadTestError
 from loadtest.exported import PREFIX, backend_args, model_name
