@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TypeVar
 
-from embedded.server import die_with_parent
+from embedded.process import die_with_parent
 from export.checkpoint.errors import CheckpointError
 from export.errors import ExportError
 

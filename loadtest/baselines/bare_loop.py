@@ -7,7 +7,6 @@ Neither tokenizing nor reading spans is timed.
 would have the threads that compute side by side take turns.
 """
 
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from tokenizers import Tokenizer
 from embedded.backends.lanes import Model
 from embedded.backends.model_file import model_path, parameters, thread_count
 from embedded.report import TOKENIZER
+from loadtest import child
 from loadtest.batches.inputs import join, read_tokenizer
 from loadtest.errors import LoadTestError
 from loadtest.exported import PREFIX, backend_args, model_name
@@ -52,15 +52,10 @@ def measure(
     that the process said, when there are no rows.
     """
     arguments = (variant, repository, dataset, str(questions), str(sequence_length))
-    done = subprocess.run(
-        (sys.executable, "-m", "loadtest.baselines.bare_loop", *arguments),
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode != 0:
-        last = done.stderr.strip().rpartition("\n")[2].removeprefix("error: ")
-        raise LoadTestError(f"the bare loop of {variant} did not run: {last or done.returncode}")
-    return ROWS.validate_json(done.stdout)
+    try:
+        return ROWS.validate_json(child.run("loadtest.baselines.bare_loop", *arguments))
+    except LoadTestError as error:
+        raise LoadTestError(f"the bare loop of {variant} did not run: {error}") from error
 
 
 def main(

@@ -1,6 +1,5 @@
 """``loadgen``: MLPerf's LoadGen on the gateway's model, and its verdict beside ours."""
 
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from embedded.errors import EmbeddedError
 from embedded.gpu import serving_gpu
 from embedded.layout import remove_leftovers
 from embedded.selection import choose
+from loadtest import child
 from loadtest.batches.inputs import read_questions
 from loadtest.device import environment
 from loadtest.errors import LoadTestError
@@ -107,25 +107,17 @@ def _chosen(repository: Path) -> str:
 
 def _run(*arguments: str) -> str | None:
     """Run LoadGen in a process of its own, and return why it ended before its end."""
-    process = subprocess.Popen(
-        (sys.executable, "-m", "loadtest.loadgen", *arguments),
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,  # Ctrl-C is for us
-    )
     try:
         with Console(stderr=True).status("LoadGen runs, and says nothing until its end"):
-            _, said = process.communicate()
+            said = child.run("loadtest.loadgen", *arguments)
     except KeyboardInterrupt:
         return INTERRUPTED
+    except LoadTestError as error:
+        return str(error)
     finally:
-        process.kill()  # it would not listen: LoadGen is in C++
-        process.wait()
         remove_leftovers()  # of its Triton, which has died with it
-    if process.returncode == 0:
-        return None
-    last = said.strip().rpartition("\n")[2].removeprefix("error: ")
-    return last or f"LoadGen ended with code {process.returncode}"
+    print(said, end="")
+    return None
 
 
 def _read(path: Path) -> tuple[LoadGenRow, ...]:

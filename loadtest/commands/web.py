@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from embedded.process import start
 from loadtest.commands.options import (
     MODELS,
     Dataset,
@@ -45,8 +46,7 @@ def web(
             *("--results", str(results)),
             *(("--processes", str(processes)) if processes else ()),
         )
-        # in a session of its own, so that it gets Ctrl-C once, and from us
-        with subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True) as page:
+        with start(command, stdin=subprocess.DEVNULL) as page:  # it gets Ctrl-C once, and from us
             try:
                 page.wait()
             except KeyboardInterrupt:
