@@ -26,7 +26,6 @@ from embedded.report import TOKENIZER
 from loadtest.batches.inputs import Rows, make_rows, read_questions, read_tokenizer
 from loadtest.batches.server import connected
 from loadtest.batches.triton import Triton
-from loadtest.errors import LoadTestError
 from loadtest.exported import PREFIX
 from loadtest.mlperf import (
     OFFICIAL_SECONDS,
@@ -39,6 +38,7 @@ from loadtest.mlperf import (
 )
 from loadtest.result import LoadGenRow
 from loadtest.settling import has_settled
+from loadtest.stop import ending
 
 BATCH = 32  # windows of a request in Offline; the server joins what waits
 IN_FLIGHT = {
@@ -229,16 +229,12 @@ def main(
 ) -> None:
     """Run MLPerf's scenarios."""
     chosen = [each for each in SCENARIOS if each in scenarios.split()]
-    try:
-        with connected(url, repository, [model]) as triton, triton.loaded(model):
-            bench = open_bench(triton, model, dataset, repository / TOKENIZER, output.parent)
-            for row in run_all(bench, chosen, seconds, target):
-                with output.open("ab") as file:
-                    file.write(ROW.dump_json(row) + b"\n")
-    except LoadTestError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise typer.Exit(1) from error
+    with connected(url, repository, [model]) as triton, triton.loaded(model):
+        bench = open_bench(triton, model, dataset, repository / TOKENIZER, output.parent)
+        for row in run_all(bench, chosen, seconds, target):
+            with output.open("ab") as file:
+                file.write(ROW.dump_json(row) + b"\n")
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    typer.run(ending(main))

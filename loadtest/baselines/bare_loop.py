@@ -7,7 +7,6 @@ Neither tokenizing nor reading spans is timed.
 would have the threads that compute side by side take turns.
 """
 
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +24,7 @@ from loadtest.errors import LoadTestError
 from loadtest.exported import PREFIX, backend_args, model_name
 from loadtest.load.questions import Question, read_questions
 from loadtest.result import LoadRow
+from loadtest.stop import ending
 from qa.windows import Windows, make_windows
 
 ROUTE = "no server"
@@ -62,14 +62,9 @@ def main(
     variant: str, repository: Path, dataset: Path, questions: int, sequence_length: int
 ) -> None:
     """Print the rows as JSON."""
-    try:
-        compute = load(repository, variant)
-        asked = read_questions(dataset, questions)
-        tokenizer = read_tokenizer(repository / TOKENIZER)
-    except LoadTestError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise typer.Exit(1) from error
-    windows = make_all_windows(tokenizer, asked, sequence_length)
+    compute = load(repository, variant)
+    asked = read_questions(dataset, questions)
+    windows = make_all_windows(read_tokenizer(repository / TOKENIZER), asked, sequence_length)
     print(ROWS.dump_json(run(compute, windows, asked, variant)).decode())
 
 
@@ -163,4 +158,4 @@ def _row(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    typer.run(ending(main))

@@ -22,6 +22,7 @@ from loadtest.load.gateway import gateway_at
 from loadtest.load.keeping import Loop
 from loadtest.load.processes import LOCUSTFILE
 from loadtest.result import FOLDER
+from loadtest.stop import interrupt_me
 from qa.squad import SAMPLE
 
 
@@ -37,7 +38,7 @@ def web(
     results: Results = FOLDER,
 ) -> None:
     """Open Locust's web page, where users are added while the gateway answers."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupt_me()
     with gateway_at(url, model, repository) as gateway:
         command = (
             *(sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--class-picker"),
