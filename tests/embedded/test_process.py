@@ -31,6 +31,7 @@ def started(program: str) -> Iterator[subprocess.Popen[Any]]:
 
 def is_said(process: subprocess.Popen[Any]) -> bool:
     """Whether the process says something, or its output is closed by all that had it."""
+    assert process.stdout is not None
     return bool(select.select([process.stdout], [], [], SECONDS)[0])
 
 
