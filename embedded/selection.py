@@ -1,13 +1,13 @@
 """Which variant answers when none is named: by what the machine has and what was measured."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from embedded.cpu import Cpu
 from embedded.errors import EmbeddedError
 from embedded.gpu import Gpu
-from embedded.manifest import FILE_NAME, Manifest, Model, read_manifest
+from embedded.report import FILE_NAME, Report, Speed, VariantReport, read_report
 
 LARGEST_F1_LOSS = 0.5  # percent; who wants a variant that loses more must name it
 
@@ -27,17 +27,17 @@ def choose(repository: Path, cpu: Cpu, gpu: Gpu | None = None) -> Choice:
     that is the fastest, if the export measured them on such a device; else the first of the
     exporter's order that the device can compute. Raises EmbeddedError when there is none.
     """
-    manifest = read_manifest(repository)
-    if manifest is None:
+    report = read_report(repository)
+    if report is None:
         raise EmbeddedError(
             f"which variant answers cannot be chosen: there is no {FILE_NAME} in {repository}; "
             "run make export, or name the model with ELECTRA_QA_MODEL="
         )
-    exported = {name: model for name, model in manifest.models.items() if model.exists(repository)}
+    exported = {name: row for name, row in report.variants.items() if row.exists(repository)}
     if not exported:
         raise EmbeddedError(f"{repository} holds no exported model; run make export")
-    accurate = {name: model for name, model in exported.items() if _is_accurate(model)}
-    choice = _on_gpu(manifest, accurate, gpu) or _on_cpu(manifest, accurate, cpu)
+    accurate = {name: row for name, row in exported.items() if _is_accurate(row)}
+    choice = _on_gpu(report, accurate, gpu) or _on_cpu(report, accurate, cpu)
     if choice is None:
         raise EmbeddedError(
             f"none of the exported models ({', '.join(exported)}) is for this CPU and within "
@@ -47,39 +47,45 @@ def choose(repository: Path, cpu: Cpu, gpu: Gpu | None = None) -> Choice:
     return choice
 
 
-def _is_accurate(model: Model) -> bool:
-    return model.f1_difference is None or model.f1_difference >= -LARGEST_F1_LOSS
+def _is_accurate(row: VariantReport) -> bool:
+    return row.accuracy is None or row.accuracy.f1_difference >= -LARGEST_F1_LOSS
 
 
-def _on_gpu(manifest: Manifest, exported: Mapping[str, Model], gpu: Gpu | None) -> Choice | None:
-    candidates = [name for name in manifest.gpu_order if gpu and name in exported]
+def _on_gpu(
+    report: Report, exported: Mapping[str, VariantReport], gpu: Gpu | None
+) -> Choice | None:
+    candidates = [name for name in report.gpu_order if gpu and name in exported]
     if gpu is None or not candidates:
         return None
-    if manifest.gpu == gpu.description():
-        speeds = {name: exported[name].gpu_windows_per_second for name in candidates}
-        if choice := _fastest(speeds, f"this GPU ({manifest.gpu})"):
-            return choice
+    if report.gpu == gpu.description() and (
+        choice := _fastest(report.gpu_speeds, candidates, f"this GPU ({report.gpu})")
+    ):
+        return choice
     reason = f"chosen as the first, of those exported, for a GPU ({gpu.description()})"
     return Choice(candidates[0], reason)
 
 
-def _on_cpu(manifest: Manifest, exported: Mapping[str, Model], cpu: Cpu) -> Choice | None:
-    candidates = {name: model for name, model in exported.items() if _suits(model, cpu)}
-    if manifest.cpu == cpu.description():
-        speeds = {name: model.windows_per_second for name, model in candidates.items()}
-        if choice := _fastest(speeds, f"this CPU ({manifest.cpu})"):
-            return choice
-    return _first(manifest.cpu_order, candidates, cpu)
+def _on_cpu(report: Report, exported: Mapping[str, VariantReport], cpu: Cpu) -> Choice | None:
+    candidates = {name: row for name, row in exported.items() if _suits(row, cpu)}
+    if report.cpu == cpu.description() and (
+        choice := _fastest(report.cpu_speeds, candidates, f"this CPU ({report.cpu})")
+    ):
+        return choice
+    return _first(report.cpu_order, candidates, cpu)
 
 
-def _suits(model: Model, cpu: Cpu) -> bool:
-    return model.device in ("any", "cpu") and (
-        not model.cpu_flags or not cpu.flags.isdisjoint(model.cpu_flags)
+def _suits(row: VariantReport, cpu: Cpu) -> bool:
+    return row.device in ("any", "cpu") and (
+        not row.cpu_flags or not cpu.flags.isdisjoint(row.cpu_flags)
     )
 
 
-def _fastest(speeds: Mapping[str, float | None], device: str) -> Choice | None:
-    measured = sorted((speed, name) for name, speed in speeds.items() if speed is not None)
+def _fastest(
+    speeds: Mapping[str, Speed], candidates: Collection[str], device: str
+) -> Choice | None:
+    measured = sorted(
+        (speed.windows_per_second, name) for name, speed in speeds.items() if name in candidates
+    )
     if len(measured) < 2:
         return None
     (next_speed, next_best), (speed, best) = measured[-2:]
@@ -90,7 +96,9 @@ def _fastest(speeds: Mapping[str, float | None], device: str) -> Choice | None:
     )
 
 
-def _first(order: Sequence[str], candidates: Mapping[str, Model], cpu: Cpu) -> Choice | None:
+def _first(
+    order: Sequence[str], candidates: Mapping[str, VariantReport], cpu: Cpu
+) -> Choice | None:
     for name in order:
         if name in candidates:
             flags = ", ".join(sorted(cpu.flags.intersection(candidates[name].cpu_flags)))

@@ -5,16 +5,14 @@ Python-based backends, ``embedded/backends/<name>/model.py``, take the names of 
 so that it serves the same model repository as NVIDIA's container does.
 """
 
-import ctypes
 import logging
 import os
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +23,7 @@ from embedded.layout import lay_out, prefix, pytriton, remove_leftovers
 from embedded.packages import onnxruntime_has_cuda, tensorflow_has_cuda
 from embedded.ports import Ports, check_port
 from embedded.preflight import find_libpython
+from embedded.process import end, kill, start
 from embedded.protocol import service_pb2, service_pb2_grpc
 from qa.proxies import grpc_options, is_direct, without_proxies
 
@@ -33,8 +32,6 @@ logger = logging.getLogger(__name__)
 LOOPBACK = "127.0.0.1"
 REACHED = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104 - only when told so
 LOG_LINES_SHOWN = 15
-PR_SET_PDEATHSIG = 1
-LIBC = ctypes.CDLL(None)  # loaded here: after a fork beside other threads it might block
 
 
 @dataclass
@@ -53,7 +50,7 @@ class EmbeddedTriton:
 
     def kill(self) -> None:
         """Kill the server and its stubs, which a killed server would leave, and clear up."""
-        _kill(self.process)
+        kill(self.process)
         remove_leftovers(os.getpid())
 
     def start_again(self) -> None:
@@ -154,20 +151,13 @@ def _collector() -> str | None:
 
 def _spawn(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
     with log.open("ab") as output:  # a file: a pipe would be held open by an orphaned stub
-        return subprocess.Popen(
+        return start(
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             env=_environment(),
-            start_new_session=True,  # a terminal's Ctrl-C is for the gateway, which drains first
-            preexec_fn=die_with_parent,
         )
-
-
-def die_with_parent() -> None:
-    """Have the kernel send this process SIGTERM when its parent dies."""
-    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _environment() -> dict[str, str]:
@@ -223,17 +213,7 @@ def tail(log: Path) -> str:
 
 
 def _stop(process: subprocess.Popen[bytes], grace_seconds: float) -> None:
+    seconds = grace_seconds + 5  # Triton counts the grace period itself
     process.terminate()
-    try:
-        process.wait(grace_seconds + 5)  # Triton counts the grace period itself
-    except subprocess.TimeoutExpired:
-        logger.warning("Triton did not end within %g s; killing it", grace_seconds + 5)
-    finally:
-        _kill(process)
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    # its session holds the stubs too, which a killed server would leave
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    if not end(process, seconds):
+        logger.warning("Triton did not end within %g s, and was killed", seconds)

@@ -2,12 +2,11 @@
 
 import asyncio
 import time
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 import httpx
 
 from evaluation.errors import EvaluationError
+from qa.retry_after import retry_seconds
 
 RETRY_SECONDS = 1.0  # where a reply does not say when to come again
 
@@ -43,20 +42,9 @@ def retry_after(response: httpx.Response) -> float | None:
     """Return in how many seconds to ask again, or None where the reply is final.
 
     Too many requests (429) always asks for that, an unavailable server (503) by the header
-    ``retry-after``, in seconds or as a date (RFC 9110).
+    ``retry-after``.
     """
     header = response.headers.get("retry-after")
     if response.status_code != 429 and (response.status_code != 503 or header is None):
         return None
-    return RETRY_SECONDS if header is None else _seconds(header)
-
-
-def _seconds(header: str) -> float:
-    if header.strip().isdecimal():
-        return float(header)
-    try:
-        at = parsedate_to_datetime(header)
-    except ValueError:
-        return RETRY_SECONDS
-    # a date without a zone is in UTC
-    return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+    return retry_seconds(header, RETRY_SECONDS)

@@ -12,12 +12,13 @@ from rich.console import Console
 
 from embedded.cpu import read_cpu
 from embedded.gpu import Gpu, serving_gpu
+from embedded.report import Report
 from export.checkpoint.errors import CheckpointError
 from export.checkpoint.hub import resolve
 from export.checkpoint.reader import read_checkpoint
 from export.errors import ExportError
-from export.freshness import outdated
-from export.report.schema import PAGE, Report, read_report
+from export.freshness import outdated, previous_report
+from export.repository import PAGE
 from export.served import lay_out_served, starting
 from export.steps import report_table, step
 from export.variants import VARIANTS, Variant, select_variants, variants_for_cpu, variants_for_gpu
@@ -75,7 +76,7 @@ def main(
     try:
         gpu = serving_gpu()
         selected = select_variants(variants)
-        previous = read_report(repository) if if_needed else None
+        previous = previous_report(repository) if if_needed else None
         if previous and checkpoint is None:
             checkpoint, revision = previous.checkpoint, previous.revision
             sequence_length = sequence_length or previous.sequence_length

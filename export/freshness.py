@@ -7,10 +7,22 @@ it by name (``embedded.manifest``).
 from collections.abc import Iterable
 from pathlib import Path
 
+from embedded.errors import EmbeddedError
+from embedded.report import TOKENIZER, Report, VariantReport, read_report
 from export.checkpoint.reader import checkpoint_exists
 from export.fingerprint import checkpoint_digests, fingerprint
-from export.report.schema import TOKENIZER, Report, VariantReport
 from export.variants import CONFIG, Variant
+
+
+def previous_report(repository: Path) -> Report | None:
+    """Return the report of ``repository``; None without one, or where all is to be made anew.
+
+    That is where it cannot be read, or another version of this project wrote it.
+    """
+    try:
+        return read_report(repository)
+    except EmbeddedError:
+        return None
 
 
 def outdated(
@@ -45,4 +57,4 @@ def outdated(
 
 def _exists(repository: Path, variant: Variant, row: VariantReport) -> bool:
     config = repository / variant.model_name / CONFIG
-    return config.is_file() and all((repository / file).is_file() for file in row.files)
+    return config.is_file() and row.exists(repository)

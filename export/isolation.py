@@ -9,20 +9,19 @@ import os
 import signal
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TypeVar
 
-from embedded.server import die_with_parent
+from embedded.process import die_with_parent
 from export.checkpoint.errors import CheckpointError
 from export.errors import ExportError
+from export.signals import held_back
 
 Result = TypeVar("Result")
 Progress = Callable[[int, int], None]  # what is done, of how much
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LINES_SHOWN = 5
 
 
@@ -46,7 +45,8 @@ def isolated(
             daemon=True,
         )
         try:
-            with _undisturbed():
+            # one that is but half started would end in a traceback
+            with held_back(signal.SIGINT, signal.SIGTERM):
                 process.start()
             theirs.close()
             kind, value = _receive(ours, progress)
@@ -63,23 +63,6 @@ def isolated(
             said, trace = value
             raise ExportError(f"{function.__name__} failed: {said}") from RuntimeError(trace)
         raise ExportError(_ending(function.__name__, process.exitcode, Path(log.name)))
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Hold signals back: a process that is but half started would end in a traceback.
-
-    By handlers of our own, as a mask would be that of this thread alone.
-    """
-    held: list[int] = []
-    before = {each: signal.signal(each, lambda number, _: held.append(number)) for each in _SIGNALS}
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
-        for number in held:
-            signal.raise_signal(number)
 
 
 def _receive(connection: Connection, progress: Progress | None) -> tuple[str, Any]:

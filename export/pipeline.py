@@ -9,9 +9,12 @@ from pathlib import Path
 from embedded.cpu import read_cpu
 from embedded.digest import sha256
 from embedded.gpu import Gpu
+from embedded.report import FILE_NAME as REPORT
+from embedded.report import TOKENIZER, Report, Speed, VariantReport
 from export.checkpoint.reader import Checkpoint
 from export.errors import ExportError
 from export.fingerprint import checkpoint_digests, fingerprint, library_versions
+from export.freshness import previous_report
 from export.graphs.conversion import Materials, make, source_file, trace
 from export.isolation import isolated
 from export.proof.gates import FP32, Baseline, Proof, Step, evaluate_file, prove, proven_as
@@ -20,9 +23,7 @@ from export.proof.runtime import runs_here, runtime_name
 from export.proof.speed import measure_speed
 from export.proof.triton_check import asking_triton
 from export.report.page import page
-from export.report.schema import FILE_NAME as REPORT
-from export.report.schema import PAGE, TOKENIZER, Report, Speed, VariantReport, read_report
-from export.repository import commit, staging
+from export.repository import PAGE, commit, staging
 from export.triton_config import write_config
 from export.variants import (
     CPU_ORDER,
@@ -222,7 +223,7 @@ def _row(
 
 def _kept(request: Request, digests: Mapping[str, str]) -> dict[str, VariantReport]:
     """Return the rows of those variants that stay in the repository as they are."""
-    previous = read_report(request.repository)
+    previous = previous_report(request.repository)
     if (
         previous is None
         or previous.checkpoint_sha256 != digests
@@ -233,7 +234,7 @@ def _kept(request: Request, digests: Mapping[str, str]) -> dict[str, VariantRepo
     return {
         name: row
         for name, row in previous.variants.items()
-        if name not in made and all((request.repository / file).exists() for file in row.files)
+        if name not in made and row.exists(request.repository)
     }
 
 

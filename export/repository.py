@@ -13,9 +13,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from embedded.report import FILE_NAME as REPORT
 from export.errors import ExportError
-from export.report.schema import FILE_NAME as REPORT
+from export.signals import held_back
 
+PAGE = "report.html"  # the report for people, with plots
 _HELD_BACK = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -66,7 +68,7 @@ def commit(made: Path, repository: Path, removed: Iterable[Path], replaced: Path
     """
     units = list(_units(made))
     going = [Path(REPORT), *removed, *(unit for unit in units if unit.name != REPORT)]
-    with _signals_held_back(), ExitStack() as undo:
+    with held_back(*_HELD_BACK), ExitStack() as undo:
         for path in going:
             if (repository / path).exists():
                 _move(repository / path, replaced / path, undo)
@@ -94,18 +96,3 @@ def _make_folder(folder: Path, undo: ExitStack) -> None:
         _make_folder(folder.parent, undo)
         folder.mkdir()
         undo.callback(folder.rmdir)
-
-
-@contextmanager
-def _signals_held_back() -> Iterator[None]:
-    arrived: list[int] = []
-    handlers = {
-        each: signal.signal(each, lambda number, _: arrived.append(number)) for each in _HELD_BACK
-    }
-    try:
-        yield
-    finally:
-        for each, handler in handlers.items():
-            signal.signal(each, handler)
-        for number in arrived:
-            signal.raise_signal(number)

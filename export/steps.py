@@ -17,9 +17,9 @@ from rich.progress import Progress as ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from embedded.report import Report
 from export.isolation import Progress
 from export.report.figures import columns
-from export.report.schema import Report
 
 _PAGE_ALONE = ("nodes", "mean difference")  # where speeds of a GPU take their room
 

@@ -1,7 +1,6 @@
 """``python -m loadtest``: latency tables, questions under load, baselines, reports."""
 
 import os
-import sys
 
 # gRPC's own handling of a fork aborts one child in ten under gevent; ours start programs at once
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
@@ -10,19 +9,15 @@ import locust  # noqa: F401 - before all others: it patches the standard library
 import typer
 
 from loadtest.commands import COMMANDS
-from loadtest.errors import LoadTestError
+from loadtest.stop import ending
 
 
 def main() -> None:
-    """Run the command that the arguments name; an error of ours is one line, and exit code 1."""
+    """Run the command that the arguments name."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     for command in COMMANDS:
-        app.command()(command)
-    try:
-        app()
-    except LoadTestError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+        app.command()(ending(command))
+    app()
 
 
 if __name__ == "__main__":

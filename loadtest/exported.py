@@ -1,6 +1,5 @@
 """What the exporter's ``report.json`` says of the variants: the shape, and how they answer."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +7,8 @@ from pathlib import Path
 from google.protobuf import json_format, text_format  # type: ignore[import-untyped]
 
 from embedded.errors import EmbeddedError
-from embedded.manifest import FILE_NAME, read_manifest
 from embedded.protocol import model_config_pb2
+from embedded.report import FILE_NAME, read_report
 from loadtest.batches.flop import ModelShape, read_shape
 from loadtest.errors import LoadTestError
 from loadtest.result import Accuracy
@@ -51,31 +50,29 @@ def read_exported(repository: Path) -> Exported | None:
     Raises LoadTestError when its report cannot be read.
     """
     try:
-        manifest = read_manifest(repository)
+        report = read_report(repository)
     except EmbeddedError as error:
         raise LoadTestError(str(error)) from error
-    if manifest is None:
+    if report is None:
         return None
-    path = repository / FILE_NAME
-    report = json.loads(path.read_bytes())
     return Exported(
-        checkpoint=str(report["checkpoint"]),
-        sequence_length=int(report["sequence_length"]),
-        shape=read_shape(report["config"], path),
+        checkpoint=report.checkpoint,
+        sequence_length=report.sequence_length,
+        shape=read_shape(report.config, repository / FILE_NAME),
         accuracies={
             name.removeprefix(PREFIX): Accuracy(
-                row["accuracy"]["exact_match"],
-                row["accuracy"]["f1"],
-                row["accuracy"]["questions"],
-                f"{FILE_NAME}, {row['accuracy']['dataset']}",
+                row.accuracy.exact_match,
+                row.accuracy.f1,
+                row.accuracy.questions,
+                f"{FILE_NAME}, {row.accuracy.dataset}",
             )
-            for name, row in report["variants"].items()
-            if row["accuracy"]
+            for name, row in report.variants.items()
+            if row.accuracy
         },
         devices={
-            name.removeprefix(PREFIX): model.device
-            for name, model in manifest.models.items()
-            if model.exists(repository)
+            name.removeprefix(PREFIX): row.device
+            for name, row in report.variants.items()
+            if row.exists(repository)
         },
     )
 

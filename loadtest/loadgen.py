@@ -21,11 +21,11 @@ import mlperf_loadgen
 import numpy as np
 import typer
 
-from embedded.manifest import TOKENIZER
+from embedded.inference import make_request
+from embedded.report import TOKENIZER
 from loadtest.batches.inputs import Rows, make_rows, read_questions, read_tokenizer
 from loadtest.batches.server import connected
-from loadtest.batches.triton import Triton, infer_request
-from loadtest.errors import LoadTestError
+from loadtest.batches.triton import Triton
 from loadtest.exported import PREFIX
 from loadtest.mlperf import (
     OFFICIAL_SECONDS,
@@ -38,6 +38,7 @@ from loadtest.mlperf import (
 )
 from loadtest.result import LoadGenRow
 from loadtest.settling import has_settled
+from loadtest.stop import ending
 
 BATCH = 32  # windows of a request in Offline; the server joins what waits
 IN_FLIGHT = {
@@ -70,7 +71,7 @@ class Subject:
             chosen = samples[first : first + bench.batch]
             rows = bench.windows.take(np.array([sample.index for sample in chosen]))
             self.slots.acquire()
-            reply = bench.triton.begin(infer_request(bench.model, rows))
+            reply = bench.triton.begin(make_request(bench.model, rows))
             reply.add_done_callback(
                 partial(self._complete, [sample.id for sample in chosen], issued)
             )
@@ -118,7 +119,7 @@ class Bench:
         seconds: list[float] = []
         batches = itertools.cycle(self.windows.batches(size))
         while not has_settled(seconds) and sum(seconds) < WARM_UP_SECONDS:
-            request = infer_request(self.model, next(batches))
+            request = make_request(self.model, next(batches))
             started = time.perf_counter()
             self.triton.infer(request)
             seconds.append(time.perf_counter() - started)
@@ -228,16 +229,12 @@ def main(
 ) -> None:
     """Run MLPerf's scenarios."""
     chosen = [each for each in SCENARIOS if each in scenarios.split()]
-    try:
-        with connected(url, repository, [model]) as triton, triton.loaded(model):
-            bench = open_bench(triton, model, dataset, repository / TOKENIZER, output.parent)
-            for row in run_all(bench, chosen, seconds, target):
-                with output.open("ab") as file:
-                    file.write(ROW.dump_json(row) + b"\n")
-    except LoadTestError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise typer.Exit(1) from error
+    with connected(url, repository, [model]) as triton, triton.loaded(model):
+        bench = open_bench(triton, model, dataset, repository / TOKENIZER, output.parent)
+        for row in run_all(bench, chosen, seconds, target):
+            with output.open("ab") as file:
+                file.write(ROW.dump_json(row) + b"\n")
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    typer.run(ending(main))

@@ -23,7 +23,7 @@ PADDING_LOGIT = -10_000.0
 
 
 class ContractError(ValueError):
-    """A model's config that does not say what a client must know; the message says what."""
+    """A model whose config or outputs do not keep the contract; the message says how."""
 
 
 @dataclass(frozen=True)

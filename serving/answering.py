@@ -9,6 +9,7 @@ from functools import partial
 
 from tokenizers import Tokenizer
 
+from embedded.inference import Logits
 from embedded.selection import Choice
 from qa.spans import Answer, LogitsError, best_answers
 from qa.windows import Rows, WindowError, Windows, make_windows
@@ -30,7 +31,7 @@ from serving.schema import EXAMPLE, Question
 from serving.settings import Settings
 from serving.threads import run_stage
 from serving.trace import Trace
-from serving.triton import Logits, ModelInfo, Triton
+from serving.triton import ModelInfo, Triton
 
 logger = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from embedded.inference import Logits
 from qa.tensors import PADDING_LOGIT, RequestShape
 from qa.windows import Rows, Windows
-from serving.triton import Logits
 
 TURN_SECONDS = 0.02  # of computing, that one question may have with Triton
 IN_FLIGHT = 2  # parts that make a turn: while one is computed, the next one waits

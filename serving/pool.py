@@ -8,11 +8,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from embedded.inference import Logits
 from qa.proxies import goes_by_proxy
 from qa.windows import Rows
 from serving.errors import ServingError, Unavailable
 from serving.names import Place, parse_place, resolve
-from serving.triton import Logits, ModelInfo, Triton
+from serving.triton import ModelInfo, Triton
 
 logger = logging.getLogger(__name__)
 

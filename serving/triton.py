@@ -4,14 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
-import numpy as np
-from numpy.typing import NDArray
 from opentelemetry import propagate
 
+from embedded.inference import Logits, make_request, read_config, read_logits
 from embedded.protocol import service_pb2, service_pb2_grpc
-from qa import tensors
 from qa.proxies import grpc_options
-from qa.tensors import ContractError, RequestShape, read_request_shape
+from qa.tensors import ContractError, RequestShape
 from qa.windows import Rows
 from serving.errors import (
     DeadlineExceeded,
@@ -42,14 +40,6 @@ class ModelInfo:
     backend: str
     shape: RequestShape  # of a request to it
     max_batch_size: int
-
-
-@dataclass(frozen=True)
-class Logits:
-    """A model's output for ``n`` rows: float32 ``[n, length]`` each."""
-
-    start: NDArray[np.float32]
-    end: NDArray[np.float32]
 
 
 class Triton:
@@ -86,11 +76,8 @@ class Triton:
         if model not in self._infos:
             request = service_pb2.ModelConfigRequest(name=model)
             config = (await self._call(self._stub.ModelConfig, request, timeout, model)).config
-            if {tensor.name for tensor in config.input} != set(tensors.INPUTS):
-                raise UnknownModel(f"model {model!r} does not answer questions")
-            parameters = {name: each.string_value for name, each in config.parameters.items()}
             try:
-                shape = read_request_shape(parameters)
+                shape = read_config(config)
             except ContractError as error:
                 raise UnknownModel(f"model {model!r} cannot be served: {error}") from error
             backend = config.backend or config.platform
@@ -110,15 +97,14 @@ class Triton:
 
         Raises Unavailable, Overloaded, DeadlineExceeded or ModelFault.
         """
-        request = inference_request(model, rows, timeout)
-        logits = read_logits(await self._call(self._stub.ModelInfer, request, timeout, model))
-        for each in (logits.start, logits.end):
-            if each.shape != rows.input_ids.shape:
-                raise ModelFault(
-                    f"the model gave logits of shape {each.shape} for rows of "
-                    f"{rows.input_ids.shape}; the server's log says more"
-                )
-        return logits
+        request = make_request(model, rows)
+        # Triton drops a request that waits in its queue for longer, in microseconds
+        request.parameters["timeout"].int64_param = round(timeout * 1e6)
+        response = await self._call(self._stub.ModelInfer, request, timeout, model)
+        try:
+            return read_logits(response, rows.input_ids.shape)
+        except ContractError as error:
+            raise ModelFault(f"{error}; the server's log says more") from error
 
     async def _call(self, method: Any, request: Any, timeout: float, model: str = "") -> Any:
         metadata: dict[str, str] = {}
@@ -129,28 +115,6 @@ class Triton:
             raise explain(error, self.url, model) from error
         except grpc.aio.UsageError as error:  # the channel was closed under a late request
             raise Unavailable("the gateway is shutting down") from error
-
-
-def inference_request(model: str, rows: Rows, timeout: float) -> Any:
-    """Make the ModelInfer request for ``rows``; Triton drops it after ``timeout`` seconds."""
-    request = service_pb2.ModelInferRequest(model_name=model)
-    request.parameters["timeout"].int64_param = round(timeout * 1e6)  # microseconds in the queue
-    arrays = (rows.input_ids, rows.attention_mask, rows.token_type_ids)
-    for name, array in zip(tensors.INPUTS, arrays, strict=True):
-        request.inputs.add(name=name, datatype="INT32", shape=array.shape)
-        request.raw_input_contents.append(array.tobytes())
-    for name in tensors.OUTPUTS:
-        request.outputs.add(name=name)
-    return request
-
-
-def read_logits(response: Any) -> Logits:
-    """Read the logits of a ModelInfer response; outputs may come in any order."""
-    arrays = {
-        output.name: np.frombuffer(content, dtype=np.float32).reshape(tuple(output.shape))
-        for output, content in zip(response.outputs, response.raw_output_contents, strict=True)
-    }
-    return Logits(arrays[tensors.START_LOGITS], arrays[tensors.END_LOGITS])
 
 
 def explain(error: grpc.aio.AioRpcError, url: str, model: str) -> ServingError:

@@ -18,8 +18,9 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from embedded.errors import EmbeddedError
+from embedded.process import die_with_parent
 from embedded.selection import Choice
-from embedded.server import EmbeddedTriton, die_with_parent
+from embedded.server import EmbeddedTriton
 from serving.app import create_app
 from serving.lifespan import answerer_of
 from serving.logs import configure

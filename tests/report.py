@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from embedded.digest import sha256
-from export.report.schema import (
+from embedded.report import (
     FILE_NAME,
     TOKENIZER,
     Accuracy,

@@ -8,6 +8,7 @@ from pathlib import Path
 import onnx
 
 from embedded.gpu import Gpu
+from embedded.report import Accuracy, Parity
 from embedded.selection import LARGEST_F1_LOSS
 from export.errors import ExportError
 from export.graphs.conversion import Materials
@@ -16,7 +17,6 @@ from export.proof.accuracy import measure_accuracy
 from export.proof.fused_operators import ATTENTION, count
 from export.proof.parity import Question, compare
 from export.proof.runtime import load_model, runs_here, runs_on
-from export.report.schema import Accuracy, Parity
 from export.variants import Variant
 from qa.metric import Scores
 

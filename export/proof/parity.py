@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from embedded.report import Parity
 from export.checkpoint.reader import Checkpoint, read_checkpoint
 from export.errors import ExportError
 from export.proof.reference import reference_logits
-from export.report.schema import Parity
 from export.windows import Tensors, example_windows
 from qa.spans import best_answers
 from qa.squad import read_examples

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from embedded.gpu import Gpu
+from embedded.report import Speed
 from export.proof.parity import Question
 from export.proof.runtime import Backend, load_backend
-from export.report.schema import Speed
 from export.variants import Variant
 from export.windows import Tensors
 from qa.tensors import INPUTS

@@ -8,15 +8,17 @@ from typing import Any
 
 import grpc
 import numpy as np
-from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from embedded.errors import EmbeddedError
+from embedded.inference import make_request, read_logits
 from embedded.ports import free_ports
+from embedded.protocol import service_pb2, service_pb2_grpc
 from embedded.server import run_triton
 from export.errors import ExportError
 from export.variants import Variant
 from qa.proxies import grpc_options
-from qa.tensors import INPUTS, OUTPUTS
+from qa.tensors import ContractError
+from qa.windows import Rows
 
 LOAD_SECONDS = 300  # a large model on a busy machine
 GRACE_SECONDS = 5
@@ -50,31 +52,27 @@ def asking_triton(
 
 
 def _try(stub: Any, sequence_length: int, variant: Variant) -> str:
-    name = variant.model_name
+    name, rows = variant.model_name, _rows(sequence_length)
     try:
         stub.RepositoryModelLoad(
             service_pb2.RepositoryModelLoadRequest(model_name=name), timeout=LOAD_SECONDS
         )
-        response = stub.ModelInfer(_request(name, sequence_length), timeout=LOAD_SECONDS)
+        response = stub.ModelInfer(make_request(name, rows), timeout=LOAD_SECONDS)
         stub.RepositoryModelUnload(service_pb2.RepositoryModelUnloadRequest(model_name=name))
         version = str(stub.ServerMetadata(service_pb2.ServerMetadataRequest()).version)
+        logits = read_logits(response, rows.input_ids.shape)
     except grpc.RpcError as error:
         said = " ".join(error.details().split())
         raise ExportError(f"{variant.name} does not work in Triton: {said}") from error
-    logits = [np.frombuffer(content, np.float32) for content in response.raw_output_contents]
-    if {each.size for each in logits} != {2 * sequence_length} or not np.isfinite(logits).all():
+    except ContractError as error:
+        raise ExportError(f"{variant.name} does not work in Triton: {error}") from error
+    if not (np.isfinite(logits.start).all() and np.isfinite(logits.end).all()):
         raise ExportError(f"{variant.name} gives logits in Triton that are not finite numbers")
     return version
 
 
-def _request(name: str, sequence_length: int) -> Any:
-    """Return a request of two rows: one full, one with nothing but a first token."""
-    request = service_pb2.ModelInferRequest(model_name=name)
-    rows = np.ones((2, sequence_length), np.int32)
-    rows[1, 1:] = 0
-    for each in INPUTS:
-        request.inputs.add(name=each, datatype="INT32", shape=rows.shape)
-        request.raw_input_contents.append(rows.tobytes())
-    for each in OUTPUTS:
-        request.outputs.add(name=each)
-    return request
+def _rows(sequence_length: int) -> Rows:
+    """Return two rows: one full, one with nothing but a first token."""
+    ones = np.ones((2, sequence_length), np.int32)
+    ones[1, 1:] = 0
+    return Rows(ones, ones, ones)

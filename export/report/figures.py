@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from embedded.digest import sha256_of_all
+from embedded.report import Report, Speed, VariantReport
 from export.proof.fused_operators import ATTENTION, OTHERS, count
-from export.report.schema import Report, Speed, VariantReport
 from export.variants import VARIANTS, Variant
 
 _DIGEST_SHOWN = 8  # characters: enough to tell files apart

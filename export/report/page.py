@@ -5,11 +5,11 @@ from html import escape
 from pathlib import Path
 from typing import Literal
 
+from embedded.report import Report, VariantReport
 from export.report.drawing import COLOURS
 from export.report.figures import datasets, digest, joined, short_name
 from export.report.page_table import table
 from export.report.plots import differences, operators, sizes, speed_and_accuracy, speeds
-from export.report.schema import Report, VariantReport
 
 STYLE = Path(__file__).parent / "page.css"
 _GROUND = {"ground": ("#ffffff", "#14191f"), "card": ("#f5f7f9", "#1d242b")}

@@ -3,8 +3,8 @@
 import re
 from html import escape
 
+from embedded.report import Report
 from export.report.figures import Cell, Column, columns, datasets
-from export.report.schema import Report
 
 _BY = "computed by"  # the head of the column that only the page has room for
 

@@ -7,6 +7,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
+from embedded.report import Report, Speed
 from export.proof.fused_operators import ATTENTION, OTHERS, count
 from export.report.drawing import (
     BAR,
@@ -25,7 +26,6 @@ from export.report.drawing import (
     write_number,
 )
 from export.report.figures import variant_of
-from export.report.schema import Report, Speed
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 

@@ -7,8 +7,6 @@ Neither tokenizing nor reading spans is timed.
 would have the threads that compute side by side take turns.
 """
 
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,12 +17,14 @@ from tokenizers import Tokenizer
 
 from embedded.backends.lanes import Model
 from embedded.backends.model_file import model_path, parameters, thread_count
-from embedded.manifest import TOKENIZER
+from embedded.report import TOKENIZER
+from loadtest import child
 from loadtest.batches.inputs import join, read_tokenizer
 from loadtest.errors import LoadTestError
 from loadtest.exported import PREFIX, backend_args, model_name
 from loadtest.load.questions import Question, read_questions
 from loadtest.result import LoadRow
+from loadtest.stop import ending
 from qa.windows import Windows, make_windows
 
 ROUTE = "no server"
@@ -52,29 +52,19 @@ def measure(
     that the process said, when there are no rows.
     """
     arguments = (variant, repository, dataset, str(questions), str(sequence_length))
-    done = subprocess.run(
-        (sys.executable, "-m", "loadtest.baselines.bare_loop", *arguments),
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode != 0:
-        last = done.stderr.strip().rpartition("\n")[2].removeprefix("error: ")
-        raise LoadTestError(f"the bare loop of {variant} did not run: {last or done.returncode}")
-    return ROWS.validate_json(done.stdout)
+    try:
+        return ROWS.validate_json(child.run("loadtest.baselines.bare_loop", *arguments))
+    except LoadTestError as error:
+        raise LoadTestError(f"the bare loop of {variant} did not run: {error}") from error
 
 
 def main(
     variant: str, repository: Path, dataset: Path, questions: int, sequence_length: int
 ) -> None:
     """Print the rows as JSON."""
-    try:
-        compute = load(repository, variant)
-        asked = read_questions(dataset, questions)
-        tokenizer = read_tokenizer(repository / TOKENIZER)
-    except LoadTestError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise typer.Exit(1) from error
-    windows = make_all_windows(tokenizer, asked, sequence_length)
+    compute = load(repository, variant)
+    asked = read_questions(dataset, questions)
+    windows = make_all_windows(read_tokenizer(repository / TOKENIZER), asked, sequence_length)
     print(ROWS.dump_json(run(compute, windows, asked, variant)).decode())
 
 
@@ -168,4 +158,4 @@ def _row(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    typer.run(ending(main))

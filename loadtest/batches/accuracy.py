@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from tokenizers import Tokenizer
 
+from embedded.inference import make_request
 from loadtest.batches.inputs import join
-from loadtest.batches.triton import ModelInfo, Triton, infer_request, read_logits
+from loadtest.batches.triton import ModelInfo, Triton
 from loadtest.errors import LoadTestError
 from loadtest.result import Accuracy
 from qa.metric import evaluate
@@ -32,10 +33,10 @@ def measure_accuracy(
         windows = make_windows(
             tokenizer, each.question, each.context, sequence_length=model.sequence_length
         )
-        start, end = read_logits(triton.infer(infer_request(model.name, join([windows]))))
+        logits = triton.infer(make_request(model.name, join([windows])))
         try:
             best, *_ = best_answers(
-                windows, each.context, start, end, null_threshold=null_threshold
+                windows, each.context, logits.start, logits.end, null_threshold=null_threshold
             )
         except LogitsError as error:
             raise LoadTestError(f"{model.name} on question {each.id!r}: {error}") from error

@@ -19,7 +19,7 @@ from loadtest.device import computing_device
 from loadtest.errors import LoadTestError
 from loadtest.exported import model_name
 from loadtest.result import Accuracy, BatchRow, Device, Peak
-from loadtest.signals import INTERRUPTED
+from loadtest.stop import stoppable
 from qa.squad import Example
 
 
@@ -68,7 +68,7 @@ class Benchmark:
     def run(self, triton: Triton) -> str | None:
         """Measure all; return why it ended before its end, if it did."""
         rows = cache(self._rows)
-        try:
+        with stoppable() as stop:
             for _ in range(self.plan.rounds):
                 for variant in self.plan.variants:
                     with triton.loaded(model_name(variant), max(self.plan.batches)) as model:
@@ -79,11 +79,7 @@ class Benchmark:
                                 variant, model, batch, rows(model.sequence_length), triton.url
                             ):
                                 return fault
-        except KeyboardInterrupt:
-            return INTERRUPTED
-        except LoadTestError as error:
-            return str(error)
-        return None
+        return stop.reason
 
     def table(self) -> tuple[BatchRow, ...]:
         """Return the rows that measured a batch at least."""

@@ -1,12 +1,11 @@
 """The peak of the device in a variant's precision: measured, and by the datasheet."""
 
 import re
-import subprocess
-import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from loadtest import child
 from loadtest.errors import LoadTestError
 from loadtest.result import Device, Peak
 
@@ -57,12 +56,7 @@ def find_peak(variant: str, device: Device) -> tuple[Peak, str | None]:
 
 
 def _measure(precision: str, kind: str) -> tuple[float | None, str | None]:
-    command = (sys.executable, "-m", "loadtest.batches.peak", precision, kind)
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
-    except subprocess.TimeoutExpired:
-        return None, f"it took longer than {SECONDS} s"
-    if done.returncode != 0:
-        last = done.stderr.strip().splitlines()
-        return None, last[-1] if last else f"it ended with code {done.returncode}"
-    return float(done.stdout), None
+        return float(child.run("loadtest.batches.peak", precision, kind, seconds=SECONDS)), None
+    except LoadTestError as error:
+        return None, str(error)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, cast
@@ -11,12 +12,13 @@ from locust import User, task
 from locust.env import Environment
 from locust.exception import StopUser
 
+from embedded.inference import make_request
 from loadtest.batches.inputs import Rows
 from loadtest.batches.rounds import Round
-from loadtest.batches.triton import Statistics, Triton, infer_request, read_logits, split_between
+from loadtest.batches.triton import Statistics, Triton, split_between
 from loadtest.errors import LoadTestError
 from loadtest.settling import has_settled
-from loadtest.signals import INTERRUPTED
+from loadtest.stop import stoppable
 
 STATISTICS_SECONDS = 0.1  # Triton counts a request when its reply has been sent
 
@@ -47,7 +49,7 @@ def measure(
     measured and says why.
     """
     batches = list(rows.batches(batch))
-    requests = [infer_request(model, each) for each in batches]
+    requests = [make_request(model, each) for each in batches]
     lengths = [each.lengths for each in batches]
 
     def is_warm(phase: _Phase) -> bool:
@@ -62,20 +64,12 @@ def measure(
         return phase.sent > 0 and (by_count >= 1 or by_time >= 1)
 
     warmup, measured = _Phase(requests, is_warm), _Phase(requests, is_measured)
-    triton = Triton(url)
     split = None
-    try:
+    with closing(Triton(url)) as triton, stoppable() as stop:
         _run(url, clients, warmup)
         before = _statistics(triton, model)
         _run(url, clients, measured)
         split = split_between(before, _statistics(triton, model))
-        fault = None
-    except KeyboardInterrupt:
-        fault = INTERRUPTED
-    except LoadTestError as error:
-        fault = str(error)
-    finally:
-        triton.close()
     return Round(
         latencies=tuple(ms for ms, _ in measured.samples),
         seconds=measured.last - measured.first,
@@ -83,7 +77,7 @@ def measure(
         settled=has_settled(_times(warmup, lengths)),
         lengths=tuple(chain.from_iterable(lengths[number] for _, number in measured.samples)),
         split=split,
-        fault=fault,
+        fault=stop.reason,
     )
 
 
@@ -130,7 +124,7 @@ class _Phase:
         if self.sent == 1:
             self.first = started
         try:
-            read_logits(triton.infer(self._requests[number]))
+            triton.infer(self._requests[number])
         except LoadTestError as error:
             self.fault = error
             return False

@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
-import numpy as np
 from google.protobuf import json_format  # type: ignore[import-untyped]
-from numpy.typing import NDArray
-from tritonclient.grpc import model_config_pb2, service_pb2, service_pb2_grpc
 
-from loadtest.batches.inputs import Rows
+from embedded.inference import Logits, read_config, read_logits
+from embedded.protocol import model_config_pb2, service_pb2, service_pb2_grpc
 from loadtest.errors import LoadTestError
 from loadtest.result import TritonSplit
-from qa import tensors
 from qa.proxies import grpc_options
+from qa.tensors import ContractError
 
 CHANNEL_OPTIONS = [
     ("grpc.max_send_message_length", -1),
@@ -104,12 +102,9 @@ class Triton:
     def info(self, model: str) -> ModelInfo:
         """Return what Triton says of ``model``."""
         config = self._config(model)
-        if {tensor.name for tensor in config.input} != set(tensors.INPUTS):
-            raise LoadTestError(f"model {model!r} does not answer questions: its inputs are others")
-        parameters = {name: each.string_value for name, each in config.parameters.items()}
         try:
-            shape = tensors.read_request_shape(parameters)
-        except tensors.ContractError as error:
+            shape = read_config(config)
+        except ContractError as error:
             raise LoadTestError(f"model {model!r} cannot be measured: {error}") from error
         gpu = model_config_pb2.ModelInstanceGroup.KIND_GPU
         return ModelInfo(
@@ -129,12 +124,16 @@ class Triton:
             nanoseconds=tuple(sum(getattr(stats, name).ns for stats in every) for name in STAGES),
         )
 
-    def infer(self, request: Any) -> Any:
-        """Send a request of ``infer_request``, and return the reply."""
-        return self._call(self._stub.ModelInfer, request, INFER_SECONDS)
+    def infer(self, request: Any) -> Logits:
+        """Send a request of ``make_request``, and return the logits of its rows."""
+        response = self._call(self._stub.ModelInfer, request, INFER_SECONDS)
+        try:
+            return read_logits(response, tuple(request.inputs[0].shape))
+        except ContractError as error:
+            raise LoadTestError(f"{request.model_name} cannot be measured: {error}") from error
 
     def begin(self, request: Any) -> grpc.Future:
-        """Send a request of ``infer_request``, and return what will have the reply or the error."""
+        """Send a request of ``make_request``, and return what will have the reply or the error."""
         return self._stub.ModelInfer.future(request, timeout=INFER_SECONDS)
 
     def _config(self, model: str) -> Any:
@@ -154,27 +153,6 @@ class Triton:
             return method(request, timeout=seconds)
         except grpc.RpcError as error:
             raise LoadTestError(_explain(error, self.url, seconds)) from error
-
-
-def infer_request(model: str, rows: Rows) -> Any:
-    """Make the request for the logits of ``rows``."""
-    request = service_pb2.ModelInferRequest(model_name=model)
-    arrays = (rows.input_ids, rows.attention_mask, rows.token_type_ids)
-    for name, array in zip(tensors.INPUTS, arrays, strict=True):
-        request.inputs.add(name=name, datatype="INT32", shape=array.shape)
-        request.raw_input_contents.append(array.tobytes())
-    for name in tensors.OUTPUTS:
-        request.outputs.add(name=name)
-    return request
-
-
-def read_logits(reply: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the start and end logits of a reply, ``[n, sequence]``; they come in any order."""
-    arrays = {
-        output.name: np.frombuffer(content, dtype=np.float32).reshape(tuple(output.shape))
-        for output, content in zip(reply.outputs, reply.raw_output_contents, strict=True)
-    }
-    return arrays[tensors.START_LOGITS], arrays[tensors.END_LOGITS]
 
 
 def split_between(before: Statistics, after: Statistics) -> TritonSplit | None:

@@ -9,7 +9,7 @@ import typer
 
 from loadtest.baselines.server import NAME, PYTHON, pipeline_at
 from loadtest.commands.options import Python
-from loadtest.signals import interrupt_me
+from loadtest.stop import interrupt_me
 
 CHECKPOINT = Path("checkpoints/electra-mini-squad")
 PORT = 8090

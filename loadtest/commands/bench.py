@@ -1,6 +1,5 @@
 """``bench``: batch latency of the variants, beside NVIDIA's published figures."""
 
-import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +23,7 @@ from loadtest.errors import LoadTestError
 from loadtest.exported import PREFIX, Exported, model_name, read_exported
 from loadtest.published import read_published
 from loadtest.result import FOLDER, Device, Result, write_result
-from loadtest.signals import INTERRUPTED, interrupt_me
+from loadtest.stop import interrupt_me, raise_again
 from qa.proxies import is_this_machine
 from qa.squad import SAMPLE
 
@@ -113,18 +112,15 @@ def bench(
 
 
 def _finish(result: Result, shape: ModelShape, folder: Path) -> None:
-    """Write and print what there is; raises LoadTestError, or Exit, when that is not all."""
+    """Write and print what there is; raises what stopped it."""
     console = Console(width=None if sys.stdout.isatty() else 120)  # a log has room
+    path = None
     if result.batches:
         for each in batch_tables(result, read_published(), shape):
             console.print(each, highlight=False)
         path = write_result(result, folder)
         console.print(f"{'partial: ' if result.partial else ''}{path}", highlight=False)
-    if result.partial == INTERRUPTED:
-        print(INTERRUPTED, file=sys.stderr)
-        raise typer.Exit(128 + signal.SIGINT)
-    if result.partial:
-        raise LoadTestError(result.partial)
+    raise_again(result.partial, path)
 
 
 def _variants(names: str, exported: Exported | None, repository: Path) -> tuple[str, ...]:

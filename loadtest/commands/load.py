@@ -22,6 +22,7 @@ from loadtest.load.gateway import gateway_at
 from loadtest.load.plan import closed, open_
 from loadtest.load.under_load import Load, load_gateway
 from loadtest.result import FOLDER
+from loadtest.stop import interrupt_me
 from qa.squad import SAMPLE
 
 
@@ -47,6 +48,7 @@ def load(
     results: Results = FOLDER,
 ) -> None:
     """Send SQuAD's questions to the gateway, and measure what becomes of them."""
+    interrupt_me()
     plans = {
         "closed": closed(_numbers(users, int, "--users")),
         "open": open_(_numbers(rates, float, "--rates")),

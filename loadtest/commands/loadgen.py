@@ -1,6 +1,5 @@
 """``loadgen``: MLPerf's LoadGen on the gateway's model, and its verdict beside ours."""
 
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from embedded.errors import EmbeddedError
 from embedded.gpu import serving_gpu
 from embedded.layout import remove_leftovers
 from embedded.selection import choose
+from loadtest import child
 from loadtest.batches.inputs import read_questions
 from loadtest.device import environment
 from loadtest.errors import LoadTestError
@@ -24,7 +24,7 @@ from loadtest.exported import model_name, read_exported
 from loadtest.mlperf import ROW, SCENARIOS, SERVER_P99_MS, unofficial
 from loadtest.result import FOLDER, LoadGenRow, Result, write_result
 from loadtest.samples import summarize
-from loadtest.signals import INTERRUPTED, interrupt_me
+from loadtest.stop import interrupt_me, raise_again, stoppable
 from qa.squad import SAMPLE
 
 
@@ -107,25 +107,11 @@ def _chosen(repository: Path) -> str:
 
 def _run(*arguments: str) -> str | None:
     """Run LoadGen in a process of its own, and return why it ended before its end."""
-    process = subprocess.Popen(
-        (sys.executable, "-m", "loadtest.loadgen", *arguments),
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,  # Ctrl-C is for us
-    )
-    try:
-        with Console(stderr=True).status("LoadGen runs, and says nothing until its end"):
-            _, said = process.communicate()
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    finally:
-        process.kill()  # it would not listen: LoadGen is in C++
-        process.wait()
-        remove_leftovers()  # of its Triton, which has died with it
-    if process.returncode == 0:
-        return None
-    last = said.strip().rpartition("\n")[2].removeprefix("error: ")
-    return last or f"LoadGen ended with code {process.returncode}"
+    waiting = Console(stderr=True).status("LoadGen runs, and says nothing until its end")
+    with stoppable() as stop, waiting:
+        print(child.run("loadtest.loadgen", *arguments), end="")
+    remove_leftovers()  # of its Triton, which has died with it
+    return stop.reason
 
 
 def _read(path: Path) -> tuple[LoadGenRow, ...]:
@@ -134,7 +120,8 @@ def _read(path: Path) -> tuple[LoadGenRow, ...]:
 
 
 def _finish(result: Result, seconds: float, folder: Path) -> None:
-    """Write and print what there is; raises LoadTestError, or Exit, when that is not all."""
+    """Write and print what there is; raises what stopped it."""
+    path = None
     if result.loadgen:
         console = Console(width=None if sys.stdout.isatty() else 120)
         console.print(verdict_table(result.loadgen), highlight=False)
@@ -142,11 +129,9 @@ def _finish(result: Result, seconds: float, folder: Path) -> None:
         if said := unofficial(seconds, windows):
             print(said)
         print("by MLPerf's rules for BERT-99, but not its model: no row is an MLPerf result")
-        print(write_result(result, folder))
-    if result.partial == INTERRUPTED:
-        raise typer.Exit(130)
-    if result.partial:
-        raise LoadTestError(result.partial)
+        path = write_result(result, folder)
+        print(path)
+    raise_again(result.partial, path)
 
 
 def verdict_table(rows: Sequence[LoadGenRow]) -> Table:

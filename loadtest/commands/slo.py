@@ -20,6 +20,7 @@ from loadtest.load.gateway import gateway_at
 from loadtest.load.plan import slo as plan_slo
 from loadtest.load.under_load import Load, load_gateway
 from loadtest.result import FOLDER
+from loadtest.stop import interrupt_me
 from qa.squad import SAMPLE
 
 
@@ -41,6 +42,7 @@ def slo(
     results: Results = FOLDER,
 ) -> None:
     """Find the highest rate whose 99th percentile holds, by bisection."""
+    interrupt_me()
     under = Load(route, dataset, questions, seconds, processes, workers)
     plans = {"slo": plan_slo(p99_ms)}
     load_gateway(plans, under, gateway_at(url, model, repository), results)

@@ -28,7 +28,7 @@ from loadtest.load.versus import BATCHED, accuracy_of, batched, take_turns
 from loadtest.load.versus_table import versus_table
 from loadtest.report.sides import matched, side_of
 from loadtest.result import FOLDER, LoadRow, Result, write_result
-from loadtest.signals import INTERRUPTED, interrupt_me
+from loadtest.stop import interrupt_me, raise_again, stoppable
 from qa.squad import SAMPLE
 
 
@@ -128,17 +128,13 @@ def _measure(
         with console.status(f"round {number + 1} of {rounds}: {system.name}, {level}"):
             return measuring.measure(system, level, number)
 
-    try:
+    with stoppable() as stop:
         rows.extend(take_turns(measure, systems, users, rounds))
-    except LoadTestError as error:
-        return str(error)
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    return None
+    return stop.reason
 
 
 def _finish(result: Result, variant: str, folder: Path) -> None:
-    """Write and print what there is; raises LoadTestError, or Exit, when that is not all."""
+    """Write and print what there is; raises what stopped it."""
     console = Console(width=None if sys.stdout.isatty() else 120)
     console.print(versus_table(result.loads, result.accuracies), highlight=False)
     ours, names = f"gateway {variant}", {row.system for row in result.loads if row.latencies}
@@ -148,10 +144,8 @@ def _finish(result: Result, variant: str, folder: Path) -> None:
             console.print(f"A: {a}, B: {b}", highlight=False)
             compared = matched(side_of([(result, a)]), side_of([(result, b)]))
             console.print(ratio_table(compared), highlight=False)
-    print(write_result(result, folder))
+    path = write_result(result, folder)
+    print(path)
     if said := check_answers((row for row in result.loads if row.system.startswith(ours)), variant):
         print(said)
-    if result.partial == INTERRUPTED:
-        raise typer.Exit(130)
-    if result.partial:
-        raise LoadTestError(result.partial)
+    raise_again(result.partial, path)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from embedded.process import start
 from loadtest.commands.options import (
     MODELS,
     Dataset,
@@ -21,6 +22,7 @@ from loadtest.load.gateway import gateway_at
 from loadtest.load.keeping import Loop
 from loadtest.load.processes import LOCUSTFILE
 from loadtest.result import FOLDER
+from loadtest.stop import interrupt_me
 from qa.squad import SAMPLE
 
 
@@ -36,7 +38,7 @@ def web(
     results: Results = FOLDER,
 ) -> None:
     """Open Locust's web page, where users are added while the gateway answers."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupt_me()
     with gateway_at(url, model, repository) as gateway:
         command = (
             *(sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--class-picker"),
@@ -45,8 +47,7 @@ def web(
             *("--results", str(results)),
             *(("--processes", str(processes)) if processes else ()),
         )
-        # in a session of its own, so that it gets Ctrl-C once, and from us
-        with subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True) as page:
+        with start(command, stdin=subprocess.DEVNULL) as page:  # it gets Ctrl-C once, and from us
             try:
                 page.wait()
             except KeyboardInterrupt:

@@ -8,6 +8,7 @@ from loadtest.load.client import headers
 from loadtest.load.keeping import RIGHT, Sample, judge
 from loadtest.load.questions import BATCH_ROUTE
 from loadtest.load.users import RETRY_SECONDS, AskingUser
+from qa.retry_after import retry_seconds
 
 PAIRS = 16  # a request should take much less than a measurement
 
@@ -58,7 +59,7 @@ class BatchUser(AskingUser):
             keeper.in_flight[sent] -= 1
         if RIGHT in outcomes:
             return 0.0
-        return float(replied.get("retry-after") or RETRY_SECONDS)
+        return retry_seconds(replied.get("retry-after"), RETRY_SECONDS)
 
 
 def _answers(body: bytes, count: int) -> list[bytes]:

@@ -36,6 +36,11 @@ def is_reachable(url: str) -> bool:
     return session(url).get("/").status_code != 0
 
 
+def is_ready(url: str) -> bool:
+    """Whether the server at ``url`` says that it can answer."""
+    return session(url).get("/health/ready").status_code == 200
+
+
 def get(url: str, path: str) -> str:
     """Return the text at ``url`` and ``path``; raises LoadTestError when there is none."""
     reply = session(url).get(path, headers=headers())

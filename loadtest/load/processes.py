@@ -11,6 +11,7 @@ from locust.env import Environment
 from locust.exception import RPCError
 from locust.runners import MasterRunner
 
+from embedded.process import end, start
 from loadtest.errors import LoadTestError
 from loadtest.load.batch_user import BatchUser
 from loadtest.load.gateway import free_port
@@ -18,7 +19,7 @@ from loadtest.load.users import AnswerUser, HuggingFaceUser
 
 LOCUSTFILE = Path(__file__).parent.parent / "locustfile.py"
 PORT = 5557  # Locust's own choice
-STOP_SECONDS = 5  # that a request in flight has when a level ends
+STOP_SECONDS = 5  # that a request in flight has when a level ends, and a worker after the last
 JOIN_SECONDS = 60
 
 
@@ -38,8 +39,8 @@ def locust_environment(processes: int = 0, workers: int = 0) -> Iterator[Environ
         else:
             master = _master(environment, *(("*", PORT) if workers else ("127.0.0.1", free_port())))
             for _ in range(processes):
-                stack.enter_context(_worker(master.master_bind_port))
-            stack.callback(master.quit)
+                stack.callback(end, _worker(master.master_bind_port), STOP_SECONDS)
+            stack.callback(master.quit)  # first: it tells the workers to quit
             _wait(master, processes + workers)
         yield environment
 
@@ -51,20 +52,9 @@ def _master(environment: Environment, host: str, port: int) -> MasterRunner:
         raise LoadTestError(f"port {port}, for the workers, cannot be used: {error}") from error
 
 
-@contextmanager
-def _worker(port: int) -> Iterator[None]:
+def _worker(port: int) -> subprocess.Popen[bytes]:
     command = (sys.executable, "-m", "locust", "-f", LOCUSTFILE, "-L", "WARNING", "--worker")
-    process = subprocess.Popen(
-        (*command, "--master-port", str(port)),
-        start_new_session=True,  # Ctrl-C is for us
-    )
-    try:
-        yield
-    finally:
-        try:
-            process.wait(STOP_SECONDS)  # the runner has told it to quit
-        except subprocess.TimeoutExpired:
-            process.kill()
+    return start((*command, "--master-port", str(port)))
 
 
 def _wait(runner: MasterRunner, count: int) -> None:

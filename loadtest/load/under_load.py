@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import typer
 from rich.console import Console
 
 from loadtest.device import environment
-from loadtest.errors import LoadTestError
 from loadtest.load.answers import check_answers
 from loadtest.load.gateway import Gateway
 from loadtest.load.measuring import Measuring, System
@@ -22,7 +20,7 @@ from loadtest.load.running import run
 from loadtest.load.table import NOTE, describe, latency_table, stage_table
 from loadtest.load.users import AnswerUser, HuggingFaceUser
 from loadtest.result import LoadRow, Result, Slo, write_result
-from loadtest.signals import INTERRUPTED, interrupt_me
+from loadtest.stop import raise_again, stoppable
 
 Route = Literal["answer", "huggingface"]
 USERS = {"answer": AnswerUser, "huggingface": HuggingFaceUser}
@@ -48,7 +46,6 @@ def load_gateway(
     Each has a result of its own, by its name. Raises LoadTestError when one did not come to its
     end, or a reply was wrong; what was measured until then is written.
     """
-    interrupt_me()
     questions = read_questions(load.dataset, load.questions)
     with (
         served as gateway,
@@ -90,12 +87,10 @@ def _run(
         console.print(f"{level}: {describe(row)}", highlight=False)
         return row
 
-    try:
-        return rows, run(plan, measure, system.url), None
-    except LoadTestError as error:
-        return rows, None, str(error)
-    except KeyboardInterrupt:
-        return rows, None, INTERRUPTED
+    slo = None
+    with stoppable() as stop:
+        slo = run(plan, measure, system.url)
+    return rows, slo, stop.reason
 
 
 def _report(result: Result, gateway: Gateway, path: Path) -> None:
@@ -107,10 +102,7 @@ def _report(result: Result, gateway: Gateway, path: Path) -> None:
     said = check_answers(result.loads, gateway.variant)
     if said:
         print(said)
-    if result.partial == INTERRUPTED:
-        raise typer.Exit(130)  # as a shell says of one that SIGINT ended
-    if result.partial:
-        raise LoadTestError(f"{result.partial}; what was measured until then is in {path}")
+    raise_again(result.partial, path)
 
 
 def _slo_line(slo: Slo) -> str:

@@ -10,6 +10,7 @@ from locust.env import Environment
 from loadtest.load.client import headers
 from loadtest.load.keeping import RIGHT, Keeper, Sample, judge
 from loadtest.load.proxy import proxy_options
+from qa.retry_after import retry_seconds
 
 PATIENCE_SECONDS = 60
 RETRY_SECONDS = 0.1
@@ -95,11 +96,9 @@ class AskingUser(FastHttpUser):
         keeper.samples.append(
             Sample(self.route, question, sent, keeper.phase, ms, delay, outcome, timing)
         )
-        return 0.0 if outcome == RIGHT else _pause(replied.get("retry-after") or "")
-
-
-def _pause(retry_after: str) -> float:
-    return float(retry_after) if retry_after.isdecimal() else RETRY_SECONDS
+        if outcome == RIGHT:
+            return 0.0
+        return retry_seconds(replied.get("retry-after"), RETRY_SECONDS)
 
 
 class AnswerUser(AskingUser):

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from embedded.errors import EmbeddedError
-from embedded.manifest import check_files, read_manifest
+from embedded.manifest import check_files
+from embedded.report import read_report
 from tests.report import Row, write_report
 
 MODEL = "electra_qa_savedmodel_fp32"
@@ -107,7 +108,7 @@ def test_an_unknown_model(repository: Path) -> None:
 
 def test_a_repository_that_was_made_by_hand(repository: Path) -> None:
     (repository / "report.json").unlink()
-    assert read_manifest(repository) is None
+    assert read_report(repository) is None
     said = refusal(repository)
     assert f"{repository} was not made by make export: there is no report.json" in said
 

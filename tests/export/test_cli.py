@@ -13,8 +13,8 @@ import typer
 from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner, Result
 
+from embedded.report import read_report
 from export.__main__ import main
-from export.report.schema import read_report
 from export.variants import VARIANTS
 from tests.export.conftest import GOLDEN, SEQUENCE_LENGTH, Exported, Golden, read_golden, snapshot
 

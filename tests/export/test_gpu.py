@@ -7,6 +7,7 @@ import onnx
 import pytest
 
 from embedded.backends.providers import CPU, CUDA
+from embedded.report import read_report
 from export import __main__ as command
 from export.graphs.half import to_fp16
 from export.graphs.packing import pack
@@ -14,7 +15,6 @@ from export.proof.gates import compare_file, proven_as
 from export.proof.parity import Question, reference_questions
 from export.proof.runtime import load_backend, load_model, runs_here, runtime_name
 from export.proof.speed import measure_speed
-from export.report.schema import read_report
 from export.variants import FP16_TOLERANCE, FP32_TOLERANCE, variant_named, variants_for_gpu
 from qa.tensors import ATTENTION_MASK, OUTPUTS
 from tests.export.conftest import SEQUENCE_LENGTH, Golden, Sources

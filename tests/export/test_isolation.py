@@ -4,6 +4,8 @@ import ctypes
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -124,3 +126,9 @@ def test_a_process_that_is_half_started_is_not_interrupted(
     for process in multiprocessing.active_children():
         process.join(30)
     assert capfd.readouterr().err == ""
+
+
+def test_it_takes_no_client_of_triton() -> None:
+    program = "import sys, export.isolation; print(*sys.modules)"
+    done = subprocess.run((sys.executable, "-c", program), capture_output=True, check=True)
+    assert not {"grpc", "tritonclient"} & set(done.stdout.decode().split())

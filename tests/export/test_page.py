@@ -9,11 +9,11 @@ from html.parser import HTMLParser
 import pytest
 from rich.console import Console
 
+from embedded.report import Accuracy, Parity, Report, Speed, VariantReport
 from export.documents import README, variants_table, with_table
 from export.report.figures import digest, short_name
 from export.report.page import page
 from export.report.plots import differences, operators, sizes, speed_and_accuracy, speeds
-from export.report.schema import Accuracy, Parity, Report, Speed, VariantReport
 from export.steps import report_table
 from export.variants import VARIANTS, Variant, variants_for_gpu
 

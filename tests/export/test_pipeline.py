@@ -14,14 +14,14 @@ import pytest
 
 from embedded.cpu import read_cpu
 from embedded.digest import sha256
+from embedded.report import Accuracy, read_report
 from embedded.selection import LARGEST_F1_LOSS
 from export.__main__ import SAMPLE
 from export.errors import ExportError
-from export.freshness import outdated
+from export.freshness import outdated, previous_report
 from export.graphs.conversion import Materials, make, source_file, trace
 from export.isolation import isolated
 from export.proof.gates import _check_accuracy
-from export.report.schema import Accuracy, read_report
 from export.variants import CONFIG, VARIANTS, VNNI, Variant, select_variants, variant_named
 from tests.export.conftest import (
     SEQUENCE_LENGTH,
@@ -110,7 +110,7 @@ def test_unreadable_report_is_none(copy: Exported) -> None:
     values = json.loads(path.read_text())
     for text in ("", "[]", "{}", json.dumps(values | {"schema_version": 0})):
         path.write_text(text)
-        assert read_report(copy.repository) is None
+        assert previous_report(copy.repository) is None
 
 
 def test_fresh(exported: Exported, tmp_path: Path) -> None:

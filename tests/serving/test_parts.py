@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
+from embedded.inference import Logits
 from qa.tensors import PADDING_LOGIT, RequestShape
 from qa.windows import Rows, Windows, make_windows
 from serving.errors import Unavailable
 from serving.parts import IN_FLIGHT, TURN_SECONDS, Pace, infer_in_parts
-from serving.triton import Logits
 
 SLOTS = asyncio.Semaphore(IN_FLIGHT)
 TEXT = "The Norman conquest of England was led by William the Conqueror in 1066. "

@@ -6,8 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from embedded.errors import EmbeddedError
+
 FILE_NAME = "report.json"
-PAGE = "report.html"  # the same for people, with plots
 TOKENIZER = "tokenizer.json"  # beside it; the gateway makes its windows with it
 SCHEMA_VERSION = 3
 
@@ -64,6 +65,10 @@ class VariantReport:
     fingerprint: str  # export.fingerprint.fingerprint
     created: str  # UTC, ISO 8601
 
+    def exists(self, repository: Path) -> bool:
+        """Whether all of its files are there."""
+        return all((repository / path).is_file() for path in self.files)
+
 
 @dataclass(frozen=True)
 class Report:
@@ -99,17 +104,26 @@ class Report:
 
 
 def read_report(repository: Path) -> Report | None:
-    """Return the report of ``repository``; None when there is none that this version reads."""
+    """Return the report of ``repository``; None when it has no ``report.json``.
+
+    Raises EmbeddedError when that cannot be read, or was written by another version.
+    """
+    path = repository / FILE_NAME
     try:
-        values = json.loads((repository / FILE_NAME).read_bytes())
-        if values.pop("schema_version") != SCHEMA_VERSION:
-            return None
+        values = json.loads(path.read_bytes())
+        if (schema := values.pop("schema_version")) != SCHEMA_VERSION:
+            raise EmbeddedError(
+                f"{path} is of schema {schema}, not {SCHEMA_VERSION}: "
+                "another version of this project wrote it; run make export"
+            )
         rows = {name: _row(row) for name, row in values.pop("variants").items()}
         for name in ("cpu_order", "gpu_order", "notices"):
             values[name] = tuple(values[name])
         return Report(**values, variants=rows)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except FileNotFoundError:
         return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise EmbeddedError(f"{path} cannot be read ({error!r}); run make export") from error
 
 
 def _row(values: dict[str, Any]) -> VariantReport:

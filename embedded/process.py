@@ -1,0 +1,47 @@
+"""A child process: started apart from the terminal, and ended for certain."""
+
+import ctypes
+import os
+import signal
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)  # loaded here: after a fork beside other threads it might block
+
+
+def start(command: Sequence[str | os.PathLike[str]], **options: Any) -> subprocess.Popen[Any]:
+    """Start ``command`` with the ``options`` of ``subprocess.Popen``.
+
+    It gets a session of its own: a terminal's Ctrl-C is for the one who starts it, who ends it
+    when all is done. The kernel ends it with the thread that started it.
+    """
+    return subprocess.Popen(command, start_new_session=True, preexec_fn=die_with_parent, **options)
+
+
+def die_with_parent() -> None:
+    """Have the kernel send this process SIGTERM when its parent dies."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def end(process: subprocess.Popen[Any], seconds: float) -> bool:
+    """Wait until ``process`` has ended, which was told to; after ``seconds``, kill it.
+
+    Return whether it ended by itself. What else is in its session is killed in either case.
+    """
+    try:
+        process.wait(seconds)
+        return True
+    except subprocess.TimeoutExpired:
+        return False
+    finally:
+        kill(process)
+
+
+def kill(process: subprocess.Popen[Any]) -> None:
+    """Kill ``process`` and those that it started, which would outlive it."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)  # its session has its number
+    process.wait()

@@ -1,0 +1,20 @@
+"""The header ``retry-after``, by which a busy server says when to ask again (RFC 9110)."""
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+
+def retry_seconds(header: str | None, otherwise: float) -> float:
+    """Return the seconds to wait by ``header``, which has them or a date.
+
+    ``otherwise`` is returned where there is no header, or it says neither.
+    """
+    text = (header or "").strip()
+    if text.isdecimal():
+        return float(text)
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return otherwise
+    # a date without a zone is in UTC
+    return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
