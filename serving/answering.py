@@ -59,7 +59,7 @@ class Answerer:
         return await self.triton.mean_batch(self.choice.model, self.settings.ready_seconds)
 
     async def answer(self, asked: Asked, trace: Trace, deadline: Deadline) -> list[Answer]:
-        """Return the best ``asked.top_k`` answers, best first."""
+        """Return the best ``asked.span_options.top_k`` answers, best first."""
         self._check_lengths(asked)
         info = await self._model(asked.model, deadline)
         with self.admission.admit(self._estimate(asked, info)) as ticket:
@@ -191,11 +191,8 @@ class Answerer:
                 self.tokenizer,
                 asked.question,
                 asked.context,
+                asked.window_options,
                 sequence_length=info.shape.sequence_length,
-                doc_stride=asked.doc_stride,
-                overlap=asked.overlap,
-                max_question_len=asked.max_question_len,
-                max_seq_len=asked.max_seq_len,
                 max_windows=self.settings.max_windows,
             )
         except WindowError as error:
@@ -208,10 +205,7 @@ class Answerer:
                 asked.context,
                 logits.start,
                 logits.end,
-                top_k=asked.top_k,
-                max_answer_len=asked.max_answer_len,
-                align_to_words=asked.align_to_words,
-                null_threshold=asked.null_threshold,
+                asked.span_options,
                 temperature=self.settings.temperature,
             )
         except LogitsError as error:
