@@ -98,15 +98,16 @@ def serve(settings: Settings) -> None:
         logger.info("answering on %s with %s, %s", address, choice.model, choice.reason)
         if settings.workers == 1:
             app = partial(create_app, settings, urls, choice, embedded)
-            uvicorn.Server(_config(settings, app)).run(sockets=[bound])
+            uvicorn.Server(server_config(settings, app)).run(sockets=[bound])
             return
         share(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=prefix(os.getpid())))))
         if embedded:
             stack.enter_context(supervised(settings, choice, embedded, Metrics()))
-        run_workers(_config(settings, partial(create_worker, settings, urls, choice)), bound)
+        run_workers(server_config(settings, partial(create_worker, settings, urls, choice)), bound)
 
 
-def _config(settings: Settings, create: Callable[[], FastAPI]) -> uvicorn.Config:
+def server_config(settings: Settings, create: Callable[[], FastAPI]) -> uvicorn.Config:
+    """Return how uvicorn serves the application that ``create`` makes."""
     protocol = partial(
         BoundedProtocol,
         max_connections=settings.max_connections,
