@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import ValidationError
 
 from serving.asked import Asked
-from serving.dependencies import ANSWERING_ERRORS, KEYED, Answering, Limited, Tracing
+from serving.dependencies import ANSWERING_ERRORS, KEYED, AnswererDep, DeadlineDep, TraceDep
 from serving.errors import InvalidRequest, ServingError, describe, error_body
 from serving.schema import Answered, ErrorBody, Pairs, Question, Replies
 
@@ -15,14 +15,16 @@ router = APIRouter(tags=["answering"], responses=ANSWERING_ERRORS, dependencies=
 
 @router.post("/answer", response_model_exclude_none=True)
 async def answer(
-    question: Question, answerer: Answering, trace: Tracing, deadline: Limited
+    question: Question, answerer: AnswererDep, trace: TraceDep, deadline: DeadlineDep
 ) -> Answered:
     """Answer one question from its context."""
     return Answered.of(question, await answerer.answer(question.asked(), trace, deadline))
 
 
 @router.post("/answers", response_model_exclude_none=True)
-async def answers(body: Pairs, answerer: Answering, trace: Tracing, deadline: Limited) -> Replies:
+async def answers(
+    body: Pairs, answerer: AnswererDep, trace: TraceDep, deadline: DeadlineDep
+) -> Replies:
     """Answer up to 128 questions, each from its context; a bad one gets its error in place."""
     allowed = answerer.settings.max_pairs
     if len(body.pairs) > allowed:

@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from serving.answering import Answerer
 from serving.asked import Asked
 from serving.deadline import Deadline
-from serving.dependencies import ANSWERING_ERRORS, KEYED, Answering, Limited, Tracing
+from serving.dependencies import ANSWERING_ERRORS, KEYED, AnswererDep, DeadlineDep, TraceDep
 from serving.huggingface import Task
 from serving.schema import Span
 from serving.trace import Trace
@@ -15,7 +15,7 @@ router = APIRouter(tags=["Hugging Face"], responses=ANSWERING_ERRORS, dependenci
 
 @router.post("/", response_model_exclude_none=True)
 async def default_model(
-    task: Task, answerer: Answering, trace: Tracing, deadline: Limited
+    task: Task, answerer: AnswererDep, trace: TraceDep, deadline: DeadlineDep
 ) -> Span | list[Span]:
     """Answer with the server's model; one answer, or a list of them with top_k > 1."""
     return await _answer(answerer, task.asked(None), trace, deadline)
@@ -23,7 +23,7 @@ async def default_model(
 
 @router.post("/models/{model}", response_model_exclude_none=True)
 async def named_model(
-    model: str, task: Task, answerer: Answering, trace: Tracing, deadline: Limited
+    model: str, task: Task, answerer: AnswererDep, trace: TraceDep, deadline: DeadlineDep
 ) -> Span | list[Span]:
     """Answer with the model of this name; one answer, or a list of them with top_k > 1."""
     return await _answer(answerer, task.asked(model), trace, deadline)
