@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from qa.spans import SpanOptions
 from qa.windows import WindowOptions
-from serving.asked import Asked
+from serving.query import Query
 from serving.schema import EXAMPLE, MAX_ANSWER_LEN, MAX_TOP_K, Text
 
 # the pipeline's defaults, in tokens
@@ -51,13 +51,13 @@ class Task(BaseModel):
     inputs: Inputs
     parameters: Parameters | None = None
 
-    def asked(self, model: str | None) -> Asked:
+    def query(self, model: str | None) -> Query:
         """Return what is asked of ``model``."""
         given = self.parameters or Parameters.model_validate({})
         overlap = given.doc_stride
         if overlap is None:
             overlap = min(OVERLAP, given.max_seq_len // 2) if given.max_seq_len else OVERLAP
-        return Asked(
+        return Query(
             question=self.inputs.question,
             context=self.inputs.context,
             window_options=WindowOptions(

@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from qa.spans import Answer, SpanOptions
 from qa.windows import WindowOptions
-from serving.asked import Asked
+from serving.query import Query
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 MAX_TOP_K = 100
@@ -87,9 +87,9 @@ class Question(BaseModel):
         0, ge=0, le=MAX_RETURNED_CONTEXT, description="characters to return around each answer"
     )
 
-    def asked(self) -> Asked:
+    def query(self) -> Query:
         """Return what is asked."""
-        return Asked(
+        return Query(
             question=self.question,
             context=self.context,
             window_options=WindowOptions(

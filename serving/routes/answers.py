@@ -5,9 +5,9 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import ValidationError
 
-from serving.asked import Asked
 from serving.dependencies import ANSWERING_ERRORS, KEYED, AnswererDep, DeadlineDep, TraceDep
 from serving.errors import InvalidRequest, ServingError, describe, error_body
+from serving.query import Query
 from serving.schema import Answered, ErrorBody, Pairs, Question, Replies
 
 router = APIRouter(tags=["answering"], responses=ANSWERING_ERRORS, dependencies=[KEYED])
@@ -18,7 +18,7 @@ async def answer(
     question: Question, answerer: AnswererDep, trace: TraceDep, deadline: DeadlineDep
 ) -> Answered:
     """Answer one question from its context."""
-    return Answered.of(question, await answerer.answer(question.asked(), trace, deadline))
+    return Answered.of(question, await answerer.answer(question.query(), trace, deadline))
 
 
 @router.post("/answers", response_model_exclude_none=True)
@@ -30,7 +30,7 @@ async def answers(
     if len(body.pairs) > allowed:
         raise InvalidRequest(f"pairs: {len(body.pairs)} of them; at most {allowed} are allowed")
     questions = [_question(pair) for pair in body.pairs]
-    results = await answerer.answer_each([_asked(each) for each in questions], trace, deadline)
+    results = await answerer.answer_each([_query(each) for each in questions], trace, deadline)
     replies: list[Answered | ErrorBody] = []
     for question, result in zip(questions, results, strict=True):
         if isinstance(question, Question) and isinstance(result, list):
@@ -47,5 +47,5 @@ def _question(pair: Any) -> Question | ServingError:
         return describe(error.errors())
 
 
-def _asked(question: Question | ServingError) -> Asked | ServingError:
-    return question.asked() if isinstance(question, Question) else question
+def _query(question: Question | ServingError) -> Query | ServingError:
+    return question.query() if isinstance(question, Question) else question

@@ -3,10 +3,10 @@
 from fastapi import APIRouter
 
 from serving.answering import Answerer
-from serving.asked import Asked
 from serving.deadline import Deadline
 from serving.dependencies import ANSWERING_ERRORS, KEYED, AnswererDep, DeadlineDep, TraceDep
 from serving.huggingface import Task
+from serving.query import Query
 from serving.schema import Span
 from serving.trace import Trace
 
@@ -18,7 +18,7 @@ async def default_model(
     task: Task, answerer: AnswererDep, trace: TraceDep, deadline: DeadlineDep
 ) -> Span | list[Span]:
     """Answer with the server's model; one answer, or a list of them with top_k > 1."""
-    return await _answer(answerer, task.asked(None), trace, deadline)
+    return await _answer(answerer, task.query(None), trace, deadline)
 
 
 @router.post("/models/{model}", response_model_exclude_none=True)
@@ -26,11 +26,11 @@ async def named_model(
     model: str, task: Task, answerer: AnswererDep, trace: TraceDep, deadline: DeadlineDep
 ) -> Span | list[Span]:
     """Answer with the model of this name; one answer, or a list of them with top_k > 1."""
-    return await _answer(answerer, task.asked(model), trace, deadline)
+    return await _answer(answerer, task.query(model), trace, deadline)
 
 
 async def _answer(
-    answerer: Answerer, asked: Asked, trace: Trace, deadline: Deadline
+    answerer: Answerer, query: Query, trace: Trace, deadline: Deadline
 ) -> Span | list[Span]:
-    spans = [Span(**vars(each)) for each in await answerer.answer(asked, trace, deadline)]
-    return spans if asked.span_options.top_k > 1 else spans[0]
+    spans = [Span(**vars(each)) for each in await answerer.answer(query, trace, deadline)]
+    return spans if query.span_options.top_k > 1 else spans[0]

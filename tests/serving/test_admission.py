@@ -9,8 +9,8 @@ from tokenizers import Tokenizer
 from qa.spans import SpanOptions
 from qa.windows import WindowOptions, make_windows
 from serving.admission import LEAST_SHARE, UNMEASURED_SHARE, Admission, Ticket
-from serving.asked import Asked
 from serving.errors import Overloaded
+from serving.query import Query
 
 
 class Clock:
@@ -197,8 +197,8 @@ def test_the_estimate_is_about_right_for_english(
 ) -> None:
     text = "The Norman conquest of England was led by William the Conqueror in 1066. " * 700
     options = WindowOptions(doc_stride=doc_stride, overlap=None if doc_stride else overlap)
-    asked = Asked("Who led the conquest?", text[:chars], options, SpanOptions())
+    query = Query("Who led the conquest?", text[:chars], options, SpanOptions())
     windows = make_windows(
-        *(tokenizer, asked.question, asked.context, options), sequence_length=384
+        *(tokenizer, query.question, query.context, options), sequence_length=384
     )
-    assert len(windows) / 1.5 - 1 <= asked.estimate(384) <= 1.5 * len(windows) + 1
+    assert len(windows) / 1.5 - 1 <= query.estimate(384) <= 1.5 * len(windows) + 1

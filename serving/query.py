@@ -9,7 +9,7 @@ CHARS_PER_TOKEN = 4  # a little less than English has; other scripts have fewer
 
 
 @dataclass(frozen=True)
-class Asked:
+class Query:
     """A question, its context, and the options of answering."""
 
     question: str
