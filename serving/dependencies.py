@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Request, Security
 from fastapi.security import HTTPBearer
 
-from serving.answering import Answerer
+from serving.answerer import Answerer
 from serving.deadline import Deadline
 from serving.errors import (
     DeadlineExceeded,

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from serving.answering import Answerer
+from serving.answerer import Answerer
 from serving.deadline import Deadline
 from serving.dependencies import ANSWERING_ERRORS, KEYED, AnswererDep, DeadlineDep, TraceDep
 from serving.huggingface import Task
