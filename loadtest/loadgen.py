@@ -37,7 +37,7 @@ from loadtest.mlperf import (
     verdict,
 )
 from loadtest.result import LoadGenRow
-from loadtest.settling import has_settled
+from loadtest.warm_up import has_settled
 
 BATCH = 32  # windows of a request in Offline; the server joins what waits
 IN_FLIGHT = {
