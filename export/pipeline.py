@@ -18,7 +18,7 @@ from export.freshness import previous_report
 from export.graphs.conversion import Materials, make, source_file, trace
 from export.isolation import isolated
 from export.proof.gates import FP32, Baseline, Proof, Step, evaluate_file, prove, proven_as
-from export.proof.parity import Question, reference_questions
+from export.proof.parity import ReferenceQuestion, reference_questions
 from export.proof.runtime import runs_here, runtime_name
 from export.proof.speed import measure_speed
 from export.proof.triton_check import asking_triton
@@ -143,7 +143,7 @@ def _trace(request: Request, materials: Materials, step: Step) -> None:
             isolated(trace, materials.config, sorted(graphs), materials.sources)
 
 
-def _questions(materials: Materials, step: Step) -> tuple[Question, ...]:
+def _questions(materials: Materials, step: Step) -> tuple[ReferenceQuestion, ...]:
     with step("compute the reference"):
         return isolated(
             reference_questions,
@@ -152,7 +152,11 @@ def _questions(materials: Materials, step: Step) -> tuple[Question, ...]:
 
 
 def _proofs(
-    request: Request, materials: Materials, made: Path, questions: Sequence[Question], step: Step
+    request: Request,
+    materials: Materials,
+    made: Path,
+    questions: Sequence[ReferenceQuestion],
+    step: Step,
 ) -> Mapping[str, Proof]:
     """Make and prove each variant; return the proofs by ``proven_as``."""
     baseline = _baseline(request, materials, step)
@@ -242,7 +246,7 @@ def _with_speeds(
     rows: Mapping[str, VariantReport],
     request: Request,
     made: Path,
-    questions: Sequence[Question],
+    questions: Sequence[ReferenceQuestion],
     step: Step,
 ) -> dict[str, VariantReport]:
     """Return ``rows`` with the speeds of those variants that are worth serving here.

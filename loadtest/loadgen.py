@@ -37,8 +37,8 @@ from loadtest.mlperf import (
     verdict,
 )
 from loadtest.result import LoadGenRow
-from loadtest.settling import has_settled
 from loadtest.stop import ending
+from loadtest.warm_up import has_settled
 
 BATCH = 32  # windows of a request in Offline; the server joins what waits
 IN_FLIGHT = {

@@ -28,6 +28,16 @@ class LogitsError(ValueError):
 
 
 @dataclass(frozen=True)
+class SpanOptions:
+    """Which spans are answers, and how many of them."""
+
+    top_k: int = 1
+    max_answer_len: int = 30  # tokens
+    align_to_words: bool = True  # False: an answer may start and end at any token
+    null_threshold: float | None = None  # for the empty answer; None: it is no candidate
+
+
+@dataclass(frozen=True)
 class Answer:
     """One answer: ``context[start:end] == answer``, in Unicode code points."""
 
@@ -48,32 +58,28 @@ def best_answers(
     context: str,
     start_logits: NDArray[np.float32],
     end_logits: NDArray[np.float32],
+    options: SpanOptions = SpanOptions(),
     *,
-    top_k: int = 1,
-    max_answer_len: int = 30,
-    align_to_words: bool = True,
-    null_threshold: float | None = None,
     temperature: float = 1.0,
 ) -> list[Answer]:
     """Return the ``top_k`` best distinct answers, best first; fewer when there are fewer.
 
     ``start_logits`` and ``end_logits`` are ``[n, sequence]``, as the model gave them for
-    ``windows``; they are read at context tokens and [CLS] only. Without ``align_to_words`` a
-    span may start and end at any token. With a ``null_threshold`` the empty answer (0 to 0) is a
-    candidate, of the logit null score - ``null_threshold``. Logits are divided by
-    ``temperature``, which changes scores and no order. Raises LogitsError when their shape is
-    not that of the windows or when one that is read is not finite.
+    ``windows``; they are read at context tokens and [CLS] only. With a ``null_threshold`` the
+    empty answer (0 to 0) is a candidate, of the logit null score - ``null_threshold``. Logits are
+    divided by ``temperature``, which changes scores and no order. Raises LogitsError when their
+    shape is not that of the windows or when one that is read is not finite.
     """
     _check_logits(windows, start_logits, end_logits)
-    words = windows.words if align_to_words else windows.characters
+    top_k, null_threshold = options.top_k, options.null_threshold
+    words = windows.words if options.align_to_words else windows.characters
     best: list[tuple[float, int, int]] = []  # (-logit, start token, end token)
     log_total = -np.inf
     if null_threshold is not None:
         null = (_null_score(start_logits, end_logits) - null_threshold) / temperature
         best, log_total = [(-null, len(words), len(words))], null  # a span wins a tie
-    for found in _candidates(
-        windows, words, start_logits / temperature, end_logits / temperature, max_answer_len
-    ):
+    scaled = start_logits / temperature, end_logits / temperature
+    for found in _candidates(windows, words, *scaled, options.max_answer_len):
         log_total = np.logaddexp(log_total, _logsumexp(found.logits))
         best = sorted(best + _top(found, top_k))[:top_k]
     distinct: dict[tuple[int, int], Answer] = {}
@@ -92,8 +98,7 @@ def null_difference(
     windows: Windows,
     start_logits: NDArray[np.float32],
     end_logits: NDArray[np.float32],
-    *,
-    max_answer_len: int = 30,
+    options: SpanOptions = SpanOptions(),
 ) -> float:
     """Return the null score less the logit of the best span, both as in ``best_answers``.
 
@@ -101,7 +106,8 @@ def null_difference(
     ``score_diff``. Raises LogitsError as ``best_answers`` does.
     """
     _check_logits(windows, start_logits, end_logits)
-    found = _candidates(windows, windows.words, start_logits, end_logits, max_answer_len)
+    words = windows.words if options.align_to_words else windows.characters
+    found = _candidates(windows, words, start_logits, end_logits, options.max_answer_len)
     best = max(float(each.logits.max(initial=-np.inf)) for each in found)
     return _null_score(start_logits, end_logits) - best
 

@@ -15,13 +15,30 @@ from qa.characters import begin_inside
 from qa.tokenizer import CLS, SEP, UNK
 
 DOC_STRIDE = 128
-MAX_QUESTION_LEN = 64
 SPECIAL_TOKENS_PER_WINDOW = 3  # [CLS], [SEP], [SEP]
 SHORT_CHARS = 8192  # of texts that are tokenized in about 2 ms
 
 
 class WindowError(ValueError):
     """A question and a context of which no windows can be made; the message says why."""
+
+
+@dataclass(frozen=True)
+class WindowOptions:
+    """How windows are cut; all lengths are in tokens.
+
+    The step between windows is ``doc_stride``, as Google and NVIDIA read it; where ``overlap`` is
+    given, it is what is left of the room for context beside that, as Hugging Face reads it.
+    """
+
+    doc_stride: int | None = None  # from one window to the next; None: 128, or the room if less
+    overlap: int | None = None  # what a window shares with the one before it
+    max_question_len: int = 64  # longer questions are cut
+    max_seq_len: int | None = None  # of a window; None: the model's sequence length
+
+    def window_len(self, sequence_length: int) -> int:
+        """Return the most tokens of a window for a model of ``sequence_length``."""
+        return min(sequence_length, self.max_seq_len or sequence_length)
 
 
 @dataclass(frozen=True)
@@ -88,38 +105,31 @@ def make_windows(
     tokenizer: Tokenizer,
     question: str,
     context: str,
+    options: WindowOptions = WindowOptions(),
     *,
     sequence_length: int,
-    doc_stride: int | None = None,
-    overlap: int | None = None,
-    max_question_len: int = MAX_QUESTION_LEN,
-    max_seq_len: int | None = None,
     max_windows: int | None = None,
 ) -> Windows:
-    """Cut ``context`` into windows behind ``question``.
+    """Cut ``context`` into windows behind ``question``, padded to ``sequence_length`` tokens.
 
-    ``doc_stride`` is the step between windows in tokens (Google's and NVIDIA's reading); by
-    default 128, or the room for context where that is less. ``overlap`` says the same in Hugging
-    Face's reading: the tokens that a window shares with the one before it. ``max_seq_len`` holds
-    windows to fewer tokens than ``sequence_length``, to which they are padded all the same.
     ``max_windows`` is checked before any window is built. Raises WindowError when the question
     or the context holds no token, when the step is not in 1..room (a larger one would skip
     context), or when there would be too many windows.
     """
-    asked, encoded = _encode(tokenizer, question, context)
-    question_ids = asked.ids[:max_question_len]
+    encoded_question, encoded = _encode(tokenizer, question, context)
+    question_ids = encoded_question.ids[: options.max_question_len]
     if not question_ids:
         raise WindowError("question holds no text that the tokenizer keeps")
     if not encoded.ids:
         raise WindowError("context holds no text that the tokenizer keeps")
-    length = min(sequence_length, max_seq_len or sequence_length)
+    length = options.window_len(sequence_length)
     room = length - SPECIAL_TOKENS_PER_WINDOW - len(question_ids)
     if room < 1:
         raise WindowError(
             f"question of {len(question_ids)} tokens leaves no room for context in a sequence "
             f"of {length}; lower max_question_len"
         )
-    step = _step(room, doc_stride, overlap)
+    step = _step(room, options)
     tokens = len(encoded.ids)
     count = count_windows(tokens, room, step)
     if max_windows is not None and count > max_windows:
@@ -150,7 +160,8 @@ def _encode(tokenizer: Tokenizer, *texts: str) -> list[Encoding]:
     return [tokenizer.encode(each, add_special_tokens=False) for each in texts]
 
 
-def _step(room: int, doc_stride: int | None, overlap: int | None) -> int:
+def _step(room: int, options: WindowOptions) -> int:
+    doc_stride, overlap = options.doc_stride, options.overlap
     if overlap is not None:
         if not 0 <= overlap < room:
             raise WindowError(

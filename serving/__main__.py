@@ -25,6 +25,7 @@ from embedded.ports import Ports, listen
 from embedded.selection import Choice, choose
 from embedded.server import EmbeddedTriton, run_triton
 from qa.proxies import excepting_this_machine
+from qa.tokenizer import TokenizerError
 from serving import kserve
 from serving.app import create_app
 from serving.environment import variable
@@ -33,9 +34,11 @@ from serving.metrics import Metrics, share
 from serving.names import Place
 from serving.protocol import BoundedProtocol
 from serving.settings import Settings
-from serving.workers import create_worker, run_workers, supervised
+from serving.workers import WorkerError, create_worker, run_workers, supervised
 
 logger = logging.getLogger("serving")
+
+START_ERRORS = (EmbeddedError, kserve.KServeError, SettingsError, TokenizerError, WorkerError)
 
 # longer than clients keep an idle connection, or one would be closed under a request
 KEEP_ALIVE_SECONDS = 75
@@ -58,23 +61,20 @@ def main() -> int:
             said = problem["msg"].removeprefix("Value error, ")
             print(f"error: {what}{said}", file=sys.stderr)
         return 1
-    except kserve.KServeError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
     except ssl.SSLError as error:
         names = "ELECTRA_QA_TLS_CERT or ELECTRA_QA_TLS_KEY"
         print(f"error: {names} cannot be used: {error}", file=sys.stderr)
         return 1
-    except (EmbeddedError, SettingsError) as error:
+    except START_ERRORS as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
 
 
 def serve(settings: Settings) -> None:
-    """Serve until a signal ends it; raises EmbeddedError when it cannot start."""
+    """Serve until a signal ends it; raises one of ``START_ERRORS`` when it cannot start."""
     if not settings.tokenizer_path.is_file():
-        raise EmbeddedError(
+        raise TokenizerError(
             f"there is no tokenizer at {settings.tokenizer_path}; run make export, or name its "
             "folder with --model-repository, or the file with --tokenizer"
         )
@@ -98,15 +98,16 @@ def serve(settings: Settings) -> None:
         logger.info("answering on %s with %s, %s", address, choice.model, choice.reason)
         if settings.workers == 1:
             app = partial(create_app, settings, urls, choice, embedded)
-            uvicorn.Server(_config(settings, app)).run(sockets=[bound])
+            uvicorn.Server(server_config(settings, app)).run(sockets=[bound])
             return
         share(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=prefix(os.getpid())))))
         if embedded:
             stack.enter_context(supervised(settings, choice, embedded, Metrics()))
-        run_workers(_config(settings, partial(create_worker, settings, urls, choice)), bound)
+        run_workers(server_config(settings, partial(create_worker, settings, urls, choice)), bound)
 
 
-def _config(settings: Settings, create: Callable[[], FastAPI]) -> uvicorn.Config:
+def server_config(settings: Settings, create: Callable[[], FastAPI]) -> uvicorn.Config:
+    """Return how uvicorn serves the application that ``create`` makes."""
     protocol = partial(
         BoundedProtocol,
         max_connections=settings.max_connections,

@@ -20,7 +20,7 @@ from serving.observation import Observation, is_quiet
 from serving.readiness import Readiness
 from serving.routes import answers, health, huggingface, kserve, page
 from serving.settings import Settings
-from serving.stopping import LastReplies, Stopping
+from serving.shutdown import LastReplies, Shutdown
 
 ROUTERS = (answers.router, huggingface.router, health.router, kserve.router, page.router)
 HEADERS = ("x-request-id", "x-request-timeout-ms")
@@ -36,18 +36,18 @@ def create_app(
 
     ``embedded`` is the only one of them where it is ours to start again when it dies.
     """
-    metrics, stopping = Metrics(), Stopping(settings.drain_seconds)
+    metrics, shutdown = Metrics(), Shutdown(settings.drain_seconds)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Metrics]]:
         answering = answerer_of(settings, triton_urls, choice, metrics, embedded)
         async with answering as answerer:
             app.state.answerer = answerer
-            app.state.readiness = Readiness(answerer, stopping)
+            app.state.readiness = Readiness(answerer, shutdown)
             # a full collection of what stays for good would hold up everything for 50 ms
             gc.collect()
             gc.freeze()
-            with stopping.on_sigterm():
+            with shutdown.on_sigterm():
                 yield {"metrics": metrics}  # for the protocol, which counts what is no request
 
     app = FastAPI(
@@ -78,7 +78,7 @@ def create_app(
             expose_headers=["retry-after", "server-timing", *HEADERS],
         )
     known = [route for router in ROUTERS for route in router.routes]
-    app.add_middleware(LastReplies, stopping=stopping)
+    app.add_middleware(LastReplies, shutdown=shutdown)
     app.add_middleware(Observation, metrics=metrics, routes=known)
     install_handlers(app)
     for router in ROUTERS:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Request, Security
 from fastapi.security import HTTPBearer
 
-from serving.answering import Answerer
+from serving.answerer import Answerer
 from serving.deadline import Deadline
 from serving.errors import (
     DeadlineExceeded,
@@ -56,10 +56,10 @@ async def _deadline(
     return Deadline.after(seconds, spent=trace.total)
 
 
-Answering = Annotated[Answerer, Depends(_answerer)]
-Ready = Annotated[Readiness, Depends(_readiness)]
-Tracing = Annotated[Trace, Depends(_trace)]
-Limited = Annotated[Deadline, Depends(_deadline)]
+AnswererDep = Annotated[Answerer, Depends(_answerer)]
+ReadinessDep = Annotated[Readiness, Depends(_readiness)]
+TraceDep = Annotated[Trace, Depends(_trace)]
+DeadlineDep = Annotated[Deadline, Depends(_deadline)]
 
 Responses = dict[int | str, dict[str, Any]]
 

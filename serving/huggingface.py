@@ -6,11 +6,14 @@ overlap of two windows there, and an answer has at most 15 tokens.
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from qa.windows import MAX_QUESTION_LEN
-from serving.asked import Asked
+from qa.spans import SpanOptions
+from qa.windows import WindowOptions
+from serving.query import Query
 from serving.schema import EXAMPLE, MAX_ANSWER_LEN, MAX_TOP_K, Text
 
+# the pipeline's defaults, in tokens
 OVERLAP = 128
+ANSWER_LEN = 15
 
 
 class Inputs(BaseModel):
@@ -48,21 +51,25 @@ class Task(BaseModel):
     inputs: Inputs
     parameters: Parameters | None = None
 
-    def asked(self, model: str | None) -> Asked:
+    def query(self, model: str | None) -> Query:
         """Return what is asked of ``model``."""
         given = self.parameters or Parameters.model_validate({})
         overlap = given.doc_stride
         if overlap is None:
             overlap = min(OVERLAP, given.max_seq_len // 2) if given.max_seq_len else OVERLAP
-        return Asked(
+        return Query(
             question=self.inputs.question,
             context=self.inputs.context,
+            window_options=WindowOptions(
+                overlap=overlap,
+                max_question_len=given.max_question_len or WindowOptions.max_question_len,
+                max_seq_len=given.max_seq_len,
+            ),
+            span_options=SpanOptions(
+                top_k=given.top_k or SpanOptions.top_k,
+                max_answer_len=given.max_answer_len or ANSWER_LEN,
+                align_to_words=given.align_to_words is not False,
+                null_threshold=0.0 if given.handle_impossible_answer else None,
+            ),
             model=model,
-            top_k=given.top_k or 1,
-            max_answer_len=given.max_answer_len or 15,
-            overlap=overlap,
-            max_question_len=given.max_question_len or MAX_QUESTION_LEN,
-            max_seq_len=given.max_seq_len,
-            align_to_words=given.align_to_words is not False,
-            null_threshold=0.0 if given.handle_impossible_answer else None,
         )

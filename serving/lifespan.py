@@ -8,7 +8,7 @@ from embedded.selection import Choice
 from embedded.server import EmbeddedTriton
 from qa.tokenizer import load_tokenizer
 from serving.admission import Admission
-from serving.answering import Answerer
+from serving.answerer import Answerer
 from serving.metrics import Metrics
 from serving.pool import Pool
 from serving.settings import Settings

@@ -5,9 +5,9 @@ import math
 import time
 from dataclasses import dataclass
 
-from serving.answering import Answerer
+from serving.answerer import Answerer
 from serving.errors import ServingError, Unavailable
-from serving.stopping import Stopping
+from serving.shutdown import Shutdown
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Readiness:
     """What decides it."""
 
     answerer: Answerer
-    stopping: Stopping
+    shutdown: Shutdown
 
     async def check(self) -> None:
         """Return if the gateway is ready; raises Unavailable within ``ready_seconds`` if not.
@@ -26,7 +26,7 @@ class Readiness:
         one that was taken out of its Service for it could not even say so.
         """
         settings, answered_at = self.answerer.settings, self.answerer.triton.answered_at
-        if self.stopping.has_begun:
+        if self.shutdown.has_begun:
             raise Unavailable("not ready: the gateway is stopping; ask another")
         if settings.is_ready_in_outage and answered_at > -math.inf:
             return

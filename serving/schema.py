@@ -6,9 +6,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from qa.spans import Answer
-from qa.windows import MAX_QUESTION_LEN
-from serving.asked import Asked
+from qa.spans import Answer, SpanOptions
+from qa.windows import WindowOptions
+from serving.query import Query
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 MAX_TOP_K = 100
@@ -53,10 +53,17 @@ class Question(BaseModel):
     question: Text
     context: Text
     model: str | None = Field(None, description="variant that answers; by default the server's")
-    top_k: int = Field(1, ge=1, le=MAX_TOP_K, description="how many answers, best first")
-    max_answer_len: int = Field(30, ge=1, le=MAX_ANSWER_LEN, description="tokens of an answer")
+    top_k: int = Field(
+        SpanOptions.top_k, ge=1, le=MAX_TOP_K, description="how many answers, best first"
+    )
+    max_answer_len: int = Field(
+        SpanOptions.max_answer_len, ge=1, le=MAX_ANSWER_LEN, description="tokens of an answer"
+    )
     max_question_len: int = Field(
-        MAX_QUESTION_LEN, ge=1, le=MAX_ANSWER_LEN, description="tokens after which it is cut"
+        WindowOptions.max_question_len,
+        ge=1,
+        le=MAX_ANSWER_LEN,
+        description="tokens after which it is cut",
     )
     doc_stride: int | None = Field(
         None,
@@ -73,24 +80,28 @@ class Question(BaseModel):
         description="the empty answer wins when its logit beats the best span's by more than this",
     )
     align_to_words: bool = Field(
-        True, description="answer in whole words; else in tokens, for scripts without spaces"
+        SpanOptions.align_to_words,
+        description="answer in whole words; else in tokens, for scripts without spaces",
     )
     return_context: int = Field(
         0, ge=0, le=MAX_RETURNED_CONTEXT, description="characters to return around each answer"
     )
 
-    def asked(self) -> Asked:
+    def query(self) -> Query:
         """Return what is asked."""
-        return Asked(
+        return Query(
             question=self.question,
             context=self.context,
+            window_options=WindowOptions(
+                doc_stride=self.doc_stride, max_question_len=self.max_question_len
+            ),
+            span_options=SpanOptions(
+                top_k=self.top_k,
+                max_answer_len=self.max_answer_len,
+                align_to_words=self.align_to_words,
+                null_threshold=self.null_threshold if self.handle_impossible_answer else None,
+            ),
             model=self.model,
-            top_k=self.top_k,
-            max_answer_len=self.max_answer_len,
-            max_question_len=self.max_question_len,
-            doc_stride=self.doc_stride,
-            align_to_words=self.align_to_words,
-            null_threshold=self.null_threshold if self.handle_impossible_answer else None,
         )
 
 

@@ -13,7 +13,7 @@ from itertools import chain, repeat
 
 from embedded.errors import EmbeddedError
 from embedded.server import EmbeddedTriton
-from serving.answering import Answerer
+from serving.answerer import Answerer
 from serving.errors import DeadlineExceeded, ServingError, Unavailable
 
 logger = logging.getLogger(__name__)

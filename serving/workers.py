@@ -17,7 +17,6 @@ from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from embedded.errors import EmbeddedError
 from embedded.process import die_with_parent
 from embedded.selection import Choice
 from embedded.server import EmbeddedTriton
@@ -26,6 +25,10 @@ from serving.lifespan import answerer_of
 from serving.logs import configure
 from serving.metrics import Metrics
 from serving.settings import Settings
+
+
+class WorkerError(Exception):
+    """A worker cannot start; the message says where to look for the reason."""
 
 
 def create_worker(settings: Settings, triton_urls: Sequence[str], choice: Choice) -> FastAPI:
@@ -39,11 +42,11 @@ def create_worker(settings: Settings, triton_urls: Sequence[str], choice: Choice
 
 
 def run_workers(config: uvicorn.Config, bound: socket) -> None:
-    """Run the workers until a signal ends them; raises EmbeddedError when they cannot start."""
+    """Run the workers until a signal ends them; raises WorkerError when they cannot start."""
     workers = _Workers(config, [bound])
     workers.run()
     if any(each.exitcode == STARTUP_FAILURE for each in workers.processes):
-        raise EmbeddedError("a worker could not start; the lines above say why")
+        raise WorkerError("a worker could not start; the lines above say why")
 
 
 class _Workers(Multiprocess):

@@ -12,7 +12,7 @@ from export.proof.runtime import Backend, load_backend
 from export.variants import Variant
 from export.windows import example_windows
 from qa.metric import Scores, evaluate
-from qa.spans import best_answers
+from qa.spans import SpanOptions, best_answers
 from qa.squad import Example, has_unanswerable, read_examples
 from qa.tensors import INPUTS
 from qa.tokenizer import load_tokenizer
@@ -38,11 +38,11 @@ def measure_accuracy(
     examples = read_examples(dataset)
     backend = load_backend(variant, file, sequence_length, gpu)
     loaded = load_tokenizer(tokenizer)
-    null_threshold = 0.0 if has_unanswerable(examples) else None
+    options = SpanOptions(null_threshold=0.0 if has_unanswerable(examples) else None)
     answers: list[str] = []
     for first in range(0, len(examples), QUESTIONS_AT_ONCE):
         some = examples[first : first + QUESTIONS_AT_ONCE]
-        answers += _answer(backend, loaded, some, sequence_length, null_threshold)
+        answers += _answer(backend, loaded, some, sequence_length, options)
         progress(len(answers), len(examples))
     return evaluate(examples, answers)
 
@@ -52,7 +52,7 @@ def _answer(
     tokenizer: Tokenizer,
     examples: Sequence[Example],
     sequence_length: int,
-    null_threshold: float | None,
+    options: SpanOptions,
 ) -> Iterator[str]:
     windows = [example_windows(tokenizer, example, sequence_length) for example in examples]
     inputs = {name: np.concatenate([getattr(each, name) for each in windows]) for name in INPUTS}
@@ -60,8 +60,6 @@ def _answer(
     first = 0
     for example, each in zip(examples, windows, strict=True):
         rows = slice(first, first + len(each))
-        best, *_ = best_answers(
-            each, example.context, start[rows], end[rows], null_threshold=null_threshold
-        )
+        best, *_ = best_answers(each, example.context, start[rows], end[rows], options)
         yield best.answer
         first += len(each)

@@ -15,7 +15,7 @@ from export.graphs.conversion import Materials
 from export.isolation import Progress, isolated
 from export.proof.accuracy import measure_accuracy
 from export.proof.fused_operators import ATTENTION, count
-from export.proof.parity import Question, compare
+from export.proof.parity import ReferenceQuestion, compare
 from export.proof.runtime import load_model, runs_here, runs_on
 from export.variants import Variant
 from qa.metric import Scores
@@ -46,7 +46,7 @@ def prove(
     variant: Variant,
     file: Path,
     materials: Materials,
-    questions: Sequence[Question],
+    questions: Sequence[ReferenceQuestion],
     baseline: Baseline | None,
     step: Step,
 ) -> Proof:
@@ -87,7 +87,7 @@ def proven_as(variant: Variant, gpu: Gpu | None) -> str:
 
 
 def compare_file(
-    variant: Variant, file: Path, questions: Sequence[Question], gpu: Gpu | None
+    variant: Variant, file: Path, questions: Sequence[ReferenceQuestion], gpu: Gpu | None
 ) -> Parity:
     """Compare the model in ``file`` with the reference's logits; raises as ``compare`` does."""
     return compare(load_model(variant, file, gpu), questions)

@@ -28,7 +28,7 @@ Logits = tuple[NDArray[np.float32], NDArray[np.float32]]  # start and end, [wind
 
 
 @dataclass(frozen=True)
-class Question:
+class ReferenceQuestion:
     """A context, its windows, and the reference's logits for them."""
 
     context: str
@@ -38,18 +38,18 @@ class Question:
 
 def reference_questions(
     source: Path, tokenizer_file: Path, sequence_length: int
-) -> tuple[Question, ...]:
+) -> tuple[ReferenceQuestion, ...]:
     """Return questions of the sample that make ``WINDOWS`` windows, with the reference's logits.
 
     ``source`` is the checkpoint. Raises ExportError when the reference is not finite on them.
     """
     checkpoint, tokenizer = read_checkpoint(source), load_tokenizer(tokenizer_file)
-    questions: list[Question] = []
+    questions: list[ReferenceQuestion] = []
     examples = read_examples(SAMPLE)
     for example in random.Random(0).sample(examples, len(examples)):  # noqa: S311
         windows = example_windows(tokenizer, example, sequence_length)
         logits = _reference(checkpoint, windows)
-        questions.append(Question(example.context, windows, logits))
+        questions.append(ReferenceQuestion(example.context, windows, logits))
         if sum(len(question.windows) for question in questions) >= WINDOWS:
             break
     return tuple(questions)
@@ -71,7 +71,7 @@ def _reference(checkpoint: Checkpoint, windows: Windows) -> Logits:
     return start, end
 
 
-def compare(model: Model, questions: Sequence[Question]) -> Parity:
+def compare(model: Model, questions: Sequence[ReferenceQuestion]) -> Parity:
     """Compare ``model``, run on padded batches, with the reference.
 
     Raises ExportError when a logit is not finite.
@@ -118,6 +118,6 @@ def _run(model: Model, windows: Sequence[Windows]) -> Iterator[Logits]:
         first += len(each)
 
 
-def _answer(question: Question, logits: Logits) -> tuple[int, int]:
+def _answer(question: ReferenceQuestion, logits: Logits) -> tuple[int, int]:
     best, *_ = best_answers(question.windows, question.context, *logits)
     return best.start, best.end

@@ -9,7 +9,7 @@ import numpy as np
 
 from embedded.gpu import Gpu
 from embedded.report import Speed
-from export.proof.parity import Question
+from export.proof.parity import ReferenceQuestion
 from export.proof.runtime import Backend, load_backend
 from export.variants import Variant
 from export.windows import Tensors
@@ -23,7 +23,7 @@ BUDGET_SECONDS = 10.0  # after which no further round begins
 
 def measure_speed(
     files: Mapping[Variant, Path],
-    questions: Sequence[Question],
+    questions: Sequence[ReferenceQuestion],
     sequence_length: int,
     gpu: Gpu | None = None,
 ) -> dict[str, Speed]:
@@ -51,7 +51,7 @@ def measure_speed(
     return {name: _speed(found) for name, found in rounds.items()}
 
 
-def _batch(questions: Sequence[Question], windows: int) -> Tensors:
+def _batch(questions: Sequence[ReferenceQuestion], windows: int) -> Tensors:
     """Return so many windows of ``questions``, again from the first where there are fewer."""
     return {
         name: np.resize(every, (windows, every.shape[1]))

@@ -10,7 +10,7 @@ from loadtest.batches.triton import ModelInfo, Triton
 from loadtest.errors import LoadTestError
 from loadtest.result import Accuracy
 from qa.metric import evaluate
-from qa.spans import LogitsError, best_answers
+from qa.spans import LogitsError, SpanOptions, best_answers
 from qa.squad import Example, has_unanswerable
 from qa.windows import make_windows
 
@@ -27,7 +27,7 @@ def measure_accuracy(
     Where some have no answer, the empty one is given when its logit is the highest. Raises
     LoadTestError when Triton does not answer.
     """
-    null_threshold = 0.0 if has_unanswerable(examples) else None
+    options = SpanOptions(null_threshold=0.0 if has_unanswerable(examples) else None)
     answers: list[str] = []
     for each in examples:
         windows = make_windows(
@@ -35,9 +35,7 @@ def measure_accuracy(
         )
         logits = triton.infer(make_request(model.name, join([windows])))
         try:
-            best, *_ = best_answers(
-                windows, each.context, logits.start, logits.end, null_threshold=null_threshold
-            )
+            best, *_ = best_answers(windows, each.context, logits.start, logits.end, options)
         except LogitsError as error:
             raise LoadTestError(f"{model.name} on question {each.id!r}: {error}") from error
         answers.append(best.answer)

@@ -17,8 +17,8 @@ from loadtest.batches.inputs import Rows
 from loadtest.batches.rounds import Round
 from loadtest.batches.triton import Statistics, Triton, split_between
 from loadtest.errors import LoadTestError
-from loadtest.settling import has_settled
 from loadtest.stop import stoppable
+from loadtest.warm_up import has_settled
 
 STATISTICS_SECONDS = 0.1  # Triton counts a request when its reply has been sent
 

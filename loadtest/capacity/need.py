@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from loadtest.capacity.work import Question
+from loadtest.capacity.work import QuestionCost
 from qa.tensors import INPUTS, OUTPUTS, RequestShape
 
 BYTES = 4  # of an int32, and of a float32
@@ -34,7 +34,7 @@ class Need:
 def need(
     rate: float,
     capacity: Capacity,
-    questions: Sequence[Question],
+    questions: Sequence[QuestionCost],
     shape: RequestShape,
     json: float,
 ) -> Need:
@@ -51,7 +51,7 @@ def need(
     )
 
 
-def tensor_bytes(question: Question, shape: RequestShape) -> int:
+def tensor_bytes(question: QuestionCost, shape: RequestShape) -> int:
     """Return the bytes of a question's tensors to Triton and back, with their padding."""
     positions = question.windows * shape.padded(question.longest)
     return (len(INPUTS) + len(OUTPUTS)) * positions * BYTES

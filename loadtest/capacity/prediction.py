@@ -7,7 +7,7 @@ import matplotlib as mpl
 from rich.table import Table
 
 from loadtest.capacity.simulation import Simulated, simulate
-from loadtest.capacity.work import Question, Work
+from loadtest.capacity.work import QuestionCost, Work
 from loadtest.report.drawing import SERIES, STYLE, Plot, log_axis, new_figure, write_legend
 from loadtest.result import LoadRow
 from loadtest.samples import summarize
@@ -31,7 +31,7 @@ def on_shared_cores(work: Work, cores: int) -> Work:
     return replace(work, taken=work.around / cores)
 
 
-def predict(rows: Sequence[LoadRow], questions: Sequence[Question], work: Work) -> list[Point]:
+def predict(rows: Sequence[LoadRow], questions: Sequence[QuestionCost], work: Work) -> list[Point]:
     """Simulate each measured rate of an open loop."""
     opened = sorted((row for row in rows if row.loop == "open"), key=lambda row: row.level)
     return [Point(row, simulate(questions, work, row.level)) for row in opened]
@@ -57,7 +57,7 @@ def prediction_table(points: Sequence[Point]) -> Table:
 
 @mpl.rc_context(STYLE)
 def prediction_plot(
-    points: Sequence[Point], questions: Sequence[Question], work: Work, device: str
+    points: Sequence[Point], questions: Sequence[QuestionCost], work: Work, device: str
 ) -> Plot:
     """Draw p50 and p99 over the rate: marks were measured, lines are simulated."""
     figure = new_figure()

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtest.capacity.work import Question, Work
+from loadtest.capacity.work import QuestionCost, Work
 from qa.tensors import RequestShape
 
 #: As of our own backends on a CPU, which join windows of any lengths.
@@ -46,7 +46,7 @@ class Server:
     work: Work
     shape: RequestShape
     free_at: float = 0.0
-    waiting: deque[tuple[float, int, Question]] = field(default_factory=deque)
+    waiting: deque[tuple[float, int, QuestionCost]] = field(default_factory=deque)
     running: int = 0  # windows
     queued: int = 0  # windows
     computed: float = 0.0  # seconds
@@ -57,7 +57,7 @@ class Server:
         """Return the windows that wait or are computed."""
         return self.queued + (self.running if self.free_at > now else 0)
 
-    def add(self, now: float, number: int, question: Question) -> None:
+    def add(self, now: float, number: int, question: QuestionCost) -> None:
         """Let a question wait."""
         self.waiting.append((now, number, question))
         self.queued += question.windows
@@ -80,9 +80,9 @@ class Server:
             self.batches += 1
             self.windows += rows
 
-    def _next_batch(self) -> list[tuple[int, Question]]:
+    def _next_batch(self) -> list[tuple[int, QuestionCost]]:
         """Take the questions of the next batch out of those that wait, with their numbers."""
-        batch: list[tuple[int, Question]] = []
+        batch: list[tuple[int, QuestionCost]] = []
         room = self.shape.max_rows
         length = self.shape.padded(self.waiting[0][2].longest)
         while self.waiting and not (
@@ -99,7 +99,7 @@ class Server:
 
 
 def simulate(
-    questions: Sequence[Question],
+    questions: Sequence[QuestionCost],
     work: Work,
     rate: float,
     *,
@@ -129,7 +129,7 @@ def simulate(
 
 
 def highest_rate(
-    questions: Sequence[Question], work: Work, p99_ms: float, shape: RequestShape = ONE_LENGTH
+    questions: Sequence[QuestionCost], work: Work, p99_ms: float, shape: RequestShape = ONE_LENGTH
 ) -> float:
     """Return the highest rate of one device whose simulated 99th percentile is ``p99_ms``; or 0."""
 

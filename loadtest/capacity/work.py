@@ -19,8 +19,8 @@ LEAST_AROUND = 0.0005  # s: what noise of two runs may have made less than nothi
 
 
 @dataclass(frozen=True)
-class Question:
-    """The windows of one question."""
+class QuestionCost:
+    """The windows that one question costs."""
 
     windows: int
     tokens: int  # that are computed, in all of them
@@ -48,7 +48,9 @@ class Work:
     taken: float = 0.0  # s of the device's that this takes, where both share the same cores
 
 
-def read_work(batches: Sequence[BatchRow], alone: LoadRow, questions: Sequence[Question]) -> Work:
+def read_work(
+    batches: Sequence[BatchRow], alone: LoadRow, questions: Sequence[QuestionCost]
+) -> Work:
     """Take the costs from measured batches of one variant, and from one user who asked alone.
 
     Around the batch is what that user waited beyond the batch of a mean question. All of it is
@@ -84,10 +86,12 @@ def published_batches(table: PublishedTable, sequence_length: int) -> BatchTime:
     return BatchTime(first.batch / first.throughput - rise * first.batch, rise / sequence_length)
 
 
-def read_work_questions(path: Path, tokenizer: Tokenizer, sequence_length: int) -> list[Question]:
+def read_work_questions(
+    path: Path, tokenizer: Tokenizer, sequence_length: int
+) -> list[QuestionCost]:
     """Return the windows and tokens of each question of a SQuAD file."""
     return [
-        Question(len(windows), int(windows.row_lengths.sum()), int(windows.row_lengths.max()))
+        QuestionCost(len(windows), int(windows.row_lengths.sum()), int(windows.row_lengths.max()))
         for each in read_questions(path)
         for windows in [
             make_windows(tokenizer, each.question, each.context, sequence_length=sequence_length)
@@ -95,9 +99,9 @@ def read_work_questions(path: Path, tokenizer: Tokenizer, sequence_length: int) 
     ]
 
 
-def padded(questions: Sequence[Question], shape: RequestShape) -> list[Question]:
+def padded(questions: Sequence[QuestionCost], shape: RequestShape) -> list[QuestionCost]:
     """Return the questions as a native backend computes them: with the padding that is sent."""
     return [
-        Question(each.windows, each.windows * shape.padded(each.longest), each.longest)
+        QuestionCost(each.windows, each.windows * shape.padded(each.longest), each.longest)
         for each in questions
     ]

@@ -21,7 +21,7 @@ from loadtest.capacity.simulation import FEW_LENGTHS, ONE_LENGTH, highest_rate
 from loadtest.capacity.table import NOTE as NEED_NOTE
 from loadtest.capacity.table import need_table
 from loadtest.capacity.work import (
-    Question,
+    QuestionCost,
     Work,
     padded,
     published_batches,
@@ -99,7 +99,7 @@ def capacity(
     console.print(NEED_NOTE)
 
 
-def _work(results: Sequence[Result], questions: Sequence[Question]) -> Work:
+def _work(results: Sequence[Result], questions: Sequence[QuestionCost]) -> Work:
     alone = [
         row for each in results for row in each.loads if row.loop == "closed" and row.level == 1
     ]

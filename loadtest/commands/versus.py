@@ -19,7 +19,7 @@ from loadtest.device import environment
 from loadtest.errors import LoadTestError
 from loadtest.load.answers import check_answers
 from loadtest.load.gateway import gateway_at
-from loadtest.load.measuring import Measuring, System
+from loadtest.load.measurement import Measuring, System
 from loadtest.load.processes import locust_environment
 from loadtest.load.questions import read_questions
 from loadtest.load.rows import Level

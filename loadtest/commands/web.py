@@ -19,7 +19,7 @@ from loadtest.commands.options import (
     Url,
 )
 from loadtest.load.gateway import gateway_at
-from loadtest.load.keeping import Loop
+from loadtest.load.keeper import Loop
 from loadtest.load.processes import LOCUSTFILE
 from loadtest.result import FOLDER
 from loadtest.stop import interrupt_me

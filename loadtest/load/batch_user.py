@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from loadtest.load.client import headers
-from loadtest.load.keeping import RIGHT, Sample, judge
+from loadtest.load.keeper import RIGHT, Sample, judge
 from loadtest.load.questions import BATCH_ROUTE
 from loadtest.load.users import RETRY_SECONDS, AskingUser
 from qa.retry_after import retry_seconds

@@ -10,7 +10,7 @@ from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from loadtest.errors import LoadTestError
-from loadtest.load.keeping import Assignment, Keeper, Sample
+from loadtest.load.keeper import Assignment, Keeper, Sample
 from loadtest.load.questions import Answer, Question
 
 ASSIGN, PHASE, COLLECT, SAMPLES = (

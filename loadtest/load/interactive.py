@@ -13,7 +13,7 @@ from loadtest.device import environment as environment_of
 from loadtest.errors import LoadTestError
 from loadtest.load.client import record_answers
 from loadtest.load.crew import Crew
-from loadtest.load.keeping import Assignment, Sample
+from loadtest.load.keeper import Assignment, Sample
 from loadtest.load.questions import Question, read_questions
 from loadtest.load.rows import Level, make_row
 from loadtest.load.table import NOTE, latency_table, stage_table

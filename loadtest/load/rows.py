@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from loadtest.load.keeping import RIGHT, WRONG, Loop, Sample
+from loadtest.load.keeper import RIGHT, WRONG, Loop, Sample
 from loadtest.load.questions import Question
 from loadtest.load.stages import mean_stages
 from loadtest.result import LoadRow

@@ -11,12 +11,12 @@ from rich.console import Console
 from loadtest.device import environment
 from loadtest.load.answers import check_answers
 from loadtest.load.gateway import Gateway
-from loadtest.load.measuring import Measuring, System
+from loadtest.load.measurement import Measuring, System
 from loadtest.load.plan import Plan
 from loadtest.load.processes import locust_environment
 from loadtest.load.questions import read_questions
 from loadtest.load.rows import Level
-from loadtest.load.running import run
+from loadtest.load.run import run
 from loadtest.load.table import NOTE, describe, latency_table, stage_table
 from loadtest.load.users import AnswerUser, HuggingFaceUser
 from loadtest.result import LoadRow, Result, Slo, write_result

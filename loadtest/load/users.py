@@ -8,7 +8,7 @@ from locust.contrib.fasthttp import FastHttpUser
 from locust.env import Environment
 
 from loadtest.load.client import headers
-from loadtest.load.keeping import RIGHT, Keeper, Sample, judge
+from loadtest.load.keeper import RIGHT, Keeper, Sample, judge
 from loadtest.load.proxy import proxy_options
 from qa.retry_after import retry_seconds
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from loadtest.errors import LoadTestError
 from loadtest.load.batch_user import BatchUser
 from loadtest.load.client import is_reachable
-from loadtest.load.keeping import TRANSPORT
-from loadtest.load.measuring import System
+from loadtest.load.keeper import TRANSPORT
+from loadtest.load.measurement import System
 from loadtest.load.questions import Question
 from loadtest.load.rows import Level
 from loadtest.result import Accuracy, LoadRow

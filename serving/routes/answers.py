@@ -5,9 +5,9 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import ValidationError
 
-from serving.asked import Asked
-from serving.dependencies import ANSWERING_ERRORS, KEYED, Answering, Limited, Tracing
+from serving.dependencies import ANSWERING_ERRORS, KEYED, AnswererDep, DeadlineDep, TraceDep
 from serving.errors import InvalidRequest, ServingError, describe, error_body
+from serving.query import Query
 from serving.schema import Answered, ErrorBody, Pairs, Question, Replies
 
 router = APIRouter(tags=["answering"], responses=ANSWERING_ERRORS, dependencies=[KEYED])
@@ -15,20 +15,22 @@ router = APIRouter(tags=["answering"], responses=ANSWERING_ERRORS, dependencies=
 
 @router.post("/answer", response_model_exclude_none=True)
 async def answer(
-    question: Question, answerer: Answering, trace: Tracing, deadline: Limited
+    question: Question, answerer: AnswererDep, trace: TraceDep, deadline: DeadlineDep
 ) -> Answered:
     """Answer one question from its context."""
-    return Answered.of(question, await answerer.answer(question.asked(), trace, deadline))
+    return Answered.of(question, await answerer.answer(question.query(), trace, deadline))
 
 
 @router.post("/answers", response_model_exclude_none=True)
-async def answers(body: Pairs, answerer: Answering, trace: Tracing, deadline: Limited) -> Replies:
+async def answers(
+    body: Pairs, answerer: AnswererDep, trace: TraceDep, deadline: DeadlineDep
+) -> Replies:
     """Answer up to 128 questions, each from its context; a bad one gets its error in place."""
     allowed = answerer.settings.max_pairs
     if len(body.pairs) > allowed:
         raise InvalidRequest(f"pairs: {len(body.pairs)} of them; at most {allowed} are allowed")
     questions = [_question(pair) for pair in body.pairs]
-    results = await answerer.answer_each([_asked(each) for each in questions], trace, deadline)
+    results = await answerer.answer_each([_query(each) for each in questions], trace, deadline)
     replies: list[Answered | ErrorBody] = []
     for question, result in zip(questions, results, strict=True):
         if isinstance(question, Question) and isinstance(result, list):
@@ -45,5 +47,5 @@ def _question(pair: Any) -> Question | ServingError:
         return describe(error.errors())
 
 
-def _asked(question: Question | ServingError) -> Asked | ServingError:
-    return question.asked() if isinstance(question, Question) else question
+def _query(question: Question | ServingError) -> Query | ServingError:
+    return question.query() if isinstance(question, Question) else question

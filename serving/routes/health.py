@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from serving.dependencies import KEYED, Answering, Ready, documented
+from serving.dependencies import KEYED, AnswererDep, ReadinessDep, documented
 from serving.errors import DeadlineExceeded, Unauthorized, Unavailable
 from serving.schema import Health, Info
 
@@ -18,7 +18,7 @@ async def live() -> Health:
 
 
 @router.get("/health/ready", responses=documented(Unavailable))
-async def ready(readiness: Ready) -> Health:
+async def ready(readiness: ReadinessDep) -> Health:
     """Say whether the gateway may be sent questions now."""
     await readiness.check()
     return Health(status="ready")
@@ -29,7 +29,7 @@ async def ready(readiness: Ready) -> Health:
     responses=documented(Unauthorized, Unavailable, DeadlineExceeded),
     dependencies=[KEYED],
 )
-async def info(request: Request, answerer: Answering) -> Info:
+async def info(request: Request, answerer: AnswererDep) -> Info:
     """Say what is served."""
     model = await answerer.info()
     return Info(
@@ -49,6 +49,6 @@ async def info(request: Request, answerer: Answering) -> Info:
     responses=documented(Unauthorized),
     dependencies=[KEYED],
 )
-async def metrics(answerer: Answering) -> Response:
+async def metrics(answerer: AnswererDep) -> Response:
     """Say how it goes, for Prometheus."""
     return Response(answerer.metrics.text(), media_type=CONTENT_TYPE_LATEST)

@@ -2,30 +2,35 @@
 
 from fastapi import APIRouter
 
-from qa.spans import Answer
-from serving.dependencies import ANSWERING_ERRORS, KEYED, Answering, Limited, Tracing
+from serving.answerer import Answerer
+from serving.deadline import Deadline
+from serving.dependencies import ANSWERING_ERRORS, KEYED, AnswererDep, DeadlineDep, TraceDep
 from serving.huggingface import Task
+from serving.query import Query
 from serving.schema import Span
+from serving.trace import Trace
 
 router = APIRouter(tags=["Hugging Face"], responses=ANSWERING_ERRORS, dependencies=[KEYED])
 
 
 @router.post("/", response_model_exclude_none=True)
 async def default_model(
-    task: Task, answerer: Answering, trace: Tracing, deadline: Limited
+    task: Task, answerer: AnswererDep, trace: TraceDep, deadline: DeadlineDep
 ) -> Span | list[Span]:
     """Answer with the server's model; one answer, or a list of them with top_k > 1."""
-    return _reply(await answerer.answer(task.asked(None), trace, deadline), task)
+    return await _answer(answerer, task.query(None), trace, deadline)
 
 
 @router.post("/models/{model}", response_model_exclude_none=True)
 async def named_model(
-    model: str, task: Task, answerer: Answering, trace: Tracing, deadline: Limited
+    model: str, task: Task, answerer: AnswererDep, trace: TraceDep, deadline: DeadlineDep
 ) -> Span | list[Span]:
     """Answer with the model of this name; one answer, or a list of them with top_k > 1."""
-    return _reply(await answerer.answer(task.asked(model), trace, deadline), task)
+    return await _answer(answerer, task.query(model), trace, deadline)
 
 
-def _reply(answers: list[Answer], task: Task) -> Span | list[Span]:
-    spans = [Span(**vars(found)) for found in answers]
-    return spans if task.asked(None).top_k > 1 else spans[0]
+async def _answer(
+    answerer: Answerer, query: Query, trace: Trace, deadline: Deadline
+) -> Span | list[Span]:
+    spans = [Span(**vars(each)) for each in await answerer.answer(query, trace, deadline)]
+    return spans if query.span_options.top_k > 1 else spans[0]

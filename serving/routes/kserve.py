@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from serving.dependencies import Answering, Ready, documented
+from serving.dependencies import AnswererDep, ReadinessDep, documented
 from serving.errors import DeadlineExceeded, Unavailable, UnknownModel
 from serving.schema import Live, ModelReady, ServerReady
 
@@ -16,7 +16,7 @@ async def server_live() -> Live:
 
 
 @router.get("/v2/health/ready", responses=documented(Unavailable))
-async def server_ready(readiness: Ready) -> ServerReady:
+async def server_ready(readiness: ReadinessDep) -> ServerReady:
     """Say whether the gateway may be sent questions now, as /health/ready does."""
     await readiness.check()
     return ServerReady(ready=True)
@@ -26,7 +26,7 @@ async def server_ready(readiness: Ready) -> ServerReady:
     "/v2/models/{name}/ready", responses=documented(UnknownModel, Unavailable, DeadlineExceeded)
 )
 @router.get("/v1/models/{name}", responses=documented(UnknownModel, Unavailable, DeadlineExceeded))
-async def model_ready(name: str, readiness: Ready, answerer: Answering) -> ModelReady:
+async def model_ready(name: str, readiness: ReadinessDep, answerer: AnswererDep) -> ModelReady:
     """Say whether questions may name that model now; KServe's own name for it will do as well."""
     await readiness.check()
     if name not in (answerer.choice.model, answerer.settings.model_name):

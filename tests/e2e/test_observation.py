@@ -1,4 +1,4 @@
-"""What a request leaves behind: its id, its timings, its log line, its metrics."""
+"""What a question leaves behind: its timings, its log lines, its metrics."""
 
 import json
 import re
@@ -8,21 +8,15 @@ from typing import Any
 
 import httpx
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 from tokenizers import Tokenizer
 
 from qa.tensors import RequestShape
 from qa.windows import make_windows
 from tests.e2e.stack import Stack, running
 from tests.e2e.test_answer import NORMAN
+from tests.serving.test_observation import samples, timings
 
 STAGES = ["tokenize", "queue", "infer", "decode", "total"]
-
-
-def timings(response: httpx.Response) -> dict[str, float]:
-    """The Server-Timing header, in ms."""
-    found = re.findall(r"(\w+);dur=([\d.]+)(?:, |$)", response.headers["server-timing"])
-    return {name: float(value) for name, value in found}
 
 
 def test_the_stages_of_an_answer(client: httpx.Client) -> None:
@@ -33,21 +27,6 @@ def test_the_stages_of_an_answer(client: httpx.Client) -> None:
     assert took["infer"] == max(took[stage] for stage in STAGES[:-1])
     many = timings(client.post("/answers", json={"pairs": [NORMAN] * 20}))
     assert all(many[stage] <= many["total"] for stage in STAGES)
-
-
-def test_ids_are_taken_or_made(client: httpx.Client) -> None:
-    taken = client.post("/answer", json=NORMAN, headers={"x-request-id": "mine-1"})
-    assert taken.headers["x-request-id"] == "mine-1"
-    made = {client.get("/health/live").headers["x-request-id"] for _ in range(5)}
-    assert len(made) == 5
-    for refused in (
-        client.get("/nothing"),
-        client.post("/answer", content=b"x" * 1_100_000),
-        client.post("/answer", json={}),
-    ):
-        assert refused.status_code >= 400
-        assert re.fullmatch("[0-9a-f]{32}", refused.headers["x-request-id"])
-        assert set(timings(refused)) == {"total"}
 
 
 @pytest.fixture(scope="module")
@@ -88,19 +67,6 @@ def test_no_text_is_logged_unless_asked_for(
     assert "answer=William the Conqueror" in logged
 
 
-def samples(stack: Stack) -> dict[tuple[str, ...], float]:
-    """What /metrics says: values by name and labels."""
-    response = httpx.get(f"{stack.url}/metrics")
-    assert response.headers["content-type"].startswith("text/plain; version=")
-    return {
-        (sample.name, *(f"{key}={value}" for key, value in sorted(sample.labels.items()))): (
-            sample.value
-        )
-        for family in text_string_to_metric_families(response.text)
-        for sample in family.samples
-    }
-
-
 def padding_ratios(stack: Stack, tokenizer: Tokenizer, *bodies: dict[str, str]) -> float:
     """The sum over questions of the padding, as a share of the positions that are sent."""
     info = httpx.get(f"{stack.url}/info").json()
@@ -114,11 +80,11 @@ def padding_ratios(stack: Stack, tokenizer: Tokenizer, *bodies: dict[str, str]) 
 
 
 def test_metrics_count_what_happened(stack: Stack, tokenizer: Tokenizer) -> None:
-    before = samples(stack)
+    before = samples(stack.url)
     bodies: list[Any] = [NORMAN, NORMAN, {**NORMAN, "context": "word " * 500}, {}]
     for body in bodies:
         httpx.post(f"{stack.url}/answer", json=body, timeout=60)
-    after = samples(stack)
+    after = samples(stack.url)
 
     def change(name: str, *labels: str) -> float:
         key = (f"electra_qa_{name}", *labels)
@@ -144,28 +110,17 @@ def test_metrics_count_what_happened(stack: Stack, tokenizer: Tokenizer) -> None
 
 def test_a_pair_that_is_wrong_is_counted(stack: Stack) -> None:
     key = ("electra_qa_rejections_total", "reason=invalid_request")
-    before = samples(stack).get(key, 0)
+    before = samples(stack.url).get(key, 0)
     pairs = [NORMAN, {**NORMAN, "context": ""}, {}, {**NORMAN, "doc_stride": 380}]
     reply = httpx.post(f"{stack.url}/answers", json={"pairs": pairs}, timeout=60)
     assert reply.status_code == 200
-    assert samples(stack)[key] - before == 3
-
-
-def test_what_is_refused_early_has_its_route(stack: Stack) -> None:
-    def refused(code: int, route: str) -> float:
-        key = (f"code={code}", "method=POST", f"route={route}")
-        return samples(stack).get(("electra_qa_requests_total", *key), 0)
-
-    before = refused(413, "/answer"), refused(404, "none")
-    httpx.post(f"{stack.url}/answer", content=b"x" * 1_100_000)
-    httpx.post(f"{stack.url}/nothing")
-    assert (refused(413, "/answer"), refused(404, "none")) == (before[0] + 1, before[1] + 1)
+    assert samples(stack.url)[key] - before == 3
 
 
 def test_buckets_resolve_a_millisecond(stack: Stack) -> None:
     bounds = {
         float(label.removeprefix("le="))
-        for name, *labels in samples(stack)
+        for name, *labels in samples(stack.url)
         if name == "electra_qa_stage_duration_seconds_bucket"
         for label in labels
         if label.startswith("le=")

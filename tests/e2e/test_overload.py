@@ -31,7 +31,7 @@ from tests.e2e.stack import (
     windows_in_flight,
 )
 from tests.e2e.test_answer import NORMAN
-from tests.e2e.test_bad_input import JSON
+from tests.serving.test_bad_input import JSON
 
 pytestmark = pytest.mark.embedded
 

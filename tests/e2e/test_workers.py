@@ -27,7 +27,7 @@ from tests.e2e.stack import (
     windows_in_flight,
 )
 from tests.e2e.test_answer import NORMAN
-from tests.e2e.test_observation import samples
+from tests.serving.test_observation import samples
 
 pytestmark = pytest.mark.embedded
 
@@ -75,7 +75,7 @@ def wait_for_workers(stack: Stack, dead: int | None = None) -> None:
 
 def answered(stack: Stack) -> float:
     key = ("electra_qa_requests_total", "code=200", "method=POST", "route=/answer")
-    return samples(stack).get(key, 0)
+    return samples(stack.url).get(key, 0)
 
 
 def test_metrics_are_summed(several: Stack) -> None:
@@ -88,7 +88,7 @@ def test_metrics_are_summed(several: Stack) -> None:
     assert {reply.json()["answer"] for reply in replies} == {"William the Conqueror"}
     wait_for(lambda: answered(several) - before == 40)  # a reply is counted once it is sent
     assert {answered(several) - before for _ in range(10)} == {40}
-    seen = samples(several)
+    seen = samples(several.url)
     assert seen["electra_qa_windows_in_flight",] == 0
     assert seen["electra_qa_requests_in_flight",] == 1  # the one that reads the metrics
 

@@ -12,7 +12,7 @@ from export import __main__ as command
 from export.graphs.half import to_fp16
 from export.graphs.packing import pack
 from export.proof.gates import compare_file, proven_as
-from export.proof.parity import Question, reference_questions
+from export.proof.parity import ReferenceQuestion, reference_questions
 from export.proof.runtime import load_backend, load_model, runs_here, runtime_name
 from export.proof.speed import measure_speed
 from export.variants import FP16_TOLERANCE, FP32_TOLERANCE, variant_named, variants_for_gpu
@@ -40,7 +40,9 @@ def packed(sources: Sources, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def questions(golden: Golden, tmp_path_factory: pytest.TempPathFactory) -> tuple[Question, ...]:
+def questions(
+    golden: Golden, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[ReferenceQuestion, ...]:
     tokenizer: Path = tmp_path_factory.mktemp("gpu") / "tokenizer.json"
     tokenizer.write_text(golden.checkpoint.tokenizer_json, encoding="utf-8")
     return reference_questions(golden.folder, tokenizer, SEQUENCE_LENGTH)
@@ -90,7 +92,7 @@ def test_the_packed_graph_gets_its_batch_whole_on_the_gpu(
 
 
 def test_parity_and_speed_on_the_gpu(
-    gpu: Simulated, questions: tuple[Question, ...], packed: Path, sources: Sources
+    gpu: Simulated, questions: tuple[ReferenceQuestion, ...], packed: Path, sources: Sources
 ) -> None:
     parity = compare_file(PACKED, packed, questions[:4], A100)
     assert 0 < parity.largest_logit_difference < FP16_TOLERANCE

@@ -14,7 +14,7 @@ from loadtest.capacity.prediction import on_shared_cores, predict
 from loadtest.capacity.simulation import FEW_LENGTHS, ONE_LENGTH, highest_rate, simulate
 from loadtest.capacity.work import (
     BatchTime,
-    Question,
+    QuestionCost,
     Work,
     fit_batches,
     published_batches,
@@ -28,7 +28,7 @@ from loadtest.samples import summarize
 from qa.squad import SAMPLE
 from tests.conftest import CHECKPOINT, ROOT
 
-SHORT = [Question(windows=1, tokens=100, longest=100)]
+SHORT = [QuestionCost(windows=1, tokens=100, longest=100)]
 ALONE = replace(ONE_LENGTH, max_rows=1)
 BENCHMARKS = ROOT / "docs" / "benchmarks" / "amd-epyc-2-cores"
 
@@ -62,20 +62,20 @@ def test_what_waits_is_the_next_batch() -> None:
 
 def test_batches_have_no_more_rows_than_they_may() -> None:
     found = simulate(
-        [Question(4, 400, 100)],
+        [QuestionCost(4, 400, 100)],
         work(0.01),
         2000,
         count=2_000,
         shape=replace(ONE_LENGTH, max_rows=8),
     )
     assert found.mean_batch == pytest.approx(8, rel=0.02)
-    alone = simulate([Question(40, 400, 10)], work(0.01), 10, count=50)
+    alone = simulate([QuestionCost(40, 400, 10)], work(0.01), 10, count=50)
     assert alone.mean_batch == 40  # a request is never split
 
 
 def test_only_requests_of_one_length_are_joined() -> None:
     """Of four lengths that come at random, three batches in four end at once."""
-    lengths = [Question(1, length, length) for length in (60, 120, 180, 240)]
+    lengths = [QuestionCost(1, length, length) for length in (60, 120, 180, 240)]
     joined = simulate(lengths, work(0.01), 1000, count=2_000)
     apart = simulate(lengths, work(0.01), 1000, count=2_000, shape=FEW_LENGTHS)
     assert joined.mean_batch == pytest.approx(10, rel=0.1)
@@ -138,7 +138,7 @@ def test_published_tables() -> None:
 
 def test_need() -> None:
     capacity = Capacity(device_rate=100, core_rate=400, core_load=0.5)
-    asked = [Question(1, 100, 100), Question(2, 300, 200)]
+    asked = [QuestionCost(1, 100, 100), QuestionCost(2, 300, 200)]
     found = need(1000, capacity, asked, FEW_LENGTHS, json=1000)
     assert (found.devices, found.gateway_cores) == (11, 6)
     # of each position, three int32 and two float32

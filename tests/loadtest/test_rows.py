@@ -5,7 +5,7 @@ import pytest
 from loadtest.errors import LoadTestError
 from loadtest.load.answers import check_answers
 from loadtest.load.counts import Counts
-from loadtest.load.keeping import Assignment, Keeper, Sample, judge
+from loadtest.load.keeper import Assignment, Keeper, Sample, judge
 from loadtest.load.questions import Answer, Question
 from loadtest.load.rows import Level, make_row, of_phase
 from loadtest.load.stages import mean_stages

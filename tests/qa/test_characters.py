@@ -8,7 +8,7 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
 from qa.characters import continues_character
-from qa.spans import best_answers
+from qa.spans import SpanOptions, best_answers
 from qa.windows import make_windows
 
 CHARACTERS = [
@@ -46,11 +46,10 @@ def test_answers_are_whole_characters(character: str, align_to_words: bool) -> N
         if place in (0, len(context)) or not continues_character(context, place)
     }
     random = np.random.default_rng(0)
+    options = SpanOptions(top_k=20, align_to_words=align_to_words)
     for _ in range(200):
-        logits = random.normal(size=(2, *windows.input_ids.shape)).astype(np.float32)
-        for answer in best_answers(
-            windows, context, *logits, top_k=20, align_to_words=align_to_words
-        ):
+        start, end = random.normal(size=(2, *windows.input_ids.shape)).astype(np.float32)
+        for answer in best_answers(windows, context, start, end, options):
             assert {answer.start, answer.end} <= borders, ascii(answer.answer)
     first = context.index(character)
     assert first + 1 not in borders

@@ -1,5 +1,4 @@
 import math
-from typing import Any
 
 import numpy as np
 import pytest
@@ -9,8 +8,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from qa.characters import continues_character
-from qa.spans import Answer, LogitsError, best_answers, null_difference
-from qa.windows import WindowError, Windows, best_window, make_windows
+from qa.spans import Answer, LogitsError, SpanOptions, best_answers, null_difference
+from qa.windows import WindowError, WindowOptions, Windows, best_window, make_windows
 
 QUESTION = "Who led the conquest?"
 
@@ -75,18 +74,15 @@ def slow_answers(
     context: str,
     start_logits: NDArray[np.float32],
     end_logits: NDArray[np.float32],
-    *,
-    max_answer_len: int,
-    align_to_words: bool,
-    null_threshold: float | None,
+    options: SpanOptions,
     temperature: float,
 ) -> list[Answer]:
     # tokens of one character are never parted
-    words = (windows.words if align_to_words else windows.characters).tolist()
-    found = slow_candidates(windows, words, start_logits, end_logits, max_answer_len)
-    if null_threshold is not None:
+    words = (windows.words if options.align_to_words else windows.characters).tolist()
+    found = slow_candidates(windows, words, start_logits, end_logits, options.max_answer_len)
+    if options.null_threshold is not None:
         null = slow_null_score(windows, start_logits, end_logits)
-        found[len(words), len(words)] = null - null_threshold
+        found[len(words), len(words)] = null - options.null_threshold
     total = sum(math.exp(logit / temperature) for logit in found.values())
     ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))
     answers = []
@@ -130,19 +126,17 @@ def test_the_best_spans_are_exact(
     temperature: float,
     data: st.DataObject,
 ) -> None:
-    options: dict[str, Any] = {
-        "max_answer_len": max_answer_len,
-        "align_to_words": align_to_words,
-        "null_threshold": null_threshold,
-        "temperature": temperature,
-    }
-    doc_stride = data.draw(st.integers(1, sequence_length - 8))
-    windows = make_windows(
-        tokenizer, QUESTION, context, sequence_length=sequence_length, doc_stride=doc_stride
+    options = SpanOptions(
+        top_k=top_k,
+        max_answer_len=max_answer_len,
+        align_to_words=align_to_words,
+        null_threshold=null_threshold,
     )
+    cut = WindowOptions(doc_stride=data.draw(st.integers(1, sequence_length - 8)))
+    windows = make_windows(tokenizer, QUESTION, context, cut, sequence_length=sequence_length)
     start, end = logits_like(windows, seed)
-    fast = best_answers(windows, context, start, end, top_k=top_k, **options)
-    slow = slow_answers(windows, context, start, end, **options)
+    fast = best_answers(windows, context, start, end, options, temperature=temperature)
+    slow = slow_answers(windows, context, start, end, options, temperature)
     assert [(each.start, each.end) for each in fast] == [
         (each.start, each.end) for each in slow[:top_k]
     ]
@@ -158,15 +152,12 @@ def test_the_best_spans_are_exact(
 def test_scores_add_up_to_one(
     tokenizer: Tokenizer, null_threshold: float | None, context: str, seed: int
 ) -> None:
-    windows = make_windows(tokenizer, QUESTION, context, sequence_length=24, doc_stride=5)
-    logits = logits_like(windows, seed)
-    answers = best_answers(
-        *(windows, context, *logits),
-        top_k=10**6,
-        max_answer_len=100,
-        null_threshold=null_threshold,
-        temperature=2,
+    windows = make_windows(
+        *(tokenizer, QUESTION, context, WindowOptions(doc_stride=5)), sequence_length=24
     )
+    start, end = logits_like(windows, seed)
+    options = SpanOptions(top_k=10**6, max_answer_len=100, null_threshold=null_threshold)
+    answers = best_answers(windows, context, start, end, options, temperature=2)
     assert sum(each.score for each in answers) == pytest.approx(1)
 
 
@@ -183,7 +174,8 @@ def test_the_null_difference_is_the_threshold_that_decides(
     best = max(slow_candidates(windows, windows.words.tolist(), start, end).values())
     assert difference == pytest.approx(slow_null_score(windows, start, end) - best, abs=1e-5)
     for threshold, empty in ((difference - 1e-3, True), (difference + 1e-3, False)):
-        (found,) = best_answers(windows, context, start, end, null_threshold=threshold)
+        options = SpanOptions(null_threshold=threshold)
+        (found,) = best_answers(windows, context, start, end, options)
         assert (found.start == found.end) == empty
 
 
@@ -193,15 +185,20 @@ def test_no_answer_by_the_rule_of_squad_2(
     tokenizer: Tokenizer, context: str, seed: int, threshold: float
 ) -> None:
     """run_squad.py: null when score_null - best non-null score > null_score_diff_threshold."""
-    windows = make_windows(tokenizer, QUESTION, context, sequence_length=24, doc_stride=5)
+    windows = make_windows(
+        *(tokenizer, QUESTION, context, WindowOptions(doc_stride=5)), sequence_length=24
+    )
     start, end = logits_like(windows, seed)
-    (found,) = best_answers(windows, context, start, end, null_threshold=threshold)
+    options = SpanOptions(null_threshold=threshold)
+    (found,) = best_answers(windows, context, start, end, options)
     score_null = slow_null_score(windows, start, end)
     best = max(slow_candidates(windows, windows.words.tolist(), start, end).values())
     assert (found.answer == "") == (score_null - best > threshold)
 
 
-def peaked(windows: Windows, start: int, end: int) -> tuple[NDArray[np.float32], ...]:
+def peaked(
+    windows: Windows, start: int, end: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Logits that want the span of these positions in window 0."""
     logits = np.zeros((2, *windows.input_ids.shape), dtype=np.float32)
     logits[0, 0, start], logits[1, 0, end] = 50, 50
@@ -234,9 +231,8 @@ def test_answers_are_whole_words(tokenizer: Tokenizer, context: str, word: str) 
     token = int(np.flatnonzero(windows.offsets[:, 0] == start)[0])
     last = int(np.flatnonzero(windows.words == windows.words[token])[-1])
     position = windows.context_position
-    (answer,) = best_answers(
-        windows, context, *peaked(windows, position + token, position + last), max_answer_len=1
-    )
+    peak = peaked(windows, position + token, position + last)
+    (answer,) = best_answers(windows, context, *peak, SpanOptions(max_answer_len=1))
     assert (answer.answer, answer.start, answer.end) == (word, start, start + len(word))
     assert answer.score > 0.99
 
@@ -244,12 +240,15 @@ def test_answers_are_whole_words(tokenizer: Tokenizer, context: str, word: str) 
 def test_scores_compare_across_windows(tokenizer: Tokenizer) -> None:
     """A window that is sure of nonsense must not outshine one with the higher logits."""
     context = "word " * 30
-    windows = make_windows(tokenizer, QUESTION, context, sequence_length=18, doc_stride=10)
+    windows = make_windows(
+        *(tokenizer, QUESTION, context, WindowOptions(doc_stride=10)), sequence_length=18
+    )
     start = np.zeros(windows.input_ids.shape, dtype=np.float32)
     end = start.copy()
     start[0, 8] = end[0, 8] = 2
     start[2, 9] = end[2, 9] = 6
-    first, second = best_answers(windows, context, start, end, top_k=2, max_answer_len=1)
+    options = SpanOptions(top_k=2, max_answer_len=1)
+    first, second = best_answers(windows, context, start, end, options)
     assert (first.start, second.start) == (5 * (20 + 9 - 7), 5 * (8 - 7))
     assert first.score / second.score == pytest.approx(math.exp(12 - 4))
 

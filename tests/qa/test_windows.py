@@ -1,6 +1,6 @@
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from qa.squad import read_examples
-from qa.windows import WindowError, best_window, make_windows
+from qa.windows import WindowError, WindowOptions, best_window, make_windows
 
 QUESTION = "Who led the Norman conquest of England?"
 
@@ -56,8 +56,8 @@ def test_windows_follow_google(
         tokenizer,
         "a " * room_used,
         "b " * tokens,
+        WindowOptions(doc_stride=doc_stride),
         sequence_length=sequence_length,
-        doc_stride=doc_stride,
     )
     spans = list(google_doc_spans(tokens, room, doc_stride))
     assert list(zip(windows.firsts, windows.lengths, strict=True)) == spans
@@ -89,20 +89,22 @@ def test_a_long_question_is_cut(tokenizer: Tokenizer) -> None:
 @pytest.mark.parametrize("doc_stride", [0, -1, 374, 10**9])
 def test_doc_stride_that_skips_context_is_refused(tokenizer: Tokenizer, doc_stride: int) -> None:
     with pytest.raises(WindowError, match=rf"doc_stride is {doc_stride}; it must be 1 to 373"):
-        make_windows(tokenizer, QUESTION, "x", sequence_length=384, doc_stride=doc_stride)
+        make_windows(
+            *(tokenizer, QUESTION, "x", WindowOptions(doc_stride=doc_stride)), sequence_length=384
+        )
 
 
 @given(overlap=st.integers(0, 40), max_seq_len=st.integers(8, 40), tokens=st.integers(1, 100))
 def test_an_overlap_is_what_two_windows_share(
     tokenizer: Tokenizer, overlap: int, max_seq_len: int, tokens: int
 ) -> None:
-    arguments: dict[str, Any] = {"sequence_length": 32, "max_seq_len": max_seq_len}
+    options = WindowOptions(overlap=overlap, max_seq_len=max_seq_len)
     room = min(32, max_seq_len) - 4  # a question of one token
     if overlap >= room:
         with pytest.raises(WindowError, match=rf"an overlap of {overlap} .* less than {room},"):
-            make_windows(tokenizer, "a", "b " * tokens, overlap=overlap, **arguments)
+            make_windows(tokenizer, "a", "b " * tokens, options, sequence_length=32)
         return
-    windows = make_windows(tokenizer, "a", "b " * tokens, overlap=overlap, **arguments)
+    windows = make_windows(tokenizer, "a", "b " * tokens, options, sequence_length=32)
     ends = windows.firsts + windows.lengths
     assert (ends[:-1] - windows.firsts[1:] == overlap).all()
     assert ends[-1] == tokens
@@ -116,7 +118,8 @@ def test_the_default_doc_stride_fits_a_short_sequence(tokenizer: Tokenizer) -> N
 
 
 def test_the_largest_doc_stride_leaves_no_token_out(tokenizer: Tokenizer) -> None:
-    windows = make_windows(tokenizer, QUESTION, "word " * 1000, sequence_length=384, doc_stride=373)
+    options = WindowOptions(doc_stride=373)
+    windows = make_windows(tokenizer, QUESTION, "word " * 1000, options, sequence_length=384)
     assert windows.lengths.sum() == 1000
     assert (best_window(windows) >= 0).all()
 
@@ -130,10 +133,11 @@ def test_text_that_tokenizes_to_nothing_is_refused(
 
 
 def test_too_many_windows_are_refused_before_they_are_made(tokenizer: Tokenizer) -> None:
-    arguments: dict[str, Any] = {"sequence_length": 384, "doc_stride": 1}
-    assert len(make_windows(tokenizer, "q", "w " * 480, max_windows=101, **arguments)) == 101
+    texts, options = ("q", "w " * 480), WindowOptions(doc_stride=1)
+    cut = partial(make_windows, tokenizer, *texts, options, sequence_length=384)
+    assert len(cut(max_windows=101)) == 101
     with pytest.raises(WindowError, match="makes 101 windows, more than the 100 allowed"):
-        make_windows(tokenizer, "q", "w " * 480, max_windows=100, **arguments)
+        cut(max_windows=100)
 
 
 def test_no_room_for_context(tokenizer: Tokenizer) -> None:

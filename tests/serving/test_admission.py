@@ -6,10 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from qa.windows import make_windows
+from qa.spans import SpanOptions
+from qa.windows import WindowOptions, make_windows
 from serving.admission import LEAST_SHARE, UNMEASURED_SHARE, Admission, Ticket
-from serving.asked import Asked
 from serving.errors import Overloaded
+from serving.query import Query
 
 
 class Clock:
@@ -195,7 +196,9 @@ def test_the_estimate_is_about_right_for_english(
     tokenizer: Tokenizer, chars: int, doc_stride: int | None, overlap: int | None
 ) -> None:
     text = "The Norman conquest of England was led by William the Conqueror in 1066. " * 700
-    how = {"doc_stride": doc_stride} if doc_stride else {"overlap": overlap}
-    asked = Asked("Who led the conquest?", text[:chars], **how)
-    windows = make_windows(tokenizer, asked.question, asked.context, sequence_length=384, **how)
-    assert len(windows) / 1.5 - 1 <= asked.estimate(384) <= 1.5 * len(windows) + 1
+    options = WindowOptions(doc_stride=doc_stride, overlap=None if doc_stride else overlap)
+    query = Query("Who led the conquest?", text[:chars], options, SpanOptions())
+    windows = make_windows(
+        *(tokenizer, query.question, query.context, options), sequence_length=384
+    )
+    assert len(windows) / 1.5 - 1 <= query.estimate(384) <= 1.5 * len(windows) + 1

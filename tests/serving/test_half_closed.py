@@ -15,6 +15,7 @@ from serving.disconnect import Disconnect
 from serving.limits import BodyLimit
 from serving.protocol import BoundedProtocol
 from tests.e2e.stack import wait_for
+from tests.serving.server import running
 
 REQUEST = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\nbody"
 
@@ -54,18 +55,10 @@ def application(request: pytest.FixtureRequest) -> Iterator[Application]:
         lifespan="off",
         log_config=None,
     )
-    server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        application.port = listening.getsockname()[1]
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        try:
-            wait_for(lambda: server.started)
-            yield application
-        finally:
-            application.replying.set()
-            server.should_exit = True
-            thread.join()
+    with running(config) as port:
+        application.port = port
+        yield application
+        application.replying.set()
 
 
 def ask(application: Application, sent: bytes = REQUEST) -> socket.socket:

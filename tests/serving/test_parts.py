@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 from embedded.inference import Logits
 from qa.tensors import PADDING_LOGIT, RequestShape
-from qa.windows import Rows, Windows, make_windows
+from qa.windows import Rows, WindowOptions, Windows, make_windows
 from serving.errors import Unavailable
 from serving.parts import IN_FLIGHT, TURN_SECONDS, Pace, infer_in_parts
 
@@ -19,10 +19,8 @@ TEXT = "The Norman conquest of England was led by William the Conqueror in 1066.
 
 
 def windows_of(tokenizer: Tokenizer, sentences: int, doc_stride: int = 64) -> Windows:
-    context = TEXT * sentences
-    return make_windows(
-        tokenizer, "Who led it?", context, sequence_length=128, doc_stride=doc_stride
-    )
+    options = WindowOptions(doc_stride=doc_stride)
+    return make_windows(*(tokenizer, "Who led it?", TEXT * sentences, options), sequence_length=128)
 
 
 class Model:

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 logger = logging.getLogger(__name__)
 
 
-class Stopping:
+class Shutdown:
     """Whether SIGTERM has come; the end of listening then comes ``seconds`` later."""
 
     def __init__(self, seconds: float) -> None:
@@ -62,15 +62,15 @@ class LastReplies:
     A client that keeps one open would lose the request that it sends just when it is closed.
     """
 
-    def __init__(self, app: ASGIApp, stopping: Stopping) -> None:
+    def __init__(self, app: ASGIApp, shutdown: Shutdown) -> None:
         self.app = app
-        self.stopping = stopping
+        self.shutdown = shutdown
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
 
         async def send_last(message: Message) -> None:
-            if message["type"] == "http.response.start" and self.stopping.has_begun:
+            if message["type"] == "http.response.start" and self.shutdown.has_begun:
                 MutableHeaders(scope=message)["connection"] = "close"
             await send(message)
 

@@ -14,7 +14,6 @@ from embedded.selection import Choice
 from qa.spans import Answer, LogitsError, best_answers
 from qa.windows import Rows, WindowError, Windows, make_windows
 from serving.admission import Admission, Ticket
-from serving.asked import Asked
 from serving.deadline import Deadline
 from serving.errors import (
     InvalidRequest,
@@ -27,6 +26,7 @@ from serving.errors import (
 from serving.metrics import Metrics
 from serving.parts import Pace, infer_in_parts
 from serving.pool import Pool
+from serving.query import Query
 from serving.schema import EXAMPLE, Question
 from serving.settings import Settings
 from serving.threads import run_stage
@@ -59,15 +59,15 @@ class Answerer:
         """Return the mean windows of the default model's executions; None before the first."""
         return await self.triton.mean_batch(self.choice.model, self.settings.ready_seconds)
 
-    async def answer(self, asked: Asked, trace: Trace, deadline: Deadline) -> list[Answer]:
-        """Return the best ``asked.top_k`` answers, best first."""
-        self._check_lengths(asked)
-        info = await self._model(asked.model, deadline)
-        with self.admission.admit(self._estimate(asked, info)) as ticket:
-            return await self._answer(asked, info, ticket, trace, deadline)
+    async def answer(self, query: Query, trace: Trace, deadline: Deadline) -> list[Answer]:
+        """Return the best ``query.span_options.top_k`` answers, best first."""
+        self._check_lengths(query)
+        info = await self._model(query.model, deadline)
+        with self.admission.admit(self._estimate(query, info)) as ticket:
+            return await self._answer(query, info, ticket, trace, deadline)
 
     async def answer_each(
-        self, many: Sequence[Asked | ServingError], trace: Trace, deadline: Deadline
+        self, many: Sequence[Query | ServingError], trace: Trace, deadline: Deadline
     ) -> list[list[Answer] | ServingError]:
         """Answer every question as ``answer`` does; one that cannot be gets its error in place.
 
@@ -103,28 +103,28 @@ class Answerer:
         """
         seconds = self.settings.ready_seconds if seconds is None else seconds
         info = await triton.info(self.choice.model, seconds)
-        asked = Question.model_validate(EXAMPLE).asked()
+        query = Question.model_validate(EXAMPLE).query()
         if info not in self.probes:
-            self.probes[info] = self._windows(asked, info)
+            self.probes[info] = self._windows(query, info)
         windows = self.probes[info]
         infer = partial(triton.infer, info.name, timeout=seconds)
         logits = await infer_in_parts(windows, info.shape, Pace(), asyncio.Semaphore(), infer)
-        self._decode(asked, windows, logits)
+        self._decode(query, windows, logits)
 
     async def _check(
-        self, asked: Asked | ServingError, deadline: Deadline
-    ) -> tuple[Asked, ModelInfo] | ServingError:
-        if isinstance(asked, ServingError):
-            return asked
+        self, query: Query | ServingError, deadline: Deadline
+    ) -> tuple[Query, ModelInfo] | ServingError:
+        if isinstance(query, ServingError):
+            return query
         try:
-            self._check_lengths(asked)
-            return asked, await self._model(asked.model, deadline)
+            self._check_lengths(query)
+            return query, await self._model(query.model, deadline)
         except ServingError as error:
             return error
 
     async def _answer_or_error(
         self,
-        checked: tuple[Asked, ModelInfo] | ServingError,
+        checked: tuple[Query, ModelInfo] | ServingError,
         ticket: Ticket,
         trace: Trace,
         deadline: Deadline,
@@ -139,11 +139,11 @@ class Answerer:
             return error
 
     async def _answer(
-        self, asked: Asked, info: ModelInfo, ticket: Ticket, trace: Trace, deadline: Deadline
+        self, query: Query, info: ModelInfo, ticket: Ticket, trace: Trace, deadline: Deadline
     ) -> list[Answer]:
-        estimate = self._estimate(asked, info)
+        estimate = self._estimate(query, info)
         is_short = estimate <= FEW_WINDOWS
-        windows = await run_stage(trace, "tokenize", self._windows, asked, info, is_short=is_short)
+        windows = await run_stage(trace, "tokenize", self._windows, query, info, is_short=is_short)
         trace.windows += len(windows)
         trace.tokens += windows.tokens
         trace.unknown += windows.unknown
@@ -165,10 +165,10 @@ class Answerer:
                 raise Overloaded(str(error), retry_after=seconds) from error
         is_short = len(windows) <= FEW_WINDOWS
         answers = await run_stage(
-            trace, "decode", self._decode, asked, windows, logits, is_short=is_short
+            trace, "decode", self._decode, query, windows, logits, is_short=is_short
         )
         if self.settings.log_texts:
-            texts = {"question": asked.question, "context": asked.context}
+            texts = {"question": query.question, "context": query.context}
             logger.info("answered", extra={"fields": {**texts, "answer": answers[0].answer}})
         return answers
 
@@ -182,46 +182,40 @@ class Answerer:
                 )
         return await self.triton.info(name or self.choice.model, deadline.left())
 
-    def _estimate(self, asked: Asked, info: ModelInfo) -> int:
+    def _estimate(self, query: Query, info: ModelInfo) -> int:
         """Return about how many windows are to be computed: none of more than are allowed."""
-        return min(asked.estimate(info.shape.sequence_length), self.settings.max_windows)
+        return min(query.estimate(info.shape.sequence_length), self.settings.max_windows)
 
-    def _windows(self, asked: Asked, info: ModelInfo) -> Windows:
+    def _windows(self, query: Query, info: ModelInfo) -> Windows:
         try:
             return make_windows(
                 self.tokenizer,
-                asked.question,
-                asked.context,
+                query.question,
+                query.context,
+                query.window_options,
                 sequence_length=info.shape.sequence_length,
-                doc_stride=asked.doc_stride,
-                overlap=asked.overlap,
-                max_question_len=asked.max_question_len,
-                max_seq_len=asked.max_seq_len,
                 max_windows=self.settings.max_windows,
             )
         except WindowError as error:
             raise InvalidRequest(str(error)) from error
 
-    def _decode(self, asked: Asked, windows: Windows, logits: Logits) -> list[Answer]:
+    def _decode(self, query: Query, windows: Windows, logits: Logits) -> list[Answer]:
         try:
             return best_answers(
                 windows,
-                asked.context,
+                query.context,
                 logits.start,
                 logits.end,
-                top_k=asked.top_k,
-                max_answer_len=asked.max_answer_len,
-                align_to_words=asked.align_to_words,
-                null_threshold=asked.null_threshold,
+                query.span_options,
                 temperature=self.settings.temperature,
             )
         except LogitsError as error:
             raise ModelFault(str(error)) from error
 
-    def _check_lengths(self, asked: Asked) -> None:
+    def _check_lengths(self, query: Query) -> None:
         for name, text, limit in (
-            ("question", asked.question, self.settings.max_question_chars),
-            ("context", asked.context, self.settings.max_context_chars),
+            ("question", query.question, self.settings.max_question_chars),
+            ("context", query.context, self.settings.max_context_chars),
         ):
             if len(text) > limit:
                 raise TooLarge(f"{name} has {len(text)} characters; at most {limit} are allowed")

@@ -12,12 +12,12 @@ from loadtest.errors import LoadTestError
 from loadtest.load.client import record_answers
 from loadtest.load.counts import Counts
 from loadtest.load.crew import Crew
-from loadtest.load.keeping import RIGHT, Assignment, Sample
+from loadtest.load.keeper import RIGHT, Assignment, Sample
 from loadtest.load.questions import Answer, Question
 from loadtest.load.rows import Level, make_row, of_phase
 from loadtest.load.users import PATIENCE_SECONDS, AskingUser
 from loadtest.result import LoadRow
-from loadtest.settling import has_settled
+from loadtest.warm_up import has_settled
 
 SOURCES = 16  # of an open loop's arrivals, in each process
 BLOCKS = 10  # into which the measured time is cut, for the settling before it

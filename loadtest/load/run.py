@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from loadtest.errors import LoadTestError
 from loadtest.load.client import is_reachable
-from loadtest.load.keeping import TRANSPORT
+from loadtest.load.keeper import TRANSPORT
 from loadtest.load.plan import Plan
 from loadtest.load.rows import Level
 from loadtest.result import LoadRow, Slo
