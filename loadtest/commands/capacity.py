@@ -31,8 +31,8 @@ from loadtest.capacity.work import (
 from loadtest.commands.options import MODELS, Dataset, Repository
 from loadtest.errors import LoadTestError
 from loadtest.published import read_published
-from loadtest.report.drawing import png
 from loadtest.result import Result, read_result
+from pages.drawing import png
 from qa.squad import SAMPLE
 
 RATES = "100 10000 1000000"
@@ -74,7 +74,7 @@ def capacity(
     if points:
         console.print(prediction_table(points), NOTE, sep="\n")
         if plot:
-            plot.write_bytes(png(prediction_plot(points, questions, shared, device.name)))
+            plot.write_bytes(png(prediction_plot(points, questions, shared)))
     wanted = _rates(rates)
     examples = read_questions(dataset)
     json = REPLY_BYTES + fmean(
