@@ -17,7 +17,7 @@ def draw_gains(found: Gains, path: Path) -> None:
         figure, axes = row_axes(dict(enumerate(names)))
         band = (middle - 2 * deviation, middle + 2 * deviation)
         axes.axvspan(*band, color=MUTED, alpha=0.15, label="seeds, mean ± 2 deviations")
-        axes.scatter(found.f1s, [0] * len(found.f1s), color=MUTED, marker="|", s=120)
+        axes.scatter(found.f1s, [0] * len(found.f1s), color=MUTED, marker="|", s=120, lw=1)
         axes.scatter([each.f1 for each in found.changed], range(1, len(names)), color=SERIES[0])
         axes.set_xlabel("F1 on held-out articles, %")
         write_legend(figure)

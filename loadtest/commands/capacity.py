@@ -9,7 +9,8 @@ import typer
 from rich.console import Console
 
 from loadtest.batches.inputs import read_questions, read_tokenizer
-from loadtest.capacity.need import Capacity, need
+from loadtest.capacity.need import NOTE as NEED_NOTE
+from loadtest.capacity.need import Capacity, need, need_table
 from loadtest.capacity.prediction import (
     NOTE,
     on_shared_cores,
@@ -18,8 +19,6 @@ from loadtest.capacity.prediction import (
     prediction_table,
 )
 from loadtest.capacity.simulation import FEW_LENGTHS, ONE_LENGTH, highest_rate
-from loadtest.capacity.table import NOTE as NEED_NOTE
-from loadtest.capacity.table import need_table
 from loadtest.capacity.work import (
     Question,
     Work,
