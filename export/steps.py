@@ -19,7 +19,7 @@ from rich.text import Text
 
 from embedded.report import Report
 from export.isolation import Progress
-from export.report.figures import columns
+from export.report.figures import rows
 
 _PAGE_ALONE = ("nodes", "mean difference")  # where speeds of a GPU take their room
 
@@ -51,10 +51,12 @@ def report_table(report: Report) -> Table:
     title = Text(f"{report.checkpoint}, {report.sequence_length} tokens")
     table = Table(title=title, box=box.SIMPLE_HEAD, show_edge=False, padding=0)
     left_out = _PAGE_ALONE if report.gpu_speeds else ()
-    shown = [each for each in columns(report) if each.measured and each.head not in left_out]
-    for number, column in enumerate(shown):
-        head = column.head.replace(" ", "\n")  # a word a line: no column is wider than it must be
-        table.add_column(head, justify="right" if number else "left", vertical="bottom")
-    for cells in zip(*(column.cells for column in shown), strict=True):
-        table.add_row(*(Text(cell.text or "-") for cell in cells))
+    figures = rows(report)
+    measured = dict.fromkeys(head for row in figures for head, cell in row.items() if cell.text)
+    shown = [head for head in figures[0] if head in measured and head not in left_out]
+    for number, head in enumerate(shown):
+        words = head.replace(" ", "\n")  # a word a line: no column is wider than it must be
+        table.add_column(words, justify="right" if number else "left", vertical="bottom")
+    for row in figures:
+        table.add_row(*(Text(row[head].text or "-") for head in shown))
     return table

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from loadtest.report.figures import level_of, three_figures
 from loadtest.report.series import batch_series, load_series
-from loadtest.report.wording import level_of, three_figures
 from loadtest.result import SCHEMA, Result, read_result
 from loadtest.samples import summarize
 

@@ -1,44 +1,21 @@
-"""The figures of a report, column by column, as the screen and the page write them."""
+"""The figures of a report, variant by variant, as the screen and the page write them."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 
 from embedded.digest import sha256_of_all
 from embedded.report import Report, Speed, VariantReport
 from export.proof.fused_operators import ATTENTION, OTHERS, count
 from export.variants import VARIANTS, Variant
+from pages.table import Cell
 
 _DIGEST_SHOWN = 8  # characters: enough to tell files apart
 _VARIANTS = {variant.model_name: variant for variant in VARIANTS}
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One figure of one variant; the page has room for more than the screen."""
-
-    text: str  # "" where it was not measured
-    note: str = ""  # a line below it, on the page
-    title: str = ""  # in full, where ``text`` is shortened
-
-
-@dataclass(frozen=True)
-class Column:
-    """A figure of every variant, in the report's order."""
-
-    head: str
-    cells: tuple[Cell, ...]
-
-    @property
-    def measured(self) -> bool:
-        """Whether any variant has this figure."""
-        return any(cell.text for cell in self.cells)
-
-
-def columns(report: Report) -> tuple[Column, ...]:
-    """Return every column, also those that nobody measured."""
+def rows(report: Report) -> tuple[Mapping[str, Cell], ...]:
+    """Return the figures of each variant by column, also of columns that nobody measured."""
     return tuple(
-        Column(head, tuple(cell(report, name) for name in report.variants))
-        for head, cell in _COLUMNS.items()
+        {head: cell(report, name) for head, cell in _COLUMNS.items()} for name in report.variants
     )
 
 

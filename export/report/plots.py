@@ -1,39 +1,55 @@
-"""The plots of a report, as SVG for a page whose style sheet sets their colours."""
+"""The plots of a report."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Literal
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from embedded.report import Report, Speed
 from export.proof.fused_operators import ATTENTION, OTHERS, count
-from export.report.drawing import (
+from export.report.figures import datasets, joined, short_name, variant_of
+from pages.drawing import (
     BAR,
-    GATE,
     INK,
-    LIGHT,
+    LIMIT,
     LINE,
     MUTED,
+    SERIES,
     STYLE,
-    WIDTH,
-    bar_axes,
-    colour_of,
+    Plot,
+    new_figure,
     row_axes,
-    svg,
+    write_legend,
     write_names,
     write_number,
 )
-from export.report.figures import variant_of
 
+Device = Literal["CPU", "GPU"]
+
+_DEVICES: tuple[Device, ...] = ("CPU", "GPU")
+_FORMATS = dict(zip(("onnx", "savedmodel", "openvino"), SERIES, strict=False))
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
+def plots(report: Report) -> Iterator[Plot]:
+    """Yield every plot for which ``report`` has figures."""
+    yield differences(report)
+    yield sizes(report)
+    for device in _DEVICES:
+        if plot := speed_and_accuracy(report, device) or speeds(report, device):
+            yield plot
+    if plot := operators(report):
+        yield plot
+
+
 @mpl.rc_context(STYLE)
-def differences(report: Report) -> str:
+def differences(report: Report) -> Plot:
     """Draw the largest and the mean logit difference of each variant, and its gate."""
-    figure, axes = row_axes(list(report.variants))
+    figure, axes = _rows(report.variants)
     gates = {
         row: variant.tolerance
         for row, name in enumerate(report.variants)
@@ -44,10 +60,10 @@ def differences(report: Report) -> str:
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _power(value)))
     for row, gate in gates.items():
-        axes.barh(row, high - gate, 0.7, gate, color=GATE, alpha=0.1, zorder=0)
-        axes.plot([gate, gate], [row - 0.35, row + 0.35], color=GATE, lw=1.8, zorder=1)
+        axes.barh(row, high - gate, 0.7, gate, color=LIMIT, alpha=0.1, zorder=0)
+        axes.plot([gate, gate], [row - 0.35, row + 0.35], color=LIMIT, zorder=1)
     for row, (name, variant_row) in enumerate(report.variants.items()):
-        parity, colour = variant_row.parity, colour_of(name)
+        parity, colour = variant_row.parity, _colour(name)
         # no difference at all has no place on a log scale: it stands at the edge
         mean = max(parity.mean_logit_difference, low)
         largest = max(parity.largest_logit_difference, low)
@@ -57,80 +73,135 @@ def differences(report: Report) -> str:
         write_number(axes, row, f"{parity.largest_logit_difference:.1e}")
     axes.plot([], [], "o", color=MUTED, ms=5, mfc="none", label="mean")
     axes.plot([], [], "o", color=MUTED, ms=6.5, label="largest")
-    axes.plot([], [], "|", color=GATE, ms=9, mew=1.8, label="gate of the export")
-    figure.legend(loc="outside upper center", ncols=3)
-    return svg(figure, "Logit difference by variant")
+    axes.plot([], [], "|", color=LIMIT, ms=9, mew=1.8, label="gate of the export")
+    write_legend(figure, columns=3)
+    windows = joined(str(row.parity.windows) for row in report.variants.values())
+    return Plot(
+        "differences",
+        "How far the logits are from the reference",
+        f"Start and end logits of {windows} windows of real text, of mixed length and "
+        "right-padded, against the FP32 reference; padding is not compared. A variant beyond "
+        "its red mark would have failed the export. Those without a mark quantize or round "
+        "on purpose, and are judged by their answers.",
+        figure,
+    )
 
 
 @mpl.rc_context(STYLE)
-def sizes(report: Report) -> str:
+def sizes(report: Report) -> Plot:
     """Draw the size of each variant's files."""
     values = {name: row.size_bytes / 1e6 for name, row in report.variants.items()}
-    figure, axes = bar_axes(values, "{:.1f}")
+    figure, axes = _bars(values, "{:.1f}")
     axes.set_xlabel("MB of model files")
-    return svg(figure, "Size by variant")
+    caption = "The files that Triton loads for each variant, in megabytes of a million bytes."
+    return Plot("sizes", "Size", caption, figure)
 
 
 @mpl.rc_context(STYLE)
-def speed_and_accuracy(report: Report, measured: Mapping[str, Speed], device: str) -> str | None:
+def speed_and_accuracy(report: Report, device: Device) -> Plot | None:
     """Draw speed against the difference in F1 to FP32; None where fewer than two have both."""
     both = {
-        name: (measured[name], row.accuracy.f1_difference)
-        for name, row in report.variants.items()
-        if name in measured and row.accuracy
+        name: (speed, accuracy.f1_difference)
+        for name, speed in _measured(report, device).items()
+        if (accuracy := report.variants[name].accuracy)
     }
     if len(both) < 2:
         return None
-    figure = Figure(figsize=(WIDTH, 3.75), layout="constrained")
+    figure = new_figure(3.75)
     axes = figure.add_subplot()
     axes.axhline(0, color=MUTED, lw=1, ls=(0, (4, 3)), zorder=1)
     for name, (speed, f1) in both.items():
-        colour = colour_of(name)
+        colour = _colour(name)
         axes.plot([speed.lowest, speed.highest], [f1, f1], color=colour, lw=1.5, alpha=0.5)
         axes.plot(speed.windows_per_second, f1, "o", color=colour, ms=7)
     axes.margins(x=0.14, y=0.3)  # room for names
     axes.set(xlabel="windows per second", ylabel="F1 to FP32, points", xlim=(0, None))
-    axes.grid(color=LINE, lw=0.6)
-    axes.tick_params(length=0, labelcolor=MUTED)
-    points = {name: (speed.windows_per_second, f1) for name, (speed, f1) in both.items()}
-    write_names(figure, axes, points)
-    return svg(figure, f"Speed against accuracy on the {device}")
+    points = {
+        short_name(name): (speed.windows_per_second, f1) for name, (speed, f1) in both.items()
+    }
+    write_names(figure, axes, points, line=0)
+    return Plot(
+        f"speed-and-accuracy-{device}",
+        f"Speed against accuracy on the {device}",
+        f"{_how_measured(report, device)} Up is more accurate: F1 on {datasets(report)}, less "
+        "that of the FP32 graph, which is the dashed line. To the right is faster.",
+        figure,
+    )
 
 
 @mpl.rc_context(STYLE)
-def speeds(measured: Mapping[str, Speed], device: str) -> str | None:
+def speeds(report: Report, device: Device) -> Plot | None:
     """Draw the speed of each variant; None where none was measured."""
+    measured = _measured(report, device)
     if not measured:
         return None
-    figure, axes = bar_axes(
-        {name: each.windows_per_second for name, each in measured.items()}, "{:.0f}"
-    )
-    for row, each in enumerate(measured.values()):
-        axes.plot([each.lowest, each.highest], [row, row], color=INK, lw=1.2)
+    values = {name: speed.windows_per_second for name, speed in measured.items()}
+    figure, axes = _bars(values, "{:.0f}")
+    for row, speed in enumerate(measured.values()):
+        axes.plot([speed.lowest, speed.highest], [row, row], color=INK, lw=1.2)
     axes.set_xlabel("windows per second")
-    return svg(figure, f"Speed by variant on the {device}")
+    caption = _how_measured(report, device)
+    return Plot(f"speed-{device}", f"Speed on the {device}", caption, figure)
 
 
 @mpl.rc_context(STYLE)
-def operators(report: Report) -> str | None:
+def operators(report: Report) -> Plot | None:
     """Draw what the nodes of each ONNX graph are; None where there is no such graph."""
     graphs = {name: row.operators for name, row in report.variants.items() if row.operators}
     if not graphs:
         return None
-    figure, axes = row_axes(list(graphs))
+    figure, axes = _rows(graphs)
     for row, counts in enumerate(graphs.values()):
         attention, fused = count(counts, ATTENTION), count(counts, OTHERS)
         total = sum(counts.values())
-        axes.barh(row, attention, BAR, color=LIGHT["onnx"])
-        axes.barh(row, fused, BAR, attention, color=LIGHT["openvino"])
+        axes.barh(row, attention, BAR, color=SERIES[0])
+        axes.barh(row, fused, BAR, attention, color=SERIES[2])
         axes.barh(row, total - attention - fused, BAR, attention + fused, color=LINE)
         write_number(axes, row, str(total))
-    parts = {"attention, fused": LIGHT["onnx"], "other fused": LIGHT["openvino"], "rest": LINE}
+    parts = {"attention, fused": SERIES[0], "other fused": SERIES[2], "rest": LINE}
     for label, colour in parts.items():
         axes.plot([], [], "s", color=colour, ms=7, label=label)
-    figure.legend(loc="outside upper center", ncols=3)
+    write_legend(figure, columns=3)
     axes.set_xlabel("nodes of the ONNX graph")
-    return svg(figure, "Operators of the ONNX graphs")
+    return Plot(
+        "operators",
+        "What the ONNX graphs are made of",
+        "Nodes by operator. A fused node does the work of many: every attention layer must be "
+        "one, or the export fails. The rest are matrix products, casts, and scaling to int8.",
+        figure,
+    )
+
+
+def _measured(report: Report, device: Device) -> Mapping[str, Speed]:
+    return report.cpu_speeds if device == "CPU" else report.gpu_speeds
+
+
+def _how_measured(report: Report, device: Device) -> str:
+    rounds = joined(str(speed.rounds) for speed in _measured(report, device).values())
+    return (
+        f"The model alone on {report.cpu if device == 'CPU' else report.gpu}: median windows per "
+        f"second of {rounds} rounds, in which the variants take turns, with rows sorted by length "
+        "and no padding computed. The line through a mark spans the slowest and the fastest round."
+    )
+
+
+def _rows(names: Iterable[str]) -> tuple[Figure, Axes]:
+    return row_axes(dict(enumerate(map(short_name, names))))
+
+
+def _bars(values: Mapping[str, float], number: str) -> tuple[Figure, Axes]:
+    """Return axes with a bar per variant, and its figure formatted by ``number``."""
+    figure, axes = _rows(values)
+    axes.barh(range(len(values)), list(values.values()), BAR, color=list(map(_colour, values)))
+    for row, value in enumerate(values.values()):
+        write_number(axes, row, number.format(value))
+    return figure, axes
+
+
+def _colour(model_name: str) -> str:
+    """Return the colour of a variant's format."""
+    variant = variant_of(model_name)
+    return _FORMATS[variant.format] if variant else MUTED
 
 
 def _power(value: float) -> str:

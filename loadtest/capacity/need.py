@@ -1,13 +1,16 @@
 """What a rate of questions needs: devices, gateway cores, and the network between."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+
+from rich.table import Table
 
 from loadtest.capacity.work import QuestionCost
 from qa.tensors import INPUTS, OUTPUTS, RequestShape
 
+NOTE = "With one device and one core to spare. Gbit/s without headers and TLS."
 BYTES = 4  # of an int32, and of a float32
 
 
@@ -55,3 +58,17 @@ def tensor_bytes(question: QuestionCost, shape: RequestShape) -> int:
     """Return the bytes of a question's tensors to Triton and back, with their padding."""
     positions = question.windows * shape.padded(question.longest)
     return (len(INPUTS) + len(OUTPUTS)) * positions * BYTES
+
+
+def need_table(needs: Iterable[Need]) -> Table:
+    """Return a line for each rate."""
+    table = Table("questions/s", "devices", "gateway cores", "to Triton, Gbit/s", "clients, Gbit/s")
+    for each in needs:
+        table.add_row(
+            f"{each.rate:,.0f}",
+            f"{each.devices:,}",
+            f"{each.gateway_cores:,}",
+            f"{each.triton_bytes * 8 / 1e9:,.3g}",
+            f"{each.client_bytes * 8 / 1e9:,.3g}",
+        )
+    return table

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import matplotlib as mpl
+from matplotlib.figure import Figure
 from rich.table import Table
 
 from loadtest.capacity.simulation import Simulated, simulate
 from loadtest.capacity.work import QuestionCost, Work
-from loadtest.report.drawing import SERIES, STYLE, Plot, log_axis, new_figure, write_legend
+from loadtest.report.common_plots import log_axis
 from loadtest.result import LoadRow
 from loadtest.samples import summarize
+from pages.drawing import SERIES, STYLE, new_figure, write_legend
 
 NOTE = "Milliseconds. Simulated from batch times and one user alone: no open loop was fitted."
 
@@ -57,8 +59,8 @@ def prediction_table(points: Sequence[Point]) -> Table:
 
 @mpl.rc_context(STYLE)
 def prediction_plot(
-    points: Sequence[Point], questions: Sequence[QuestionCost], work: Work, device: str
-) -> Plot:
+    points: Sequence[Point], questions: Sequence[QuestionCost], work: Work
+) -> Figure:
     """Draw p50 and p99 over the rate: marks were measured, lines are simulated."""
     figure = new_figure()
     axes = figure.add_subplot()
@@ -77,9 +79,4 @@ def prediction_plot(
     axes.set(xlabel="arrivals per second, at random", ylabel="ms, log scale")
     axes.set_xlim(left=0)
     write_legend(figure)
-    return Plot(
-        "queue-prediction",
-        "The simulated queue beside the measured one",
-        f"Latency over the rate of an open loop, on {device}.",
-        figure,
-    )
+    return figure

@@ -9,7 +9,8 @@ import typer
 from rich.console import Console
 
 from loadtest.batches.inputs import read_questions, read_tokenizer
-from loadtest.capacity.need import Capacity, need
+from loadtest.capacity.need import NOTE as NEED_NOTE
+from loadtest.capacity.need import Capacity, need, need_table
 from loadtest.capacity.prediction import (
     NOTE,
     on_shared_cores,
@@ -18,8 +19,6 @@ from loadtest.capacity.prediction import (
     prediction_table,
 )
 from loadtest.capacity.simulation import FEW_LENGTHS, ONE_LENGTH, highest_rate
-from loadtest.capacity.table import NOTE as NEED_NOTE
-from loadtest.capacity.table import need_table
 from loadtest.capacity.work import (
     QuestionCost,
     Work,
@@ -31,8 +30,8 @@ from loadtest.capacity.work import (
 from loadtest.commands.options import MODELS, Dataset, Repository
 from loadtest.errors import LoadTestError
 from loadtest.published import read_published
-from loadtest.report.drawing import png
 from loadtest.result import Result, read_result
+from pages.drawing import png
 from qa.squad import SAMPLE
 
 RATES = "100 10000 1000000"
@@ -74,7 +73,7 @@ def capacity(
     if points:
         console.print(prediction_table(points), NOTE, sep="\n")
         if plot:
-            plot.write_bytes(png(prediction_plot(points, questions, shared, device.name)))
+            plot.write_bytes(png(prediction_plot(points, questions, shared)))
     wanted = _rates(rates)
     examples = read_questions(dataset)
     json = REPLY_BYTES + fmean(

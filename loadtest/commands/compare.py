@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from loadtest.report.comparison import FEWEST_FOR_P99, Comparison, Ratio
+from loadtest.report.figures import three_figures
 from loadtest.report.sides import doubts, matched, read_side
-from loadtest.report.wording import three_figures
 
 _SIDE = "FILE, FILE:NAME (a variant or system), or several of them with commas between"
 

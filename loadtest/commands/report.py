@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from loadtest.report.writing import write_report
+from loadtest.report.page import write_report
 from loadtest.result import FOLDER, read_result
 
 

@@ -6,20 +6,16 @@ from dataclasses import astuple
 import matplotlib as mpl
 
 from loadtest.published import Published
-from loadtest.report.drawing import (
-    MUTED,
-    STYLE,
-    Plot,
+from loadtest.report.common_plots import (
     level_axis,
     log_axis,
-    new_figure,
+    percentile_plot,
     stacked_shares,
-    write_legend,
 )
-from loadtest.report.percentiles import Curve, percentile_plot
 from loadtest.report.series import Series
 from loadtest.result import BatchRow
 from loadtest.samples import summarize
+from pages.drawing import MUTED, STYLE, Plot, new_figure, write_legend
 
 _SPLIT = ("Triton's queue", "compute input", "compute infer", "compute output")
 _PUBLISHED_MARKERS = "x+*234"
@@ -33,10 +29,7 @@ def batch_plots(series: Sequence[Series[BatchRow]], published: Published) -> Ite
     yield _throughput(series, published)
     panels = {
         f"batch {batch}": [
-            Curve(each.label, each.colour, each.dashes, row.samples)
-            for each in series
-            for row in each.rows
-            if row.batch == batch
+            (each, row.samples) for each in series for row in each.rows if row.batch == batch
         ]
         for batch in sorted({row.batch for each in series for row in each.rows})
     }
@@ -54,7 +47,7 @@ def _latency(series: Sequence[Series[BatchRow]]) -> Plot:
         batches = [row.batch for row in each.rows]
         latencies = [summarize(row.samples) for row in each.rows]
         p50, p99 = [one.p50 for one in latencies], [one.p99 for one in latencies]
-        axes.plot(batches, p50, each.marker, ls=each.dashes, color=each.colour, label=each.label)
+        axes.plot(batches, p50, label=each.label, **each.look)
         axes.fill_between(batches, p50, p99, color=each.colour, alpha=0.18, lw=0)
         axes.vlines(batches, p50, p99, color=each.colour, lw=1.2, alpha=0.6)
         axes.plot(batches, p99, "_", color=each.colour, ms=8, mew=1.4)
@@ -79,9 +72,7 @@ def _throughput(series: Sequence[Series[BatchRow]], published: Published) -> Plo
     for each in series:
         throughputs = [row.throughput for row in each.rows]
         places = [row.batch for row in each.rows]
-        axes.plot(
-            places, throughputs, each.marker, ls=each.dashes, color=each.colour, label=each.label
-        )
+        axes.plot(places, throughputs, label=each.label, **each.look)
         values += throughputs
     for table, marker in zip(published.tables, _PUBLISHED_MARKERS, strict=False):
         places = [row.batch for row in table.rows]

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from loadtest.published import Published, PublishedTable
-from loadtest.report.cells import Cell, Table, accuracies, percentiles
+from loadtest.report.figures import accuracies, percentiles, three_figures
 from loadtest.report.series import Series
-from loadtest.report.wording import three_figures
 from loadtest.result import BatchRow
 from loadtest.samples import NvidiaReading, nvidia_reading, summarize
+from pages.table import Cell, Table
 
 
 def batch_table(series: Sequence[Series[BatchRow]]) -> Table:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -10,21 +9,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from loadtest.report.drawing import (
-    LIMIT,
-    STYLE,
-    Plot,
+from loadtest.report.common_plots import (
+    Panel,
     level_axis,
     log_axis,
-    new_figure,
+    percentile_plot,
     stacked_shares,
-    write_legend,
 )
-from loadtest.report.percentiles import Curve, percentile_plot
+from loadtest.report.figures import level_of
 from loadtest.report.series import Level, Series
-from loadtest.report.wording import level_of
 from loadtest.result import Slo
 from loadtest.samples import summarize
+from pages.drawing import LIMIT, STYLE, Plot, new_figure, write_legend
 
 _STAGES = ("tokenize", "queue", "infer", "decode")
 _OUTSIDE = ("rest of the gateway", "client and network")
@@ -61,15 +57,7 @@ def _latency_throughput(series: Sequence[Series[Level]], slos: Sequence[Slo]) ->
     for each in series:
         rates = [level.throughput for level in each.rows]
         p50, p99 = ([getattr(level.latency, p) for level in each.rows] for p in ("p50", "p99"))
-        # an open loop's marks are hollow
-        fill = each.colour if each.kind == "closed" else "none"
-        look: dict[str, Any] = {
-            "marker": each.marker,
-            "ls": each.dashes,
-            "mfc": fill,
-            "color": each.colour,
-        }
-        axes.plot(rates, p99, label=each.label, **look)
+        axes.plot(rates, p99, label=each.label, **each.look)
         axes.plot(rates, p50, color=each.colour, ls=each.dashes, lw=1, alpha=0.55)
         values += p50 + p99
     for limit in {slo.p99_ms for slo in slos}:
@@ -116,13 +104,13 @@ def _write_levels(figure: Figure, axes: Axes, series: Sequence[Series[Level]]) -
                 taken.append(box)
 
 
-def _panels(series: Sequence[Series[Level]]) -> dict[str, list[Curve]]:
-    panels: dict[str, list[Curve]] = {}
+def _panels(series: Sequence[Series[Level]]) -> dict[str, Panel]:
+    panels: dict[str, Panel] = {}
     for kind in ("closed", "open"):
         levels = {level.level for each in series if each.kind == kind for level in each.rows}
         for number in sorted(levels):
             panels[level_of(kind, number)] = [
-                Curve(each.label, each.colour, each.dashes, level.latencies)
+                (each, level.latencies)
                 for each in series
                 if each.kind == kind
                 for level in each.rows
@@ -168,10 +156,8 @@ def _contexts(series: Sequence[Series[Level]]) -> Plot:
         if not bins:
             continue
         lengths, p50, p95 = zip(*bins, strict=True)
-        look: dict[str, Any] = {"marker": each.marker, "ls": each.dashes, "color": each.colour}
-        axes.plot(
-            lengths, p50, label=f"{each.label}, {level_of(each.kind, each.rows[0].level)}", **look
-        )
+        label = f"{each.label}, {level_of(each.kind, each.rows[0].level)}"
+        axes.plot(lengths, p50, label=label, **each.look)
         axes.fill_between(lengths, p50, p95, color=each.colour, alpha=0.18, lw=0)
         values += p50 + p95
     log_axis(axes, values)
@@ -206,14 +192,12 @@ def _padding(series: Sequence[Series[Level]]) -> Plot:
     ratios, batches = figure.subplots(2, 1, sharex=True)
     levels: list[float] = []
     for each in series:
-        look: dict[str, Any] = {"marker": each.marker, "ls": each.dashes, "color": each.colour}
-        look["mfc"] = each.colour if each.kind == "closed" else "none"
         padded = [(level.level, level.padding_ratio) for level in each.rows]
         if known := [(level, 100 * ratio) for level, ratio in padded if ratio is not None]:
-            ratios.plot(*zip(*known, strict=True), label=each.label, **look)
+            ratios.plot(*zip(*known, strict=True), label=each.label, **each.look)
         batched = [(level.level, level.mean_batch) for level in each.rows]
         if sizes := [(level, size) for level, size in batched if size is not None]:
-            batches.plot(*zip(*sizes, strict=True), **look)
+            batches.plot(*zip(*sizes, strict=True), **each.look)
         levels += [level for level, _ in padded]
     level_axis(batches, levels)
     ratios.set(ylabel="padding, %", ylim=(0, 100))

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
-from loadtest.report.cells import Cell, Table, accuracies, percentiles
 from loadtest.report.comparison import Ratio
+from loadtest.report.figures import accuracies, percentiles, three_figures
 from loadtest.report.series import Level, Series
 from loadtest.report.sides import matched, side_of
-from loadtest.report.wording import three_figures
 from loadtest.result import LoadGenRow, Result
 from loadtest.samples import summarize
+from pages.table import Cell, Table
 
 
 def load_table(series: Sequence[Series[Level]]) -> Table:

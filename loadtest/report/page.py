@@ -1,59 +1,77 @@
-"""The page of a report: result files as plots and tables, in one file that needs nothing else."""
+"""A report: what result files hold, as a folder with a page and the picture of each plot."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from html import escape
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from loadtest.report.cells import Cell, Table
-from loadtest.report.drawing import COLOURS, Plot, svg
+from loadtest.published import read_published
+from loadtest.report.batch_plots import batch_plots
+from loadtest.report.batch_tables import batch_table, published_table
+from loadtest.report.load_plots import load_plots
+from loadtest.report.load_tables import (
+    accuracy_table,
+    load_table,
+    loadgen_table,
+    slo_table,
+    versus_table,
+)
+from loadtest.report.series import batch_series, load_series
 from loadtest.result import Device, Result
+from pages.drawing import Plot, png
+from pages.page import Doubt, Facts, Page, html
+from pages.table import Table
 
-STYLE = Path(__file__).with_name("page.css")
 _BUSY = 0.5  # load per core, before a run, from which other work is no small noise
-_GROUND = {"ground": ("#ffffff", "#14191f"), "card": ("#f5f7f9", "#1d242b")}
 
 
-def page(results: Sequence[Result], plots: Sequence[Plot], tables: Sequence[Table]) -> str:
-    """Return the page; plots and style are in it, and it works without a network or scripts."""
-    checkpoints = ", ".join(dict.fromkeys(Path(result.checkpoint).name for result in results))
-    title = f"{checkpoints}: load test report"
-    return "\n".join(
-        (
-            "<!DOCTYPE html>",
-            '<html lang="en">',
-            "<head>",
-            '<meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            '<meta name="color-scheme" content="light dark">',
-            f"<title>{escape(title)}</title>",
-            f"<style>\n{_colours()}{STYLE.read_text(encoding='utf-8')}</style>",
-            "</head>",
-            "<body>",
-            _head(results, checkpoints),
-            f'<section><h2>Plots</h2><div class="plots">{"".join(map(_figure, plots))}</div>'
-            "</section>"
-            if plots
-            else "",
-            *(_table(table) for table in tables),
-            _runs(results),
-            "</body>",
-            "</html>\n",
-        )
+def write_report(results: Sequence[Result], folder: Path) -> Path:
+    """Write ``index.html`` and a PNG of every plot to ``folder``, and return the page's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    page = page_of(results)
+    for plot in page.plots:
+        (folder / f"{plot.name}.png").write_bytes(png(plot.figure))
+    written = folder / "index.html"
+    written.write_text(html(page), encoding="utf-8")
+    return written
+
+
+def page_of(results: Sequence[Result]) -> Page:
+    """Return the page: the plots and tables for which the results hold data, and each run."""
+    return Page(
+        subject="Load test of a Triton model repository",
+        heading=", ".join(dict.fromkeys(Path(result.checkpoint).name for result in results)),
+        lead=_lead(results),
+        doubts=tuple(_doubts(results)),
+        plots=tuple(plots_of(results)),
+        tables=tuple(tables_of(results)),
+        facts={"The runs": tuple(map(_run, results))},
     )
 
 
-def _colours() -> str:
-    """Return the colours as CSS variables; paper is light whatever the screen was."""
-    both = COLOURS | _GROUND
-    light = " ".join(f"--{name}: {value};" for name, (value, _) in both.items())
-    dark = " ".join(f"--{name}: {value};" for name, (_, value) in both.items())
-    return (
-        f":root {{ color-scheme: light dark; {light} }}\n"
-        f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n"
+def plots_of(results: Sequence[Result]) -> list[Plot]:
+    """Return the plots for which the results hold data."""
+    slos = [result.slo for result in results if result.slo]
+    return [
+        *batch_plots(batch_series(results), read_published()),
+        *load_plots(load_series(results), slos),
+    ]
+
+
+def tables_of(results: Sequence[Result]) -> list[Table]:
+    """Return every table that has a row."""
+    batches, loads, published = batch_series(results), load_series(results), read_published()
+    made = (
+        batch_table(batches),
+        published_table(batches, published),
+        load_table(loads),
+        slo_table(results),
+        versus_table(results),
+        accuracy_table(results),
+        loadgen_table(results),
     )
+    return [table for table in made if table.rows]
 
 
-def _head(results: Sequence[Result], checkpoints: str) -> str:
+def _lead(results: Sequence[Result]) -> str:
     devices = dict.fromkeys(_device(result.environment.device) for result in results)
     runs = "One run" if len(results) == 1 else f"{len(results)} runs"
     random = (
@@ -62,32 +80,24 @@ def _head(results: Sequence[Result], checkpoints: str) -> str:
         else ""
     )
     return (
-        '<header><p class="eyebrow">Load test of a Triton model repository</p>'
-        f"<h1>{escape(checkpoints)}</h1>"
-        f'<p class="lead">{runs} on {escape("; ".join(devices))}.{random} Every sample of every '
-        "run is in its result file; the percentiles here are those of the samples.</p>"
-        f"{''.join(_doubts(results))}</header>"
+        f"{runs} on {'; '.join(devices)}.{random} Every sample of every run is in its result "
+        "file; the percentiles here are those of the samples."
     )
 
 
-def _doubts(results: Sequence[Result]) -> Iterator[str]:
-    """Yield what a reader has to know before the figures."""
+def _doubts(results: Sequence[Result]) -> Iterator[Doubt]:
     for result in results:
         environment = result.environment
         name = f"{result.name}, {environment.started}"
         if result.partial:
-            yield _doubt("Partial", f"{name}: {result.partial}")
+            yield Doubt("Partial", f"{name}: {result.partial}")
         device, load = environment.device, environment.load_average
         if device.kind == "cpu" and load > _BUSY * device.count:
-            yield _doubt(
+            yield Doubt(
                 "Busy",
                 f"{name}: the machine's load was {load:.1f} on {device.count} cores in the minute "
                 "before. What else ran then may have run meanwhile, and is in the latencies.",
             )
-
-
-def _doubt(head: str, text: str) -> str:
-    return f'<p class="doubt"><b>{escape(head)}</b> {escape(text)}</p>'
 
 
 def _device(device: Device) -> str:
@@ -100,42 +110,9 @@ def _device(device: Device) -> str:
     return ", ".join((f"{device.kind.upper()} {device.name}", count, memory, *driver, *clocks))
 
 
-def _figure(plot: Plot) -> str:
-    return (
-        f"<figure><h3>{escape(plot.title)}</h3>{svg(plot)}"
-        f"<figcaption>{escape(plot.caption)}</figcaption></figure>"
-    )
-
-
-def _table(table: Table) -> str:
-    heads = table.heads
-    row_of_heads = "".join(f'<th scope="col">{escape(head)}</th>' for head in heads)
-    rows = ("".join(_cell(head, row[head]) for head in heads) for row in table.rows)
-    body = "".join(f"<tr>{row}</tr>" for row in rows)
-    return (
-        f"<section><h2>{escape(table.title)}</h2><p>{escape(table.legend)}</p>"
-        f"<table><thead><tr>{row_of_heads}</tr></thead><tbody>{body}</tbody></table></section>"
-    )
-
-
-def _cell(head: str, cell: Cell) -> str:
-    note = f'<span class="note">{escape(cell.note)}</span>' if cell.note else ""
-    return f'<td data-head="{escape(head)}">{escape(cell.text)}{note}</td>'
-
-
-def _runs(results: Sequence[Result]) -> str:
-    details = (
-        f"<details open><summary>{escape(result.name)} "
-        f'<span class="note">{escape(result.environment.started)}</span></summary>'
-        f"{_facts(_run(result))}</details>"
-        for result in results
-    )
-    return f"<section><h2>The runs</h2>{''.join(details)}</section>"
-
-
-def _run(result: Result) -> dict[str, str]:
+def _run(result: Result) -> Facts:
     environment = result.environment
-    return {
+    values = {
         "Device": _device(environment.device),
         "Checkpoint": result.checkpoint,
         "Dataset": result.dataset or "",
@@ -151,11 +128,4 @@ def _run(result: Result) -> dict[str, str]:
             for row in result.loadgen
         },
     }
-
-
-def _facts(facts: Mapping[str, str]) -> str:
-    """Return a list of facts; those without a value are left out."""
-    pairs = (
-        f"<dt>{escape(head)}</dt><dd>{escape(value)}</dd>" for head, value in facts.items() if value
-    )
-    return f'<dl class="facts">{"".join(pairs)}</dl>'
+    return Facts(values, title=result.name, note=environment.started, folded=False)

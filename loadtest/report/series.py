@@ -5,13 +5,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from loadtest.report.drawing import MARKERS, SERIES
 from loadtest.result import BatchRow, LoadRow, Result
 from loadtest.samples import Latency, summarize
+from pages.drawing import SERIES
 
 _DEVICE = -3  # its place in the key of a line
+_MARKERS = "osD^vPX*"
 _DASHES = ("-", "--", ":", "-.")
 
 
@@ -81,6 +82,12 @@ class Series(Generic[Row]):
     colour: str
     marker: str
     dashes: str
+
+    @property
+    def look(self) -> dict[str, Any]:
+        """How matplotlib draws the line; the marks of an open loop are hollow."""
+        fill = "none" if self.kind == "open" else self.colour
+        return {"marker": self.marker, "ls": self.dashes, "color": self.colour, "mfc": fill}
 
 
 def batch_series(results: Sequence[Result]) -> list[Series[BatchRow]]:
@@ -163,7 +170,7 @@ def _looks(
         place, nth = places[name], seen[name]
         looks[key] = (
             SERIES[place % len(SERIES)],
-            MARKERS[place % len(MARKERS)],
+            _MARKERS[place % len(_MARKERS)],
             _DASHES[nth % len(_DASHES)],
         )
         seen[name] += 1

@@ -8,7 +8,7 @@ from statistics import mean
 
 from loadtest.errors import LoadTestError
 from loadtest.report.comparison import Comparison, Round, compare
-from loadtest.report.wording import level_of
+from loadtest.report.figures import level_of
 from loadtest.result import BatchRow, Result, read_result
 
 

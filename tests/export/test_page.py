@@ -4,7 +4,6 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pytest
 from rich.console import Console
@@ -13,12 +12,20 @@ from embedded.report import Accuracy, Parity, Report, Speed, VariantReport
 from export.documents import README, variants_table, with_table
 from export.report.figures import digest, short_name
 from export.report.page import page
-from export.report.plots import differences, operators, sizes, speed_and_accuracy, speeds
+from export.report.plots import (
+    Device,
+    differences,
+    operators,
+    sizes,
+    speed_and_accuracy,
+    speeds,
+)
 from export.steps import report_table
 from export.variants import VARIANTS, Variant, variants_for_gpu
+from pages.drawing import Plot, svg
+from tests.pages.reader import Reader
 
 HOSTILE = "<script>alert(\"1\")</script> & $x$ '{}'"
-VOID = {"br", "hr", "img", "link", "meta"}
 
 
 def single() -> Report:
@@ -134,48 +141,6 @@ def html(report: Report) -> str:
     return page(report)
 
 
-class Reader(HTMLParser):
-    """What a browser finds in a page: elements, attributes, texts, and the cells of the table."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: Counter[str] = Counter()
-        self.attributes: list[tuple[str, str]] = []
-        self.texts: list[str] = []
-        self.rows: list[dict[str, str]] = []
-        self._open: list[str] = []
-        self._head = ""
-        self.feed(html)
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_startendtag(tag, attrs)
-        if tag == "tr":
-            self.rows.append({})
-        if tag == "td":
-            self._head = dict(attrs)["data-head"] or ""
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags[tag] += 1
-        self.attributes += [(name, value or "") for name, value in attrs]
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-        if tag == "td":
-            self._head = ""
-
-    def handle_data(self, data: str) -> None:
-        if self._open and self._open[-1] != "style":
-            self.texts.append(data)
-        if self._head:
-            space = " " if self._open[-1] == "span" else ""  # a note has a line of its own
-            cells = self.rows[-1]
-            cells[self._head] = cells.get(self._head, "") + space + data
-
-
 def test_page_is_one_well_formed_file(html: str) -> None:
     reader = Reader(html)
     assert reader.tags["script"] == reader.tags["link"] == reader.tags["img"] == 0
@@ -191,7 +156,7 @@ def test_page_is_one_well_formed_file(html: str) -> None:
 
 
 def test_ids_are_the_pages_own(html: str) -> None:
-    ids = [value for name, value in Reader(html).attributes if name == "id"]
+    ids = Reader(html).values("id")
     assert [each for each, number in Counter(ids).items() if number > 1] == []
 
 
@@ -269,30 +234,35 @@ def test_what_nobody_measured_has_no_column() -> None:
 
 def test_plots_draw_every_variant(report: Report) -> None:
     names = {short_name(name) for name in report.variants}
-    for svg in (differences(report), sizes(report)):
-        reader = Reader(svg)
+    for plot in (differences(report), sizes(report)):
+        reader = Reader(svg(plot))
         assert names <= {text.strip() for text in reader.texts}
         assert reader.tags["path"] > len(names)
 
 
 def test_plots_of_what_was_measured() -> None:
-    report = whole()
-    for measured in (report.cpu_speeds, with_a_gpu().gpu_speeds):
-        names = {short_name(name) for name in measured}
-        accurate = {short_name(name) for name in measured if report.variants[name].accuracy}
+    report = with_a_gpu()
+    measured: dict[Device, dict[str, Speed]] = {"CPU": report.cpu_speeds, "GPU": report.gpu_speeds}
+    for device, found in measured.items():
+        names = {short_name(name) for name in found}
+        accurate = {short_name(name) for name in found if report.variants[name].accuracy}
         assert len(names) > 1
-        assert names <= {text.strip() for text in Reader(speeds(measured, "CPU") or "").texts}
-        both = speed_and_accuracy(report, measured, "CPU") or ""
-        assert accurate <= {text.strip() for text in Reader(both).texts}
+        assert names <= _texts(speeds(report, device))
+        assert accurate <= _texts(speed_and_accuracy(report, device))
     graphs = {short_name(name): row.nodes for name, row in report.variants.items() if row.nodes}
-    drawn = {text.strip() for text in Reader(operators(report) or "").texts}
-    assert {*graphs, *map(str, graphs.values())} <= drawn
+    assert {*graphs, *map(str, graphs.values())} <= _texts(operators(report))
+
+
+def _texts(plot: Plot | None) -> set[str]:
+    """Return the texts of a plot that is there."""
+    assert plot
+    return {text.strip() for text in Reader(svg(plot)).texts}
 
 
 def test_no_plot_of_what_was_not() -> None:
     report = single()
-    assert speed_and_accuracy(report, report.cpu_speeds, "CPU") is None
-    assert speeds(report.cpu_speeds, "CPU") is None
+    assert speed_and_accuracy(report, "CPU") is None
+    assert speeds(report, "CPU") is None
     assert operators(report) is None
 
 
@@ -300,10 +270,10 @@ def test_speed_alone_without_a_dataset() -> None:
     report = whole()
     rows = {name: replace(row, accuracy=None) for name, row in report.variants.items()}
     report = replace(report, variants=rows)
-    assert speed_and_accuracy(report, report.cpu_speeds, "CPU") is None
-    alone = speeds(report.cpu_speeds, "CPU")
+    assert speed_and_accuracy(report, "CPU") is None
+    alone = speeds(report, "CPU")
     assert alone
-    assert alone in page(report)
+    assert svg(alone) in page(report)
 
 
 @pytest.mark.parametrize("name", ["savedmodel_fp32", "onnx_fp16"])
@@ -313,9 +283,10 @@ def test_gate_stands_where_it_is(name: str) -> None:
     row = _row(variant, 0)
     assert variant.tolerance is not None
     parity = Parity(64, variant.tolerance, variant.tolerance, 64, 64)
-    svg = differences(_report({variant.model_name: replace(row, parity=parity)}))
-    (gate,) = re.findall(r'd="M ([\d.]+) [\d.]+ \nL \1 [\d.]+ \n"[^>]*stroke: var\(--gate\)', svg)
-    marks = re.findall(r'<use [^>]*x="([\d.]+)"[^>]*fill: var\(--(?:savedmodel|onnx)\)', svg)
+    drawn = svg(differences(_report({variant.model_name: replace(row, parity=parity)})))
+    line = r'd="M ([\d.]+) [\d.]+ \nL \1 [\d.]+ \n"[^>]*stroke: var\(--limit\)'
+    (gate,) = re.findall(line, drawn)
+    marks = re.findall(r'<use [^>]*x="([\d.]+)"[^>]*fill: var\(--series-\d\)', drawn)
     assert gate in marks
 
 

@@ -5,17 +5,16 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
-from loadtest.report.cells import Table
-from loadtest.report.drawing import COLOURS, LIGHT
+from loadtest.report.page import plots_of, tables_of, write_report
 from loadtest.report.series import batch_series, load_series
-from loadtest.report.writing import plots_of, tables_of, write_report
 from loadtest.result import Result, write_result
 from loadtest.samples import nvidia_reading
+from pages.drawing import LIGHT
+from pages.table import Table
 from tests.conftest import ROOT
 from tests.loadtest.results import (
     GPU,
@@ -28,11 +27,11 @@ from tests.loadtest.results import (
     run,
     versus,
 )
+from tests.pages.reader import Reader
 
 BATCH_PLOTS = ["latency-over-batch", "throughput-over-batch", "percentiles-by-batch"]
 LOAD_PLOTS = ["latency-throughput", "percentiles-under-load"]
 HOSTILE = "<script>alert(\"1\")</script> & $x$ '{}'"
-VOID = {"meta", "br"}
 
 
 def bare_bench() -> Result:
@@ -90,47 +89,14 @@ def test_pictures(everything: Path) -> None:
         assert height > 400
 
 
-class Reader(HTMLParser):
-    """What a browser finds in a page: ids, references, texts; and that every element is closed."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.ids: list[str] = []
-        self.references: list[str] = []
-        self.tags: list[str] = []
-        self.texts: list[str] = []
-        self._open: list[str] = []
-        self.feed(html)
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_startendtag(tag, attrs)
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        for name, value in attrs:
-            if name == "id":
-                self.ids.append(value or "")
-            if name in ("href", "xlink:href", "src", "clip-path"):
-                self.references.append(value or "")
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.texts.append(data)
-
-
 def test_the_page_needs_nothing_else(everything: Path) -> None:
     html = (everything / "index.html").read_text()
     read = Reader(html)
-    assert read.tags.count("svg") == len(list(everything.glob("*.png")))
+    assert read.tags["svg"] == len(list(everything.glob("*.png")))
     assert not {"script", "link", "img", "image"} & set(read.tags)
-    assert len(read.ids) == len(set(read.ids))
-    assert {re.sub(r"^url\(|\)$", "", each)[1:] for each in read.references} <= set(read.ids)
+    ids, references = read.values("id"), read.values("href", "xlink:href", "src", "clip-path")
+    assert len(ids) == len(set(ids))
+    assert {re.sub(r"^url\(|\)$", "", each)[1:] for each in references} <= set(ids)
     drawn = html[html.index("</style>") :]
     assert not [light for light in LIGHT.values() if light in drawn]  # dark mode has them all
     used = set(re.findall(r"var\(--([a-z0-9-]+)\)", html))
@@ -235,10 +201,6 @@ def test_one_name_has_one_colour_in_every_plot() -> None:
     looks = [(each.colour, each.dashes, each.kind) for each in batches]
     looks += [(each.colour, each.dashes, each.kind) for each in loads]
     assert len(looks) == len(set(looks))
-
-
-def test_colours_tell_light_from_dark() -> None:
-    assert len(set(LIGHT.values())) == len(COLOURS)  # each is replaced by its own variable
 
 
 def loadtest(*arguments: object) -> subprocess.CompletedProcess[str]:
