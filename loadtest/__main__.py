@@ -9,15 +9,17 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 import locust  # noqa: F401 - before all others: it patches the standard library for gevent
 import typer
 
-from loadtest.commands import COMMANDS
+from loadtest.commands import COMMANDS, command
 from loadtest.errors import LoadTestError
 
 
 def main() -> None:
     """Run the command that the arguments name; an error of ours is one line, and exit code 1."""
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    for command in COMMANDS:
-        app.command()(command)
+    # the callback makes it a group of commands, be there but one
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, callback=lambda: None)
+    asked = [each for each in COMMANDS if each in sys.argv[1:2]]
+    for each in asked or COMMANDS:
+        app.command()(command(each))
     try:
         app()
     except LoadTestError as error:
