@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.stack import Stack, listens, running, start, wait_for
+from tests.e2e.stack import Stack, listens, running, start, triton_of, wait_for
 from tests.e2e.test_answer import NORMAN
 from tests.e2e.test_lifecycle import refused
 
@@ -151,19 +151,22 @@ def lives(client: httpx.Client) -> bool:
     return client.get("/health/live").status_code == 200
 
 
-def test_connections_beyond_the_bound_are_refused(repository: Path, tmp_path: Path) -> None:
+def test_connections_beyond_the_bound_are_refused(
+    repository: Path, stack: Stack, tmp_path: Path
+) -> None:
     """Whether they ask or not; the others are served as before, and room comes back."""
+    settings = {"ELECTRA_QA_MAX_CONNECTIONS": "3", **triton_of(stack)}
     with ExitStack() as opened:
-        stack = opened.enter_context(running(repository, tmp_path, ELECTRA_QA_MAX_CONNECTIONS="3"))
+        bounded = opened.enter_context(running(repository, tmp_path, **settings))
         first, second, third, fourth = [
-            opened.enter_context(httpx.Client(base_url=stack.url, timeout=60)) for _ in range(4)
+            opened.enter_context(httpx.Client(base_url=bounded.url, timeout=60)) for _ in range(4)
         ]
         for each in (first, second, third):  # the start's own connections may yet be there
             wait_for(partial(lives, each))
         reason = 'electra_qa_rejections_total{reason="too_many_connections"} '
         earlier = float(first.get("/metrics").text.partition(reason)[2].partition("\n")[0] or 0)
         for asked in (b"", b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n"):
-            with socket.create_connection(("127.0.0.1", stack.port), timeout=60) as beyond:
+            with socket.create_connection(("127.0.0.1", bounded.port), timeout=60) as beyond:
                 beyond.sendall(asked)
                 reply = HTTPResponse(beyond)
                 reply.begin()
@@ -181,12 +184,11 @@ def test_connections_beyond_the_bound_are_refused(repository: Path, tmp_path: Pa
         wait_for(partial(lives, fourth))
 
 
-def test_metrics_may_be_open(repository: Path, tmp_path: Path) -> None:
-    with running(
-        repository, tmp_path, ELECTRA_QA_API_KEYS="key", ELECTRA_QA_METRICS_OPEN="true"
-    ) as stack:
-        assert httpx.get(f"{stack.url}/metrics").status_code == 200
-        assert httpx.get(f"{stack.url}/info").status_code == 401
+def test_metrics_may_be_open(repository: Path, stack: Stack, tmp_path: Path) -> None:
+    settings = {"ELECTRA_QA_API_KEYS": "key", "ELECTRA_QA_METRICS_OPEN": "true", **triton_of(stack)}
+    with running(repository, tmp_path, **settings) as opened:
+        assert httpx.get(f"{opened.url}/metrics").status_code == 200
+        assert httpx.get(f"{opened.url}/info").status_code == 401
 
 
 @pytest.fixture(scope="module")
@@ -205,18 +207,21 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return cert, key
 
 
-def test_https(repository: Path, certificate: tuple[Path, Path], tmp_path: Path) -> None:
+def test_https(
+    repository: Path, stack: Stack, certificate: tuple[Path, Path], tmp_path: Path
+) -> None:
     cert, key = certificate
     trusting = ssl.create_default_context(cafile=str(cert))
-    stack = start(repository, tmp_path, ELECTRA_QA_TLS_CERT=str(cert), ELECTRA_QA_TLS_KEY=str(key))
+    settings = {"ELECTRA_QA_TLS_CERT": str(cert), "ELECTRA_QA_TLS_KEY": str(key)}
+    secure = start(repository, tmp_path, **settings, **triton_of(stack))
     try:
         with httpx.Client(verify=trusting, timeout=60) as client:
-            wait_for(lambda: listens(stack.port))
-            reply = client.post(f"https://127.0.0.1:{stack.port}/answer", json=NORMAN)
+            wait_for(lambda: listens(secure.port))
+            reply = client.post(f"https://127.0.0.1:{secure.port}/answer", json=NORMAN)
         assert reply.json()["answer"] == "William the Conqueror"
-        assert f"https://127.0.0.1:{stack.port}" in stack.log.read_text()
+        assert f"https://127.0.0.1:{secure.port}" in secure.log.read_text()
     finally:
-        assert stack.stop() == 0
+        assert secure.stop() == 0
 
 
 def test_half_a_certificate(
