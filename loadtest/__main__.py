@@ -1,6 +1,7 @@
 """``python -m loadtest``: latency tables, questions under load, baselines, reports."""
 
 import os
+import sys
 
 # gRPC's own handling of a fork aborts one child in ten under gevent; ours start programs at once
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
@@ -8,15 +9,17 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 import locust  # noqa: F401 - before all others: it patches the standard library for gevent
 import typer
 
-from loadtest.commands import COMMANDS
+from loadtest.commands import COMMANDS, command
 from loadtest.stop import ending
 
 
 def main() -> None:
     """Run the command that the arguments name."""
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    for command in COMMANDS:
-        app.command()(ending(command))
+    # the callback makes it a group of commands, be there but one
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, callback=lambda: None)
+    asked = [each for each in COMMANDS if each in sys.argv[1:2]]
+    for each in asked or COMMANDS:
+        app.command()(ending(command(each)))
     app()
 
 

@@ -1,31 +1,18 @@
-"""The commands of ``python -m loadtest``, one module each."""
+"""The commands of ``python -m loadtest``: of each a module and its function, both of its name."""
 
 from collections.abc import Callable
+from importlib import import_module
 
-from loadtest.commands.baseline import baseline
-from loadtest.commands.bench import bench
-from loadtest.commands.capacity import capacity
-from loadtest.commands.compare import compare
-from loadtest.commands.load import load
-from loadtest.commands.loadgen import loadgen
-from loadtest.commands.report import report
-from loadtest.commands.sessions import sessions
-from loadtest.commands.slo import slo
-from loadtest.commands.versus import versus
-from loadtest.commands.web import web
-from loadtest.commands.windows import windows
-
-COMMANDS: tuple[Callable[..., None], ...] = (
-    bench,
-    load,
-    slo,
-    web,
-    baseline,
-    versus,
-    loadgen,
-    report,
-    compare,
-    windows,
-    sessions,
-    capacity,
+COMMANDS = (
+    *("bench", "load", "slo", "web", "baseline", "versus", "loadgen", "report", "compare"),
+    *("windows", "sessions", "capacity"),
 )
+
+
+def command(name: str) -> Callable[..., None]:
+    """Return the command ``name``, one of ``COMMANDS``.
+
+    Its module is imported here and not before: what the others need takes a second.
+    """
+    found: Callable[..., None] = getattr(import_module(f"{__name__}.{name}"), name)
+    return found

@@ -13,7 +13,7 @@ import httpx
 
 from tests.conftest import ROOT
 from tests.deploy.engine import Engine
-from tests.e2e.stack import free_ports, wait_for
+from tests.e2e.stack import NO_CERTIFICATES, free_ports, wait_for
 
 FILES = ("deploy/compose.yaml", "tests/deploy/compose.yaml")
 SERVICES = ("triton-cpu", "gateway", "prometheus", "gpu-metrics")
@@ -80,11 +80,12 @@ class Deployment:
         (self.folder / "gpu" / "metrics").write_text(GPU_METRICS.format(used=used))
 
     def wait_until_answering(self) -> None:
-        body = {"question": "Who came?", "context": "Ada came."}
+        url, body = f"{self.url}/answer", {"question": "Who came?", "context": "Ada came."}
 
         def answers() -> bool:
             try:
-                return httpx.post(f"{self.url}/answer", json=body, timeout=30).status_code == 200
+                reply = httpx.post(url, json=body, timeout=30, verify=NO_CERTIFICATES)
+                return reply.status_code == 200
             except httpx.TransportError:
                 return False
 
@@ -92,7 +93,7 @@ class Deployment:
 
     def _prometheus(self, path: str, **parameters: str) -> dict[str, Any]:
         url = f"http://127.0.0.1:{self.settings['PROMETHEUS_PORT']}/api/v1/{path}"
-        reply = httpx.get(url, params=parameters, timeout=10)
+        reply = httpx.get(url, params=parameters, timeout=10, verify=NO_CERTIFICATES)
         assert reply.status_code == 200, reply.text
         data = reply.json()["data"]
         assert isinstance(data, dict)

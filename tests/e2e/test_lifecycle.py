@@ -39,6 +39,16 @@ def refused(stack: Stack) -> str:
     return said
 
 
+def copied(repository: Path, folder: Path, *models: str) -> Path:
+    """A copy that a test may change: the files of ``models``, and of the others no more than
+    their configs, as copying hundreds of megabytes takes seconds."""
+
+    def left_out(path: str, _: list[str]) -> set[str]:
+        return set() if Path(path).name in models else {"1"}
+
+    return Path(shutil.copytree(repository, folder, ignore=left_out))
+
+
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 def test_what_is_in_flight_is_answered_before_the_end(
     repository: Path, tmp_path: Path, sent: signal.Signals
@@ -103,8 +113,7 @@ def test_a_missing_model(repository: Path, tmp_path: Path) -> None:
 
 
 def test_a_model_that_was_not_exported(repository: Path, tmp_path: Path) -> None:
-    bare = tmp_path / "bare"
-    shutil.copytree(repository, bare, ignore=shutil.ignore_patterns("1"))
+    bare = copied(repository, tmp_path / "bare")
     said = refused(start(bare, tmp_path))
     assert said == f"error: {bare} holds no exported model; run make export\n"
     said = refused(start(bare, tmp_path, ELECTRA_QA_MODEL="electra_qa_onnx_int8"))
@@ -113,8 +122,9 @@ def test_a_model_that_was_not_exported(repository: Path, tmp_path: Path) -> None
 
 
 def test_a_model_that_was_changed_since_its_export(repository: Path, tmp_path: Path) -> None:
-    changed = tmp_path / "changed"
-    shutil.copytree(repository, changed)
+    changed = copied(
+        repository, tmp_path / "changed", "electra_qa_onnx_int8", "electra_qa_onnx_fp32"
+    )
     model = changed / "electra_qa_onnx_int8" / "1" / "model.onnx"
     model.write_bytes(model.read_bytes()[:1000])
     said = refused(start(changed, tmp_path, ELECTRA_QA_MODEL="electra_qa_onnx_int8"))
@@ -125,8 +135,8 @@ def test_a_model_that_was_changed_since_its_export(repository: Path, tmp_path: P
 
 
 def test_a_repository_that_was_made_by_hand(repository: Path, tmp_path: Path) -> None:
-    by_hand = tmp_path / "by-hand"
-    shutil.copytree(repository, by_hand, ignore=shutil.ignore_patterns("report.json"))
+    by_hand = copied(repository, tmp_path / "by-hand", "electra_qa_onnx_int8")
+    (by_hand / "report.json").unlink()
     said = refused(start(by_hand, tmp_path, ELECTRA_QA_MODEL="electra_qa_onnx_int8"))
     assert f"{by_hand} was not made by make export: there is no report.json" in said
     # neither can a model be chosen, for a Triton elsewhere either
@@ -135,8 +145,7 @@ def test_a_repository_that_was_made_by_hand(repository: Path, tmp_path: Path) ->
 
 
 def test_a_model_that_triton_cannot_load(repository: Path, tmp_path: Path) -> None:
-    broken = tmp_path / "broken"
-    shutil.copytree(repository, broken)
+    broken = copied(repository, tmp_path / "broken", "electra_qa_onnx_int8")
     config = broken / "electra_qa_onnx_int8" / "config.pbtxt"
     config.write_text(config.read_text().replace('backend: "onnxruntime"', 'backend: "onnxrt"'))
     said = refused(start(broken, tmp_path, ELECTRA_QA_MODEL="electra_qa_onnx_int8"))
@@ -190,8 +199,7 @@ def test_an_answer_that_takes_too_long_is_504(repository: Path, tmp_path: Path) 
 
 
 def test_a_full_queue_is_429_for_those_it_does_not_hold(repository: Path, tmp_path: Path) -> None:
-    small = tmp_path / "small"
-    shutil.copytree(repository, small)
+    small = copied(repository, tmp_path / "small", "electra_qa_onnx_int8")
     config = small / "electra_qa_onnx_int8" / "config.pbtxt"
     bounded = "dynamic_batching { default_queue_policy { max_queue_size: 2 }"
     assert "dynamic_batching {" in config.read_text()

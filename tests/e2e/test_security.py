@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.stack import Stack, listens, running, start, wait_for
+from tests.e2e.stack import Stack, listens, running, start, triton_of, wait_for
 from tests.e2e.test_answer import NORMAN
 from tests.e2e.test_lifecycle import refused
 
@@ -100,18 +100,21 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return cert, key
 
 
-def test_https(repository: Path, certificate: tuple[Path, Path], tmp_path: Path) -> None:
+def test_https(
+    repository: Path, stack: Stack, certificate: tuple[Path, Path], tmp_path: Path
+) -> None:
     cert, key = certificate
     trusting = ssl.create_default_context(cafile=str(cert))
-    stack = start(repository, tmp_path, ELECTRA_QA_TLS_CERT=str(cert), ELECTRA_QA_TLS_KEY=str(key))
+    settings = {"ELECTRA_QA_TLS_CERT": str(cert), "ELECTRA_QA_TLS_KEY": str(key)}
+    secure = start(repository, tmp_path, **settings, **triton_of(stack))
     try:
         with httpx.Client(verify=trusting, timeout=60) as client:
-            wait_for(lambda: listens(stack.port))
-            reply = client.post(f"https://127.0.0.1:{stack.port}/answer", json=NORMAN)
+            wait_for(lambda: listens(secure.port))
+            reply = client.post(f"https://127.0.0.1:{secure.port}/answer", json=NORMAN)
         assert reply.json()["answer"] == "William the Conqueror"
-        assert f"https://127.0.0.1:{stack.port}" in stack.log.read_text()
+        assert f"https://127.0.0.1:{secure.port}" in secure.log.read_text()
     finally:
-        assert stack.stop() == 0
+        assert secure.stop() == 0
 
 
 def test_half_a_certificate(

@@ -14,11 +14,13 @@ from tests.e2e.stack import (
     STOP_SECONDS,
     Stack,
     asking,
+    get,
     listens,
     paused,
     processes,
     running,
     start,
+    triton_of,
     wait_for,
     wait_until_ready,
     windows_in_flight,
@@ -32,12 +34,12 @@ DRAIN_SECONDS = 15
 
 
 def is_ready(stack: Stack) -> bool:
-    return httpx.get(f"{stack.url}/health/ready", timeout=60).status_code == 200
+    return get(f"{stack.url}/health/ready").status_code == 200
 
 
 def every_worker_is_stopping(stack: Stack) -> bool:
     """Ten new connections reach each of two workers, but for once in a thousand times."""
-    replies = (httpx.get(f"{stack.url}/health/ready", timeout=60) for _ in range(10))
+    replies = (get(f"{stack.url}/health/ready") for _ in range(10))
     return all("the gateway is stopping" in each.text for each in replies)
 
 
@@ -71,14 +73,14 @@ def ending(stack: Stack) -> Iterator[None]:
             wait_for(lambda: every_worker_is_stopping(stack))
         # no balancer has noticed yet: what it sends is answered, on connections to be left
         for path in ("/health/ready", "/v2/health/ready"):
-            refused = httpx.get(f"{stack.url}{path}", timeout=60)
+            refused = get(f"{stack.url}{path}")
             assert (refused.status_code, refused.headers["connection"]) == (503, "close")
             assert "the gateway is stopping" in refused.json()["error"]["message"]
         answered = httpx.post(f"{stack.url}/answer", json=NORMAN, timeout=60)
         assert answered.json()["answer"] == "William the Conqueror"
         assert answered.headers["connection"] == "close"
         assert late.result().json()["answer"] == "William the Conqueror"
-        assert httpx.get(f"{stack.url}/health/live", timeout=60).status_code == 200
+        assert get(f"{stack.url}/health/live").status_code == 200
         assert listens(stack.port)
         with paused(stack):
             last = pool.submit(httpx.post, f"{stack.url}/answer", json=NORMAN, timeout=60)
@@ -107,11 +109,11 @@ def test_clients_that_leave_in_time_lose_nothing(repository: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_a_hurry(repository: Path, tmp_path: Path, sent: signal.Signals) -> None:
+def test_a_hurry(repository: Path, stack: Stack, tmp_path: Path, sent: signal.Signals) -> None:
     """Neither Ctrl-C nor a second SIGTERM waits."""
-    stack = start(repository, tmp_path, ELECTRA_QA_DRAIN_SECONDS="600")
-    wait_until_ready(stack)
+    gateway = start(repository, tmp_path, ELECTRA_QA_DRAIN_SECONDS="600", **triton_of(stack))
+    wait_until_ready(gateway)
     if sent == signal.SIGTERM:
-        stack.process.send_signal(sent)
-        wait_for(lambda: not is_ready(stack))
-    assert stack.stop(sent) == 0
+        gateway.process.send_signal(sent)
+        wait_for(lambda: not is_ready(gateway))
+    assert gateway.stop(sent) == 0
