@@ -19,13 +19,13 @@ from loadtest.device import environment
 from loadtest.errors import LoadTestError
 from loadtest.load.answers import check_answers
 from loadtest.load.gateway import gateway_at
-from loadtest.load.measurement import Measuring, System
+from loadtest.load.measurement import Measurement, System
 from loadtest.load.processes import locust_environment
 from loadtest.load.questions import read_questions
 from loadtest.load.rows import Level
+from loadtest.load.tables import versus_table
 from loadtest.load.users import AnswerUser
 from loadtest.load.versus import BATCHED, accuracy_of, batched, take_turns
-from loadtest.load.versus_table import versus_table
 from loadtest.report.sides import matched, side_of
 from loadtest.result import FOLDER, LoadRow, Result, write_result
 from loadtest.stop import interrupt_me, raise_again, stoppable
@@ -78,7 +78,7 @@ def versus(
             baseline_url = stack.enter_context(
                 pipeline_at(checkpoint or Path(gateway.checkpoint), port, python)
             )
-        measuring = Measuring(stack.enter_context(locust_environment()), seconds)
+        measuring = Measurement(stack.enter_context(locust_environment()), seconds)
         made = environment()
         ours = System.recorded(
             f"gateway {gateway.variant}", gateway.url, AnswerUser, asked, gateway.counts
@@ -115,7 +115,7 @@ def _levels(text: str) -> tuple[float, ...]:
 
 
 def _measure(
-    measuring: Measuring,
+    measuring: Measurement,
     systems: Sequence[System],
     users: Sequence[float],
     rounds: int,

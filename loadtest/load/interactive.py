@@ -16,7 +16,7 @@ from loadtest.load.crew import Crew
 from loadtest.load.keeper import Assignment, Sample
 from loadtest.load.questions import Question, read_questions
 from loadtest.load.rows import Level, make_row
-from loadtest.load.table import NOTE, latency_table, stage_table
+from loadtest.load.tables import NOTE, latency_table, stage_table
 from loadtest.load.users import AskingUser
 from loadtest.result import LoadRow, Result, write_result
 

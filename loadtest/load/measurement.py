@@ -50,7 +50,7 @@ class System:
         return cls(name, url, user, questions, known, counts)
 
 
-class Measuring:
+class Measurement:
     """Measures levels, one after the other, with all processes of a Locust environment."""
 
     def __init__(self, environment: Environment, seconds: float) -> None:

@@ -1,15 +1,18 @@
 """From the samples of a level to its row of the result."""
 
-from collections import Counter
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
 
 from loadtest.load.keeper import RIGHT, WRONG, Loop, Sample
 from loadtest.load.questions import Question
-from loadtest.load.stages import mean_stages
 from loadtest.result import LoadRow
+
+STAGE = re.compile(r"([\w-]+)\s*;\s*dur=([\d.]+)")  # in the header Server-Timing of a reply
 
 
 class Level(NamedTuple):
@@ -69,3 +72,12 @@ def make_row(
         padding_ratio=padding_ratio,
         mean_batch=mean_batch,
     )
+
+
+def mean_stages(timings: Iterable[str]) -> dict[str, float]:
+    """Return the mean of each stage in ms, over the replies that name it."""
+    found = defaultdict(list)
+    for timing in timings:
+        for name, duration in STAGE.findall(timing):
+            found[name].append(float(duration))
+    return {name: fmean(durations) for name, durations in found.items()}

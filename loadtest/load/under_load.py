@@ -1,6 +1,6 @@
 """The gateway under load: a plan is run against it, and what comes of it is kept and shown."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,15 +9,17 @@ from typing import Literal
 from rich.console import Console
 
 from loadtest.device import environment
+from loadtest.errors import LoadTestError
 from loadtest.load.answers import check_answers
+from loadtest.load.client import is_reachable
 from loadtest.load.gateway import Gateway
-from loadtest.load.measurement import Measuring, System
+from loadtest.load.keeper import TRANSPORT
+from loadtest.load.measurement import Measurement, System
 from loadtest.load.plan import Plan
 from loadtest.load.processes import locust_environment
 from loadtest.load.questions import read_questions
 from loadtest.load.rows import Level
-from loadtest.load.run import run
-from loadtest.load.table import NOTE, describe, latency_table, stage_table
+from loadtest.load.tables import NOTE, describe, latency_table, stage_table
 from loadtest.load.users import AnswerUser, HuggingFaceUser
 from loadtest.result import LoadRow, Result, Slo, write_result
 from loadtest.stop import raise_again, stoppable
@@ -51,7 +53,7 @@ def load_gateway(
         served as gateway,
         locust_environment(load.processes, load.workers) as locust,
     ):
-        measuring = Measuring(locust, load.seconds)
+        measuring = Measurement(locust, load.seconds)
         system = System.recorded(
             f"gateway {gateway.variant}",
             gateway.url,
@@ -75,7 +77,7 @@ def load_gateway(
 
 
 def _run(
-    plan: Plan, measuring: Measuring, system: System
+    plan: Plan, measuring: Measurement, system: System
 ) -> tuple[list[LoadRow], Slo | None, str | None]:
     """Return the rows of ``plan``, what it found, and why it ended before its end."""
     console, rows = Console(stderr=True), list[LoadRow]()
@@ -89,8 +91,25 @@ def _run(
 
     slo = None
     with stoppable() as stop:
-        slo = run(plan, measure, system.url)
+        slo = _carry_out(plan, measure, system.url)
     return rows, slo, stop.reason
+
+
+def _carry_out(plan: Plan, measure: Callable[[Level], LoadRow], url: str) -> Slo | None:
+    """Measure the levels that ``plan`` asks for, and return what it returns.
+
+    Raises LoadTestError when nothing answers at ``url`` any more.
+    """
+    level = next(plan)
+    while True:
+        row = measure(level)
+        if (lost := row.failures.get(TRANSPORT)) and not is_reachable(url):
+            raise LoadTestError(f"nothing answers at {url} any more; {lost} requests were lost")
+        try:
+            level = plan.send(row)
+        except StopIteration as end:
+            found: Slo | None = end.value
+            return found
 
 
 def _report(result: Result, gateway: Gateway, path: Path) -> None:

@@ -7,9 +7,8 @@ from loadtest.load.answers import check_answers
 from loadtest.load.counts import Counts
 from loadtest.load.keeper import Assignment, Keeper, Sample, judge
 from loadtest.load.questions import Answer, Question
-from loadtest.load.rows import Level, make_row, of_phase
-from loadtest.load.stages import mean_stages
-from loadtest.load.table import describe, latency_table, stage_table
+from loadtest.load.rows import Level, make_row, mean_stages, of_phase
+from loadtest.load.tables import describe, latency_table, stage_table
 from loadtest.result import LoadRow
 
 QUESTIONS = [Question("Who?", "x" * 10), Question("When?", "x" * 20)]

@@ -1,15 +1,19 @@
-"""Levels of load as two tables: how long answers took and what failed, and where the time went."""
+"""Levels of load as tables: latency and failures, where the time went, and systems side by side."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from statistics import median
 
 from rich.table import Table
 
-from loadtest.result import LoadRow
+from loadtest.result import Accuracy, LoadRow
 from loadtest.samples import summarize
 
 NOTE = """\
 Latency in ms, of right answers; in an open loop from the intended send time. ~: not yet steady.
 Stages in ms, mean. Late: 99 % of the questions were sent at most so many ms after their time."""
+VERSUS_NOTE = (
+    "answers/s: median of the rounds, and their lowest and highest; p50 and p99 of all samples, ms"
+)
 
 
 def describe(row: LoadRow) -> str:
@@ -50,6 +54,28 @@ def stage_table(rows: Sequence[LoadRow]) -> Table:
     return table
 
 
+def versus_table(rows: Sequence[LoadRow], accuracies: Mapping[str, Accuracy]) -> Table:
+    """Return a row for each system at each level."""
+    table = Table(
+        *("system", "users", "answers/s", "", "p50", "p99", "EM", "F1", "failed", "wrong"),
+        caption=VERSUS_NOTE,
+    )
+    for system, level in dict.fromkeys((row.system, row.level) for row in rows):
+        found = [row for row in rows if (row.system, row.level) == (system, level)]
+        accuracy = accuracies.get(system)
+        table.add_row(
+            system,
+            f"{level:g}",
+            *_throughput([row.throughput for row in found]),
+            *_percentiles([ms for row in found for ms in row.latencies]),
+            f"{accuracy.exact_match:.2f}" if accuracy else "",
+            f"{accuracy.f1:.2f}" if accuracy else "",
+            str(sum(sum(row.failures.values()) for row in found)),
+            str(sum(row.wrong for row in found)),
+        )
+    return table
+
+
 def _load(row: LoadRow) -> str:
     return f"{row.level:g} users" if row.loop == "closed" else f"{row.level:.3g}/s"
 
@@ -61,3 +87,15 @@ def _latencies(row: LoadRow) -> Iterator[str]:
     latency = summarize(row.latencies)
     for each in (latency.p50, latency.p90, latency.p95, latency.p99, latency.max):
         yield f"{each:.1f}" if each < 1000 else f"{each:.0f}"
+
+
+def _throughput(rates: Sequence[float]) -> tuple[str, str]:
+    spread = f"{min(rates):.1f} to {max(rates):.1f}" if len(rates) > 1 else ""
+    return f"{median(rates):.1f}", spread
+
+
+def _percentiles(samples: Sequence[float]) -> tuple[str, str]:
+    if not samples:
+        return "-", "-"
+    latency = summarize(samples)
+    return f"{latency.p50:.0f}", f"{latency.p99:.0f}"
