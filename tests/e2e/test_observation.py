@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 
 from qa.tensors import RequestShape
 from qa.windows import make_windows
-from tests.e2e.stack import Stack, running
+from tests.e2e.stack import Stack, get, running, triton_of
 from tests.e2e.test_answer import NORMAN
 
 STAGES = ["tokenize", "queue", "infer", "decode", "total"]
@@ -78,19 +78,20 @@ def test_every_line_is_json_and_names_its_request(entries: list[dict[str, Any]])
 
 
 def test_no_text_is_logged_unless_asked_for(
-    entries: list[dict[str, Any]], repository: Path, tmp_path: Path
+    entries: list[dict[str, Any]], repository: Path, stack: Stack, tmp_path: Path
 ) -> None:
     assert not re.search("Norman|William|secret", json.dumps(entries))
-    with running(repository, tmp_path, ELECTRA_QA_LOG_TEXTS="true") as stack:
-        httpx.post(f"{stack.url}/answer", json=NORMAN, timeout=60)
-        logged = stack.log.read_text()
+    settings = {"ELECTRA_QA_LOG_TEXTS": "true", **triton_of(stack)}
+    with running(repository, tmp_path, **settings) as telling:
+        httpx.post(f"{telling.url}/answer", json=NORMAN, timeout=60)
+        logged = telling.log.read_text()
     assert NORMAN["question"] in logged
     assert "answer=William the Conqueror" in logged
 
 
 def samples(stack: Stack) -> dict[tuple[str, ...], float]:
     """What /metrics says: values by name and labels."""
-    response = httpx.get(f"{stack.url}/metrics")
+    response = get(f"{stack.url}/metrics")
     assert response.headers["content-type"].startswith("text/plain; version=")
     return {
         (sample.name, *(f"{key}={value}" for key, value in sorted(sample.labels.items()))): (
