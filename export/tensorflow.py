@@ -5,8 +5,9 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import tensorflow as tf
-import tf2onnx
+from embedded.backends.tensorflow_alone import tf  # before tf2onnx, which imports TensorFlow
+
+import tf2onnx  # isort: skip
 
 tf.config.set_visible_devices([], "GPU")  # it traces and proves; a GPU is ONNX Runtime's here
 

@@ -18,7 +18,6 @@ from export.checkpoint.config import ElectraConfig
 from export.checkpoint.reader import read_checkpoint
 from export.graphs.calibration import calibration_windows
 from export.graphs.onnx_file import write_onnx
-from export.graphs.onnx_int8 import write_int8
 from export.isolation import Progress
 from export.variants import RUNTIMES, Graph, Variant
 
@@ -76,6 +75,8 @@ def make(variant: Variant, materials: Materials, file: Path, *, progress: Progre
 
         write_ir(source, file)
     elif is_int8:
+        from export.graphs.onnx_int8 import write_int8
+
         write_int8(source, file)
     else:
         shutil.copytree(source.parent, file.parent, dirs_exist_ok=True)

@@ -1,4 +1,4 @@
-"""A model file, loaded by the runtime that serves it."""
+"""A model file, loaded by the runtime that serves it, and by no other: each takes its time."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -9,12 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedded.backends import rows
-from embedded.backends.onnx_session import available_providers, open_session
 from embedded.backends.providers import CPU, gpu_providers
 from embedded.backends.rows import Cutting, compute_rows
 from embedded.gpu import Gpu
 from embedded.packages import ONNXRUNTIME, TENSORFLOW, library
-from export.proof.evaluator import load_reference
 from export.proof.parity import Logits, Model
 from export.triton_config import OPENVINO_PARAMETERS, cuda_options, request_shape
 from export.variants import Variant, variants_for_gpu
@@ -37,6 +35,8 @@ def load_model(variant: Variant, path: Path, gpu: Gpu | None = None) -> Model:
         return load_openvino(path)
     on_gpu = runs_on(variant, gpu)
     if variant.device == "gpu" and not on_gpu:
+        from export.proof.evaluator import load_reference
+
         return load_reference(path)
     return _load_onnx(variant, path, on_gpu)
 
@@ -104,7 +104,6 @@ def load_openvino(path: Path) -> Model:
 
 
 def _load_savedmodel(path: Path) -> Model:
-    # only here: the import takes seconds, and the other formats do without
     from export.graphs.savedmodel import SIGNATURE
     from export.tensorflow import tf
 
@@ -119,6 +118,8 @@ def _load_savedmodel(path: Path) -> Model:
 
 
 def _load_onnx(variant: Variant, path: Path, on_gpu: bool) -> Model:
+    from embedded.backends.onnx_session import available_providers, open_session
+
     providers = [(CPU, dict[str, str]())]
     if on_gpu:
         providers = gpu_providers({"cuda": cuda_options(variant)}, "0", available_providers())

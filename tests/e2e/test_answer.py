@@ -18,7 +18,7 @@ from export.variants import variant_named
 from qa.squad import SAMPLE, Example, read_examples
 from qa.windows import make_windows
 from serving.triton import Triton
-from tests.e2e.stack import Stack, running
+from tests.e2e.stack import Stack, running, triton_of
 
 NORMAN = {
     "question": "Who led the Norman conquest of England?",
@@ -89,10 +89,13 @@ def test_whatever_the_text_holds(client: httpx.Client, question: str, context: s
 
 
 @pytest.fixture(scope="module")
-def patient(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """One that lets all wait, however long."""
+def patient(
+    repository: Path, exact_stack: Stack, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
+    """A gateway that lets all wait, however long, for the Triton of ``exact_stack``."""
     settings = {"ELECTRA_QA_MODEL": "electra_qa_onnx_fp32", "ELECTRA_QA_MAX_QUEUE_SECONDS": "60"}
-    with running(repository, tmp_path_factory.mktemp("patient"), **settings) as stack:
+    folder = tmp_path_factory.mktemp("patient")
+    with running(repository, folder, **settings, **triton_of(exact_stack)) as stack:
         yield stack
 
 
@@ -117,6 +120,7 @@ def mixed(examples: Sequence[Example], _: Tokenizer) -> list[Example]:
 )
 def test_every_question_gets_its_own_answer_under_load(
     patient: Stack,
+    exact_stack: Stack,
     tokenizer: Tokenizer,
     choose_from: Callable[[Sequence[Example], Tokenizer], list[Example]],
 ) -> None:
@@ -131,14 +135,14 @@ def test_every_question_gets_its_own_answer_under_load(
             replies = await asyncio.gather(*(client.post("/answer", json=body) for body in bodies))
         return [reply.json() for reply in replies]
 
-    before = statistics(patient)
+    before = statistics(exact_stack)
     together = asyncio.run(ask_all())
-    after = statistics(patient)
+    after = statistics(exact_stack)
     for one, other in zip(alone, together, strict=True):
         assert one.pop("score") == pytest.approx(other.pop("score"), abs=1e-4)
         assert one == other
     requests, executions = (now - then for now, then in zip(after, before, strict=True))
-    assert requests >= len(bodies) >= 50  # the gateway's probes are among them
+    assert requests >= len(bodies) >= 50  # the gateways' probes are among them
     assert executions < requests / 2
 
 

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 
 from qa.tensors import RequestShape
 from qa.windows import make_windows
-from tests.e2e.stack import Stack, running
+from tests.e2e.stack import Stack, running, triton_of
 from tests.e2e.test_answer import NORMAN
 from tests.serving.test_observation import samples, timings
 
@@ -57,12 +57,13 @@ def test_every_line_is_json_and_names_its_request(entries: list[dict[str, Any]])
 
 
 def test_no_text_is_logged_unless_asked_for(
-    entries: list[dict[str, Any]], repository: Path, tmp_path: Path
+    entries: list[dict[str, Any]], repository: Path, stack: Stack, tmp_path: Path
 ) -> None:
     assert not re.search("Norman|William|secret", json.dumps(entries))
-    with running(repository, tmp_path, ELECTRA_QA_LOG_TEXTS="true") as stack:
-        httpx.post(f"{stack.url}/answer", json=NORMAN, timeout=60)
-        logged = stack.log.read_text()
+    settings = {"ELECTRA_QA_LOG_TEXTS": "true", **triton_of(stack)}
+    with running(repository, tmp_path, **settings) as telling:
+        httpx.post(f"{telling.url}/answer", json=NORMAN, timeout=60)
+        logged = telling.log.read_text()
     assert NORMAN["question"] in logged
     assert "answer=William the Conqueror" in logged
 

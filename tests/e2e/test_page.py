@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.conftest import ROOT
-from tests.e2e.stack import Stack, running
+from tests.e2e.stack import Stack, running, triton_of
 
 SCREENSHOTS = ROOT / "build" / "screenshots"
 ARGUMENTS = [
@@ -121,10 +121,13 @@ def test_errors_are_shown_as_the_api_gives_them(browser: Browser, stack: Stack) 
     page.close()
 
 
-def test_a_key_is_asked_for(browser: Browser, repository: Path, tmp_path: Path) -> None:
-    with running(repository, tmp_path, ELECTRA_QA_API_KEYS="secret") as stack:
+def test_a_key_is_asked_for(
+    browser: Browser, repository: Path, stack: Stack, tmp_path: Path
+) -> None:
+    settings = {"ELECTRA_QA_API_KEYS": "secret", **triton_of(stack)}
+    with running(repository, tmp_path, **settings) as guarded:
         page = browser.new_page()
-        page.goto(stack.url)
+        page.goto(guarded.url)
         expect(page.locator("#key")).to_be_hidden()
         page.locator("#ask").click()
         expect(page.locator("#error")).to_contain_text("401 unauthorized")

@@ -180,14 +180,15 @@ def test_variant_that_differs_fails(copy: Exported) -> None:
     assert snapshot(copy.repository) == before
 
 
-def test_accuracy(copy: Exported, tmp_path: Path) -> None:
+def test_accuracy(exported: Exported, tmp_path: Path) -> None:
     """A few questions: the scores are there, and fp32 is what the others are compared with."""
     values = json.loads(SAMPLE.read_text())
     values["data"] = values["data"][:10]
     dataset = tmp_path / "ten.json"
     dataset.write_text(json.dumps(values))
     variants = select_variants("onnx_fp32 onnx_fp16 onnx_fp16_packed")
-    report = run_export(copy.golden.folder, copy.repository, variants, dataset=dataset)
+    folder, repository = exported.golden.folder, tmp_path / "model_repository"
+    report = run_export(folder, repository, variants, dataset=dataset)
     fp32, fp16 = (report.variants[f"electra_qa_onnx_{name}"].accuracy for name in ("fp32", "fp16"))
     assert fp32 is not None
     assert fp16 is not None
@@ -196,7 +197,7 @@ def test_accuracy(copy: Exported, tmp_path: Path) -> None:
     assert report.variants["electra_qa_onnx_fp16_packed"].accuracy is None  # not on this machine
 
 
-def test_accuracy_where_some_questions_have_no_answer(copy: Exported, tmp_path: Path) -> None:
+def test_accuracy_where_some_questions_have_no_answer(exported: Exported, tmp_path: Path) -> None:
     """By SQuAD 2.0's metric: what is expected is told from the logits by hand."""
     context = "William crossed the sea in 1066, and Harold did not."
     asked = ("Who crossed it?", "When was that?", "Who came in 1067?", "Why did he not cross it?")
@@ -212,9 +213,8 @@ def test_accuracy_where_some_questions_have_no_answer(copy: Exported, tmp_path: 
     ]
     dataset = tmp_path / "squad-2.json"
     dataset.write_text(json.dumps({"data": [{"title": None, "paragraphs": paragraphs}]}))
-    report = run_export(
-        copy.golden.folder, copy.repository, select_variants("onnx_fp32"), dataset=dataset
-    )
+    folder, repository = exported.golden.folder, tmp_path / "model_repository"
+    report = run_export(folder, repository, ONNX_FP32, dataset=dataset)
     accuracy = report.variants["electra_qa_onnx_fp32"].accuracy
     assert accuracy is not None
     print(accuracy)
@@ -281,9 +281,11 @@ def test_full_disk_of_every_writer(materials: Materials, tmp_path: Path, variant
 
 
 def test_weights_that_overflow(folder: Path, change_tensors: Change) -> None:
+    """Told by the reference, before a variant is made."""
+
     def enlarge(tensors: dict[str, Any]) -> None:
         tensors["qa_outputs.weight"] = np.full_like(tensors["qa_outputs.weight"], 3e38)
 
     change_tensors(enlarge)
     with pytest.raises(ExportError, match="checkpoint gives logits that are not finite"):
-        run_export(folder, folder.parent / "model_repository", ONNX_FP32)
+        run_export(folder, folder.parent / "model_repository", select_variants("savedmodel_fp32"))

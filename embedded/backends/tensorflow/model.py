@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from embedded.backends.execution import check_numpy, respond
@@ -22,6 +21,7 @@ from embedded.backends.model_file import (
     thread_count,
 )
 from embedded.backends.rows import ON_CPU, compute_rows, on_gpu
+from embedded.backends.tensorflow_alone import tf
 from qa import tensors
 
 
