@@ -75,8 +75,10 @@ def test_a_table_of_two_variants_in_interleaved_rounds(repository: Path, tmp_pat
         assert 0 < row.flop < windows * window_flop(shape, 384)
         assert sum(row.samples) <= 1000 * row.seconds
         assert row.split is not None
-        # Triton's own times are within those that the client saw
-        assert 0 < sum(vars(row.split).values()) < sum(row.samples) / len(row.samples)
+        # Triton's own times are within those that the client saw, but for what the backend does
+        # once it has answered: an execution ends a moment after its last answer left
+        seen = sum(row.samples) / len(row.samples)
+        assert 0 < sum(vars(row.split).values()) < 1.1 * seen
         assert row.accuracy is not None
         assert row.accuracy.questions == 4
         assert row.accuracy.f1 > 50
