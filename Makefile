@@ -78,7 +78,7 @@ $(foreach each,$(filter-out MAKE%,$(.VARIABLES)),$(if \
 
 .DEFAULT_GOAL := help
 .PHONY: help setup serve export eval bench bench-gpu loadtest slo baseline versus loadgen report compare capacity pretrain train throughput \
-	check format test test-slow test-deploy docs test-compat test-parity test-training lock clean
+	check format test test-thorough test-slow test-deploy docs test-compat test-parity test-training lock clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -174,10 +174,13 @@ format: $(SETUP) ## let ruff rewrite the code
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
-test: $(SETUP) ## run the tests (DATASET= for those that need the full one)
-	@$(BIN)/pytest $(call options,DATASET)
+test: $(SETUP) ## run the tests that take minutes together (DATASET= for those that need the full one)
+	@$(BIN)/pytest -m "not thorough and not slow and not deploy" $(call options,DATASET)
 
-test-slow: $(SETUP) ## run the tests that take longer than a few seconds
+test-thorough: $(SETUP) ## run the tests that take seconds each: servers started, loaded and killed, exports
+	@$(BIN)/pytest -m "thorough and not slow and not deploy" $(call options,DATASET)
+
+test-slow: $(SETUP) ## run the tests that take minutes each
 	@$(BIN)/pytest -m slow $(call options,DATASET)
 
 test-deploy: $(SETUP) ## build and run the wheel and what deploy/ holds, with an engine and tools of the tests' own

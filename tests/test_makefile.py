@@ -51,6 +51,7 @@ VALUES: dict[str, dict[str, str]] = {
         **{each: f"{each}={{}}" for each in ("RATES", "P99_MS", "DATASET")},
     },
     "test": {"DATASET": "--dataset={}"},
+    "test-thorough": {"DATASET": "--dataset={}"},
     "test-slow": {"DATASET": "--dataset={}"},
     "test-compat": {"REPOSITORY": "--repository={}"},
     "pretrain": {

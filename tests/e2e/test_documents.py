@@ -25,6 +25,8 @@ from qa.tensors import INPUTS
 from tests.conftest import ROOT
 from tests.e2e.stack import PORTS, START_SECONDS, free_ports
 
+pytestmark = pytest.mark.thorough
+
 LEFT_OUT = shutil.ignore_patterns(
     ".git", ".venv", "build", "__pycache__", ".*_cache", ".hypothesis", "1", "warmup", "report.json"
 )

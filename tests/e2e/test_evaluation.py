@@ -16,6 +16,8 @@ from qa.squad import SAMPLE, Example, read_examples
 from tests.conftest import ROOT
 from tests.e2e.stack import Stack, free_ports, running
 
+pytestmark = pytest.mark.thorough
+
 # measured with the checkpoint's float32 weights; a better checkpoint has other figures
 FP32_ON_SAMPLE = Scores(exact_match=75.00, f1=83.86, total=200)
 FP32_ON_TENTH = Scores(exact_match=75.31, f1=84.21, total=1057)

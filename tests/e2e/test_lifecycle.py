@@ -27,7 +27,7 @@ from tests.e2e.stack import (
 )
 from tests.e2e.test_answer import NORMAN
 
-pytestmark = pytest.mark.embedded
+pytestmark = [pytest.mark.embedded, pytest.mark.thorough]
 
 
 def refused(stack: Stack) -> str:

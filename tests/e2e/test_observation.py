@@ -16,6 +16,8 @@ from tests.e2e.stack import Stack, running, triton_of
 from tests.e2e.test_answer import NORMAN
 from tests.serving.test_observation import samples, timings
 
+pytestmark = pytest.mark.thorough
+
 STAGES = ["tokenize", "queue", "infer", "decode", "total"]
 
 

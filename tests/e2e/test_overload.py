@@ -33,7 +33,7 @@ from tests.e2e.stack import (
 from tests.e2e.test_answer import NORMAN
 from tests.serving.test_bad_input import JSON
 
-pytestmark = pytest.mark.embedded
+pytestmark = [pytest.mark.embedded, pytest.mark.thorough]
 
 LONG = {**NORMAN, "context": NORMAN["context"] + " It was a mild and dry year." * 420}  # 25 windows
 LATE = 6  # requests

@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.stack import PARTS, Stack, asking, executed, kill, running, wait_for
 from tests.e2e.test_answer import NORMAN
 
-pytestmark = pytest.mark.embedded
+pytestmark = [pytest.mark.embedded, pytest.mark.thorough]
 
 
 @dataclass(frozen=True)

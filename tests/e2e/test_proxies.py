@@ -13,6 +13,8 @@ from tests.e2e.test_answer import NORMAN
 from tests.e2e.test_evaluation import run_evaluation
 from tests.loadtest.command import loadtest
 
+pytestmark = pytest.mark.thorough
+
 EVALUATION = (str(SAMPLE), "--limit", "3")
 LOAD = ("load", "--loop", "closed", "--users", "1", "--seconds", "1", "--questions", "3")
 BENCH = ("bench", "--variants", "onnx_fp32", "--batches", "1", "--batches-per-row", "2")

@@ -20,7 +20,7 @@ from tests.e2e.stack import (
 )
 from tests.e2e.test_answer import NORMAN
 
-pytestmark = pytest.mark.embedded
+pytestmark = [pytest.mark.embedded, pytest.mark.thorough]
 
 PROBE_SECONDS = 1  # the timeout of Kubernetes' probes, unless they say otherwise
 

@@ -18,7 +18,7 @@ import pytest
 from tests.e2e.stack import Stack, Told, asking, executed, free_ports, running, wait_for
 from tests.e2e.test_answer import NORMAN
 
-pytestmark = pytest.mark.embedded
+pytestmark = [pytest.mark.embedded, pytest.mark.thorough]
 
 NAME = "triton.example"
 NAMESPACE = ("unshare", "--map-root-user", "--mount")

@@ -28,7 +28,7 @@ from tests.e2e.stack import (
 from tests.e2e.test_answer import NORMAN
 from tests.e2e.test_workers import wait_for_workers
 
-pytestmark = pytest.mark.embedded
+pytestmark = [pytest.mark.embedded, pytest.mark.thorough]
 
 DRAIN_SECONDS = 15
 

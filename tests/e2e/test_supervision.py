@@ -26,7 +26,7 @@ from tests.e2e.stack import (
 )
 from tests.e2e.test_answer import NORMAN
 
-pytestmark = pytest.mark.embedded
+pytestmark = [pytest.mark.embedded, pytest.mark.thorough]
 
 NOTICED_SECONDS = 2
 ANSWERING_SECONDS = 10

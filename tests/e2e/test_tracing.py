@@ -15,7 +15,7 @@ from tests.e2e.proxy import DEAD
 from tests.e2e.stack import running, wait_for
 from tests.e2e.test_answer import NORMAN
 
-pytestmark = pytest.mark.embedded
+pytestmark = [pytest.mark.embedded, pytest.mark.thorough]
 
 TRACE, CALLER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 TRACEPARENT = f"00-{TRACE}-{CALLER}-01"

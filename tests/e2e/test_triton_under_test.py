@@ -10,7 +10,7 @@ from embedded.ports import free_ports
 from embedded.server import run_triton
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.embedded
+pytestmark = [pytest.mark.embedded, pytest.mark.thorough]
 
 MODELS = ["electra_qa_onnx_fp32"]
 TESTS = ("tests/e2e/test_huggingface.py", "tests/e2e/test_pool.py")

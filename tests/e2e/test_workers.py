@@ -29,7 +29,7 @@ from tests.e2e.stack import (
 from tests.e2e.test_answer import NORMAN
 from tests.serving.test_observation import samples
 
-pytestmark = pytest.mark.embedded
+pytestmark = [pytest.mark.embedded, pytest.mark.thorough]
 
 
 @pytest.fixture(scope="module")

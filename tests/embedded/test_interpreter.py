@@ -16,6 +16,8 @@ from embedded.interpreter import NotFoundError, find, problem
 from embedded.preflight import find_libpython, libpython_name, python_version
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.thorough
+
 RELEASES = "https://github.com/astral-sh/python-build-standalone/releases/download"
 MACHINE = os.uname().machine
 # what a new system's python3 says

@@ -9,6 +9,8 @@ import pytest
 from embedded.backends.model_file import allows_tf32, model_path, thread_count
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.thorough
+
 
 def args(**parameters: str) -> dict[str, str]:
     config = {

@@ -20,6 +20,8 @@ from export.variants import select_variants
 from qa.tensors import INPUTS, OUTPUTS, PADDING_LOGIT
 from tests.export.conftest import Golden, read_golden
 
+pytestmark = pytest.mark.thorough
+
 (VARIANT,) = select_variants("openvino_bf16")
 
 

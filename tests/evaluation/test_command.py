@@ -12,6 +12,8 @@ import pytest
 from tests.conftest import ROOT
 from tests.evaluation.far_end import FarEnd, Question, Reply, answering
 
+pytestmark = pytest.mark.thorough
+
 BUSY = {"error": {"type": "overloaded", "message": "too many windows"}}
 KEY = "s3cret-of-the-tests"
 

@@ -18,6 +18,8 @@ from export.__main__ import main
 from export.variants import VARIANTS
 from tests.export.conftest import GOLDEN, SEQUENCE_LENGTH, Exported, Golden, read_golden, snapshot
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[2]
 app = typer.Typer()
 app.command()(main)

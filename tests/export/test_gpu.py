@@ -21,6 +21,8 @@ from tests.export.conftest import SEQUENCE_LENGTH, Golden, Sources
 from tests.report import write_report
 from tests.simulated_gpu import A100, T4, Simulated, simulate
 
+pytestmark = pytest.mark.thorough
+
 PACKED, FP16, TF32, FP32 = map(
     variant_named, ("onnx_fp16_packed", "onnx_fp16", "onnx_tf32", "onnx_fp32")
 )

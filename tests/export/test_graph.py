@@ -25,6 +25,8 @@ from export.variants import VARIANTS, Variant, variant_named
 from qa.tensors import END_LOGITS, INPUTS, OUTPUTS, START_LOGITS
 from tests.export.conftest import Exported, Golden, Sources, check_onnx
 
+pytestmark = pytest.mark.thorough
+
 EXACT = [variant for variant in VARIANTS if variant.precision in ("fp32", "tf32")]
 ONNX = [variant for variant in VARIANTS if variant.format == "onnx"]
 ONNX_FP32 = variant_named("onnx_fp32")

@@ -21,6 +21,8 @@ from export.checkpoint.hub import resolve
 from export.checkpoint.reader import read_checkpoint
 from tests.export.conftest import GOLDEN
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[2]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TOKEN = "hf_token_of_a_reader"

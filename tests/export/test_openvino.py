@@ -20,6 +20,8 @@ from qa.tensors import INPUTS, OUTPUTS
 from tests.conftest import ROOT
 from tests.export.conftest import Golden, Sources
 
+pytestmark = pytest.mark.thorough
+
 KINDS = ("float", "int8")
 
 

@@ -32,6 +32,8 @@ from tests.export.conftest import (
     snapshot,
 )
 
+pytestmark = pytest.mark.thorough
+
 ONNX_FP32 = select_variants("onnx_fp32")
 Change = Callable[..., None]
 

@@ -12,6 +12,8 @@ from export.variants import CONFIG, variant_named
 from tests.e2e.proxy import DEAD
 from tests.export.conftest import SEQUENCE_LENGTH, Exported
 
+pytestmark = pytest.mark.thorough
+
 VARIANT = variant_named("onnx_fp32")
 
 

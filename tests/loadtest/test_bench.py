@@ -19,6 +19,8 @@ from loadtest.result import Result, read_result
 from qa.windows import SPECIAL_TOKENS_PER_WINDOW
 from tests.conftest import CHECKPOINT, ROOT
 
+pytestmark = pytest.mark.thorough
+
 PATIENCE_SECONDS = 120
 QUICK = ("--batches-per-row", "3", "--seconds", "1", "--warmup-seconds", "0", "--questions", "4")
 ENDLESS = ("--batches-per-row", "1000000", "--seconds", "3600", "--questions", "1")

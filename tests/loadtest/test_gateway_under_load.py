@@ -12,6 +12,8 @@ import pytest
 from tests.e2e.stack import free_ports, processes, start, wait_until_ready
 from tests.loadtest.command import SECONDS, loadtest, result, started
 
+pytestmark = pytest.mark.thorough
+
 EXACT = ("--model", "electra_qa_onnx_fp32")
 FEW = ("--questions", "10")
 

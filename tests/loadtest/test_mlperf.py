@@ -7,6 +7,8 @@ import pytest
 from loadtest.mlperf import OFFICIAL_SECONDS, OFFICIAL_WINDOWS, parse_summary, unofficial, verdict
 from tests.loadtest.command import loadtest, result
 
+pytestmark = pytest.mark.thorough
+
 SUMMARY = """\
 ================================================
 MLPerf Results Summary

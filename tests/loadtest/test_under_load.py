@@ -8,6 +8,8 @@ import pytest
 from tests.loadtest.command import loadtest, result, started
 from tests.loadtest.stub import Reply, serving, stall
 
+pytestmark = pytest.mark.thorough
+
 FEW = ("--questions", "5")
 RECORDED = 5
 

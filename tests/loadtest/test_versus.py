@@ -19,6 +19,8 @@ from tests.conftest import CHECKPOINT, ROOT
 from tests.loadtest.command import loadtest, result
 from tests.loadtest.stub import Reply, serving
 
+pytestmark = pytest.mark.thorough
+
 QUICK = ("--users", "1", "--seconds", "1", "--questions", "3", "--ceiling", "")
 
 
