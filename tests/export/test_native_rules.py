@@ -12,6 +12,8 @@ from export.variants import CONFIG, VARIANTS, Variant, variant_named
 from tests.export.conftest import Exported
 from tests.export.native_rules import READERS, broken_rules
 
+pytestmark = pytest.mark.thorough
+
 
 def read_config(folder: Path) -> Any:
     return text_format.Parse((folder / CONFIG).read_text(), triton.ModelConfig())

@@ -29,6 +29,8 @@ from tests.loadtest.results import (
 )
 from tests.pages.reader import Reader
 
+pytestmark = pytest.mark.thorough
+
 BATCH_PLOTS = ["latency-over-batch", "throughput-over-batch", "percentiles-by-batch"]
 LOAD_PLOTS = ["latency-throughput", "percentiles-under-load"]
 HOSTILE = "<script>alert(\"1\")</script> & $x$ '{}'"
