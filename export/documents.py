@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from export.variants import VARIANTS, Variant
+from pages.markdown import with_part
 
 README = Path(__file__).parents[1] / "README.md"
-START, END = "<!-- variants -->", "<!-- /variants -->"
 
 _PLACES = {"any": "CPU, GPU", "cpu": "CPU", "gpu": "GPU"}
 
@@ -27,12 +27,8 @@ def _place(variant: Variant) -> str:
 
 
 def with_table(text: str) -> str:
-    """Return ``text`` with the table between its two markers.
-
-    Raises ValueError when a marker is missing.
-    """
-    before, after = text.index(START) + len(START), text.index(END)
-    return f"{text[:before]}\n{variants_table()}\n{text[after:]}"
+    """Return ``text`` with the table in its place; raises ValueError when it has none."""
+    return with_part(text, "variants", variants_table())
 
 
 if __name__ == "__main__":

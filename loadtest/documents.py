@@ -12,10 +12,10 @@ from loadtest.report.figures import level_of, three_figures
 from loadtest.report.series import batch_series, load_series
 from loadtest.result import SCHEMA, Result, read_result
 from loadtest.samples import summarize
+from pages.markdown import with_part
 
 README = Path("README.md")
 SCHEMA_FILE = Path("docs") / "results.schema.json"
-START, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
 
 
 def schema_document() -> str:
@@ -30,12 +30,11 @@ def figures_table(results: Sequence[Result]) -> str:
 
 
 def with_figures(text: str, results: Sequence[Result]) -> str:
-    """Return ``text`` with the figures of ``results`` between its two markers.
+    """Return ``text`` with the figures of ``results`` in their place.
 
-    Raises ValueError when a marker is missing.
+    Raises ValueError when it has none.
     """
-    before, after = text.index(START) + len(START), text.index(END)
-    return f"{text[:before]}\n{figures_table(results)}\n{text[after:]}"
+    return with_part(text, "benchmarks", figures_table(results))
 
 
 def _batches(results: Sequence[Result]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from pages.markdown import with_part
 from training.errors import TrainingError
 from training.gains import Gains, gains
 from training.measured import Measured, Run, Speed, read_measured, read_run
@@ -15,7 +16,6 @@ from training.published import published
 from training.result import HELD_OUT, WITH_UNANSWERABLE
 
 BUNDLED = Path("checkpoints/electra-mini-squad/training.json")
-START, END = "<!-- measured -->", "<!-- /measured -->"
 
 
 def markdown(measured: Measured, bundled: Run) -> str:
@@ -117,9 +117,8 @@ def _spread(values: Sequence[float]) -> str:
 
 
 def with_tables(text: str, tables: str) -> str:
-    """Return ``text`` with ``tables`` between its markers; raise ValueError without them."""
-    before, after = text.index(START) + len(START), text.index(END)
-    return f"{text[:before]}\n{tables}\n{text[after:]}"
+    """Return ``text`` with ``tables`` in their place; raises ValueError when it has none."""
+    return with_part(text, "measured", tables)
 
 
 def main(

@@ -8,9 +8,10 @@ import typer
 from typer.testing import CliRunner, Result
 
 from training.measured import read_measured, read_run
-from training.report import BUNDLED, END, START, main, markdown, with_tables
+from training.report import BUNDLED, main, markdown, with_tables
 
 ROOT = Path(__file__).parents[2]
+START, END = "<!-- measured -->", "<!-- /measured -->"
 MEASURED = ROOT / "docs" / "benchmarks" / "amd-epyc-zen-5-2-cores" / "training"
 F1S = (70.0, 71.0, 72.5)
 
