@@ -1,4 +1,4 @@
-"""Triton's gRPC messages and stubs, as tritonclient has them.
+"""Triton's gRPC messages and stubs, as tritonclient has them, and the options of a channel to it.
 
 tritonclient imports ml_dtypes for bfloat16, which is no part of the contract. The gateway's image
 leaves those 24 MB out, and an empty module takes their place.
@@ -13,4 +13,27 @@ if importlib.util.find_spec("ml_dtypes") is None:
 
 from tritonclient.grpc import model_config_pb2, service_pb2, service_pb2_grpc
 
-__all__ = ["model_config_pb2", "service_pb2", "service_pb2_grpc"]
+__all__ = [
+    "CHANNEL_OPTIONS",
+    "model_config_pb2",
+    "reconnect_options",
+    "service_pb2",
+    "service_pb2_grpc",
+]
+
+CHANNEL_OPTIONS = [
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+    # a connection for each client: several in one process must not share its fate
+    ("grpc.use_local_subchannel_pool", 1),
+]
+
+
+def reconnect_options(longest_ms: int) -> list[tuple[str, int]]:
+    """Return the options by which a Triton that comes up, or back, is found at once.
+
+    The next try comes after 100 ms at first, and never later than after ``longest_ms``; gRPC's own
+    waits begin with a second and grow to two minutes.
+    """
+    waits = {"initial": 100, "min": 100, "max": longest_ms}
+    return [(f"grpc.{name}_reconnect_backoff_ms", wait) for name, wait in waits.items()]

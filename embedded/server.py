@@ -24,7 +24,7 @@ from embedded.packages import onnxruntime_has_cuda, tensorflow_has_cuda
 from embedded.ports import Ports, check_port
 from embedded.preflight import find_libpython
 from embedded.process import end, kill, start
-from embedded.protocol import service_pb2, service_pb2_grpc
+from embedded.protocol import reconnect_options, service_pb2, service_pb2_grpc
 from qa.proxies import grpc_options, is_direct, without_proxies
 
 logger = logging.getLogger(__name__)
@@ -32,8 +32,6 @@ logger = logging.getLogger(__name__)
 LOOPBACK = "127.0.0.1"
 REACHED = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104 - only when told so
 LOG_LINES_SHOWN = 15
-# while it comes up: gRPC by itself would try to connect after 0, 1, 2.6 and 5.2 s
-EAGER = [(f"grpc.{each}_reconnect_backoff_ms", 100) for each in ("initial", "min", "max")]
 
 
 @dataclass
@@ -188,7 +186,7 @@ def _gpus() -> dict[str, str]:
 
 def _wait_until_ready(triton: EmbeddedTriton, seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    options = [*EAGER, *grpc_options(triton.url)]
+    options = [*reconnect_options(100), *grpc_options(triton.url)]
     with grpc.insecure_channel(triton.url, options=options) as channel:
         stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
         while time.monotonic() < deadline:

@@ -7,7 +7,12 @@ import grpc
 from opentelemetry import propagate
 
 from embedded.inference import Logits, make_request, read_config, read_logits
-from embedded.protocol import service_pb2, service_pb2_grpc
+from embedded.protocol import (
+    CHANNEL_OPTIONS,
+    reconnect_options,
+    service_pb2,
+    service_pb2_grpc,
+)
 from qa.proxies import grpc_options
 from qa.tensors import ContractError, RequestShape
 from qa.windows import Rows
@@ -20,16 +25,7 @@ from serving.errors import (
     UnknownModel,
 )
 
-CHANNEL_OPTIONS = [
-    ("grpc.max_send_message_length", -1),
-    ("grpc.max_receive_message_length", -1),
-    # a Triton that comes back is found again at once, not after gRPC's two minutes
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 1000),
-    # several gateways in one process must not share a connection's fate
-    ("grpc.use_local_subchannel_pool", 1),
-]
+LONGEST_RECONNECT_MS = 1000
 
 
 @dataclass(frozen=True)
@@ -49,7 +45,8 @@ class Triton:
         self.url = url
         # what stands between, such as a service mesh, routes by the name
         named = ("grpc.default_authority", name or url)
-        options = [*CHANNEL_OPTIONS, *grpc_options(url, name), named]
+        reconnect = reconnect_options(LONGEST_RECONNECT_MS)
+        options = [*CHANNEL_OPTIONS, *reconnect, *grpc_options(url, name), named]
         self._channel = grpc.aio.insecure_channel(url, options=options)
         self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
         self._infos: dict[str, ModelInfo] = {}

@@ -9,17 +9,17 @@ import grpc
 from google.protobuf import json_format  # type: ignore[import-untyped]
 
 from embedded.inference import Logits, read_config, read_logits
-from embedded.protocol import model_config_pb2, service_pb2, service_pb2_grpc
+from embedded.protocol import (
+    CHANNEL_OPTIONS,
+    model_config_pb2,
+    service_pb2,
+    service_pb2_grpc,
+)
 from loadtest.errors import LoadTestError
 from loadtest.result import TritonSplit
 from qa.proxies import grpc_options
 from qa.tensors import ContractError
 
-CHANNEL_OPTIONS = [
-    ("grpc.max_send_message_length", -1),
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.use_local_subchannel_pool", 1),  # a connection for each client
-]
 REPLY_SECONDS = 10  # for what Triton answers without computing
 LOAD_SECONDS = 300
 INFER_SECONDS = 600  # a batch of 512 on a slow CPU
