@@ -11,8 +11,10 @@ from rich.console import Console
 from rich.progress import track
 
 from loadtest.errors import LoadTestError
+from loadtest.load.keeper import TRANSPORT
 from loadtest.load.proxy import proxy_options
 from loadtest.load.questions import Answer, Question, body_of, parse_answer
+from loadtest.result import LoadRow
 
 SECONDS = 60
 
@@ -34,6 +36,11 @@ def session(url: str) -> FastHttpSession:
 def is_reachable(url: str) -> bool:
     """Whether anything answers HTTP at ``url``."""
     return session(url).get("/").status_code != 0
+
+
+def is_gone(url: str, row: LoadRow) -> bool:
+    """Whether requests of ``row`` were lost, and nothing answers at ``url`` any more."""
+    return TRANSPORT in row.failures and not is_reachable(url)
 
 
 def is_ready(url: str) -> bool:

@@ -11,7 +11,7 @@ from rich.console import Console
 from loadtest.device import environment
 from loadtest.errors import LoadTestError
 from loadtest.load.answers import check_answers
-from loadtest.load.client import is_reachable
+from loadtest.load.client import is_gone
 from loadtest.load.gateway import Gateway
 from loadtest.load.keeper import TRANSPORT
 from loadtest.load.measurement import Measurement, System
@@ -103,7 +103,8 @@ def _carry_out(plan: Plan, measure: Callable[[Level], LoadRow], url: str) -> Slo
     level = next(plan)
     while True:
         row = measure(level)
-        if (lost := row.failures.get(TRANSPORT)) and not is_reachable(url):
+        if is_gone(url, row):
+            lost = row.failures[TRANSPORT]
             raise LoadTestError(f"nothing answers at {url} any more; {lost} requests were lost")
         try:
             level = plan.send(row)

@@ -5,8 +5,7 @@ from dataclasses import replace
 
 from loadtest.errors import LoadTestError
 from loadtest.load.batch_user import BatchUser
-from loadtest.load.client import is_reachable
-from loadtest.load.keeper import TRANSPORT
+from loadtest.load.client import is_gone
 from loadtest.load.measurement import System
 from loadtest.load.questions import Question
 from loadtest.load.rows import Level
@@ -38,7 +37,7 @@ def take_turns(
                     continue
                 row = measure(system, Level("closed", each), number)
                 yield row
-                if row.failures.get(TRANSPORT) and not is_reachable(system.url):
+                if is_gone(system.url, row):
                     raise LoadTestError(f"{system.name} at {system.url} answers no more")
 
 
