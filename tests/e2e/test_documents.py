@@ -23,7 +23,7 @@ from embedded.selection import choose
 from qa.squad import SAMPLE
 from qa.tensors import INPUTS
 from tests.conftest import ROOT
-from tests.e2e.stack import PORTS, START_SECONDS, free_ports
+from tests.e2e.stack import PORTS, START_SECONDS, free_ports, get
 
 pytestmark = pytest.mark.thorough
 
@@ -81,7 +81,7 @@ def served(command: str, folder: Path, environment: dict[str, str], log: Path) -
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/health/ready", timeout=10).status_code == 200
+        return get(f"{url}/health/ready", 10).status_code == 200
     except httpx.TransportError:
         return False
 

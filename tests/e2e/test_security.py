@@ -13,6 +13,7 @@ import pytest
 from tests.e2e.stack import Stack, listens, running, start, triton_of, wait_for
 from tests.e2e.test_answer import NORMAN
 from tests.e2e.test_lifecycle import refused
+from tests.serving.test_keys import WRONG, bearing
 
 SETTINGS = """
 ELECTRA_QA_API_KEYS=first-key, second-key
@@ -36,11 +37,12 @@ def test_every_key_opens(guarded: Stack, key: str) -> None:
         assert client.get("/info").status_code == client.get("/metrics").status_code == 200
 
 
-def test_a_probe_needs_no_key_and_no_log_has_one(guarded: Stack) -> None:
-    assert httpx.get(f"{guarded.url}/health/ready", timeout=60).status_code == 200
-    wrong = {"authorization": "Bearer first"}
-    refused = httpx.post(f"{guarded.url}/answer", json=NORMAN, headers=wrong)
-    assert (refused.status_code, refused.json()["error"]["type"]) == (401, "unauthorized")
+@pytest.mark.parametrize("key", WRONG)
+def test_a_probe_needs_no_key_and_no_log_has_one(guarded: Stack, key: str) -> None:
+    with httpx.Client(base_url=guarded.url, headers=bearing(key), timeout=60) as client:
+        assert client.get("/health/ready").status_code == 200
+        refused = client.post("/answer", json=NORMAN)
+        assert (refused.status_code, refused.json()["error"]["type"]) == (401, "unauthorized")
     assert "first-key" not in guarded.log.read_text()
 
 

@@ -8,6 +8,13 @@ import pytest
 from serving.schema import EXAMPLE
 from tests.serving.server import gateway
 
+WRONG = ("", "Bearer", "Bearer first", "Basic first-key", "first-key", "Bearer \xe9")
+
+
+def bearing(key: str) -> httpx.Headers:
+    """The headers with ``key`` as it stands, and with none for an empty one."""
+    return httpx.Headers({"authorization": key} if key else {}, encoding="latin-1")
+
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[str]:
@@ -15,12 +22,9 @@ def guarded() -> Iterator[str]:
         yield url
 
 
-@pytest.mark.parametrize(
-    "key", ["", "Bearer", "Bearer first", "Basic first-key", "first-key", "Bearer \xe9"]
-)
+@pytest.mark.parametrize("key", WRONG)
 def test_without_a_key_nothing_is_told(guarded: str, key: str) -> None:
-    headers = httpx.Headers({"authorization": key} if key else {}, encoding="latin-1")
-    with httpx.Client(base_url=guarded, headers=headers, timeout=60) as client:
+    with httpx.Client(base_url=guarded, headers=bearing(key), timeout=60) as client:
         for closed in (
             client.post("/answer", json=EXAMPLE),
             client.post("/answers", json={}),
