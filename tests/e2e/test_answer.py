@@ -18,7 +18,7 @@ from export.variants import variant_named
 from qa.squad import SAMPLE, Example, read_examples
 from qa.windows import make_windows
 from serving.triton import Triton
-from tests.e2e.stack import Stack, running, triton_of
+from tests.e2e.stack import Stack, running, triton_of, wait_for
 
 NORMAN = {
     "question": "Who led the Norman conquest of England?",
@@ -137,12 +137,14 @@ def test_every_question_gets_its_own_answer_under_load(
 
     before = statistics(exact_stack)
     together = asyncio.run(ask_all())
+    # Triton counts a request when its execution ends, a moment after its answer left
+    wait_for(lambda: statistics(exact_stack)[0] - before[0] >= len(bodies))
     after = statistics(exact_stack)
     for one, other in zip(alone, together, strict=True):
         assert one.pop("score") == pytest.approx(other.pop("score"), abs=1e-4)
         assert one == other
     requests, executions = (now - then for now, then in zip(after, before, strict=True))
-    assert requests >= len(bodies) >= 50  # the gateways' probes are among them
+    assert len(bodies) >= 50  # the gateways' probes are counted beside them
     assert executions < requests / 2
 
 
