@@ -59,6 +59,8 @@ export SERVED TRAIN DEV
 options = $(foreach each,$(1),$${$(each):+--$(shell echo $(each) | tr A-Z_ a-z-)="$$$(each)"})
 # $(call list,$$FILES): "$@" is the words, or the one path with spaces
 list = if [ -e "$(1)" ]; then set -- "$(1)"; else set -- $(1); fi
+# two files of tests side by side, in their order: most tests wait more than they compute
+TWO_FILES := -n 2 --dist loadfile --no-loadscope-reorder
 quote = '$(subst ','\'',$(1))'
 TORCHRUN = $(if $(PROCESSES),-m torch.distributed.run --standalone --nproc-per-node="$$PROCESSES")
 RECIPE = $${INIT:+--set=init="$$INIT"} $${PRECISION:+--set=precision="$$PRECISION"} \
@@ -175,10 +177,10 @@ format: $(SETUP) ## let ruff rewrite the code
 	@$(BIN)/ruff format
 
 test: $(SETUP) ## run the tests that take minutes together (DATASET= for those that need the full one)
-	@$(BIN)/pytest -m "not thorough and not slow and not deploy" $(call options,DATASET)
+	@$(BIN)/pytest $(TWO_FILES) -m "not thorough and not slow and not deploy" $(call options,DATASET)
 
 test-thorough: $(SETUP) ## run the tests that take seconds each: servers started, loaded and killed, exports
-	@$(BIN)/pytest -m "thorough and not slow and not deploy" $(call options,DATASET)
+	@$(BIN)/pytest $(TWO_FILES) -m "thorough and not slow and not deploy" $(call options,DATASET)
 
 test-slow: $(SETUP) ## run the tests that take minutes each
 	@$(BIN)/pytest -m slow $(call options,DATASET)

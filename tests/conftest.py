@@ -1,5 +1,6 @@
 """Options, and what the tests of several folders share."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -77,12 +78,12 @@ def repository() -> Path:
 def export_bundled(variants: str) -> Path:
     """Return the tests' repository, which has these ``variants`` of the bundled checkpoint."""
     folder = ROOT / "build" / "test-repository"
-    subprocess.run(
-        [
-            *(sys.executable, "-m", "export", str(CHECKPOINT), "--variants", variants),
-            *("--repository", str(folder), "--if-needed"),
-        ],
-        check=True,
-        cwd=ROOT,
-    )
+    command = [
+        *(sys.executable, "-m", "export", str(CHECKPOINT), "--variants", variants),
+        *("--repository", str(folder), "--if-needed"),
+    ]
+    folder.parent.mkdir(exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another process of these tests waits for its end
+        subprocess.run(command, check=True, cwd=ROOT)
     return folder
