@@ -111,8 +111,12 @@ def table(measured: list[Measured], place: Place) -> Table:
 
 
 def main(
-    output: Annotated[Path, typer.Argument(help="folder for throughput.json")],
-    sizes: str = "mini",
+    output: Annotated[
+        Path, typer.Argument(envvar="OUTPUT", help="folder for throughput.json")
+    ] = Path("build/throughput"),
+    sizes: Annotated[
+        str, typer.Option(envvar="SIZES", help=f"of {', '.join(SIZES)}, separated by spaces")
+    ] = "mini",
     batch: Annotated[int, typer.Option(min=1)] = 32,
     sequence: Annotated[int, typer.Option(min=16, max=512)] = 384,
     steps: Annotated[int, typer.Option(min=1)] = 10,

@@ -5,22 +5,33 @@ from typing import Annotated
 
 import typer
 
+from qa.paths import listed
 from training.command import at_a_place
+from training.options import Epochs, Init, Precision, Settings, changes
 from training.pretraining.recipe import PretrainingRecipe
 from training.pretraining.run import run
 from training.recipe import with_settings
 
 
 def main(
-    output: Annotated[Path, typer.Argument(help="the folder that is written, and resumed from")],
-    texts: Annotated[list[Path], typer.Argument(help="SQuAD files, or .txt by paragraphs")],
-    setting: Annotated[
-        list[str], typer.Option("--set", help="of training/pretraining/recipe.py, as epochs=2")
-    ] = [],  # noqa: B006
+    output: Annotated[
+        Path, typer.Argument(envvar="OUTPUT", help="the folder that is written, and resumed from")
+    ] = Path("build/pretrained"),
+    *,
+    texts: Annotated[
+        list[Path],
+        typer.Argument(
+            envvar=["TEXTS", "TRAIN"], callback=listed, help="SQuAD files, or .txt by paragraphs"
+        ),
+    ],
+    init: Init = None,
+    precision: Precision = None,
+    epochs: Epochs = None,
+    setting: Settings = [],  # noqa: B006
 ) -> None:
     """Pre-train the encoder on; `make train INIT=OUTPUT` goes on from it."""
     with at_a_place() as (place, console):
-        recipe = with_settings(PretrainingRecipe(), setting)
+        recipe = with_settings(PretrainingRecipe(), changes(init, precision, epochs, setting))
         if found := run(recipe, texts, output, place, console):
             console.print(
                 f"held-out articles: the generator restores {found.restored:.1%} of what is "
