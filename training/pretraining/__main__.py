@@ -1,4 +1,4 @@
-"""``python -m training.pretraining OUTPUT TEXT...``: by replaced-token detection."""
+"""``python -m training.pretraining [OUTPUT] TEXT...``: pre-train by replaced-token detection."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,13 +15,15 @@ from training.recipe import with_settings
 
 def main(
     output: Annotated[
-        Path, typer.Argument(envvar="OUTPUT", help="the folder that is written, and resumed from")
+        Path, typer.Argument(envvar="OUTPUT", help="folder to write, and to resume from")
     ] = Path("build/pretrained"),
     *,
     texts: Annotated[
         list[Path],
         typer.Argument(
-            envvar=["TEXTS", "TRAIN"], callback=listed, help="SQuAD files, or .txt by paragraphs"
+            envvar=["TEXTS", "TRAIN"],
+            callback=listed,
+            help="SQuAD files, or .txt with blank lines between paragraphs",
         ),
     ],
     init: Init = None,
@@ -29,7 +31,7 @@ def main(
     epochs: Epochs = None,
     setting: Settings = [],  # noqa: B006
 ) -> None:
-    """Pre-train the encoder on; `make train INIT=OUTPUT` goes on from it."""
+    """Train an encoder further, on text; `make train INIT=OUTPUT` starts from it."""
     with at_a_place() as (place, console):
         recipe = with_settings(PretrainingRecipe(), changes(init, precision, epochs, setting))
         if found := run(recipe, texts, output, place, console):
@@ -38,7 +40,7 @@ def main(
                 f"masked; {found.recall:.1%} of the replaced tokens are found, and "
                 f"{found.precision:.1%} of the alarms are right"
             )
-        console.print(f"written to {output}; `make train INIT={output}` begins with it")
+        console.print(f"written to {output}; `make train INIT={output}` starts from it")
 
 
 if __name__ == "__main__":
