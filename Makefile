@@ -13,7 +13,7 @@
 #   PYTHON          the Python 3.11 or 3.12 for new environments; one is found, or brought by uv,
 #                   if left out
 #   GPU             1: `make setup` makes the environment for NVIDIA's GPUs; empty: for CPUs
-#   MODEL           what is exported if need be, before it is served
+#   MODEL           the variant that answers; it is exported first, if need be
 #   WEB             1: `make loadtest` opens Locust's web page
 #   DATASET         the default of TRAIN, for `make train`
 #   SQUAD           1.1 or 2.0: the SQuAD in SQUAD_FOLDER that is the default of TRAIN and DEV
