@@ -48,6 +48,7 @@ TRAIN ?= $(or $(DATASET),$(SQUAD_FOLDER)/train-v$(SQUAD).json.gz)
 DEV ?= $(SQUAD_FOLDER)/dev-v$(SQUAD).json.gz
 export SERVED TRAIN DEV
 
+TESTED_ON = $(if $(DATASET),--dataset="$$DATASET")
 TORCHRUN = $(if $(PROCESSES),-m torch.distributed.run --standalone --nproc-per-node="$$PROCESSES")
 # unlike `make export`, it reads no variables: those of the verbs that call it are theirs
 REFRESH = $(BIN)/python -m export.refresh
@@ -162,13 +163,13 @@ format: $(SETUP) ## let ruff rewrite the code
 	@$(BIN)/ruff format
 
 test: $(SETUP) ## run the tests that take minutes together (DATASET= for those that need the full one)
-	@$(BIN)/pytest -m "not thorough and not slow and not deploy"
+	@$(BIN)/pytest -m "not thorough and not slow and not deploy" $(TESTED_ON)
 
 test-thorough: $(SETUP) ## run the tests that take seconds each: servers started, loaded and killed, exports
-	@$(BIN)/pytest -m "thorough and not slow and not deploy"
+	@$(BIN)/pytest -m "thorough and not slow and not deploy" $(TESTED_ON)
 
 test-slow: $(SETUP) ## run the tests that take minutes each
-	@$(BIN)/pytest -m slow
+	@$(BIN)/pytest -m slow $(TESTED_ON)
 
 test-deploy: $(SETUP) ## build and run the wheel and what deploy/ holds, with the tests' own engine and tools
 	@$(BIN)/pytest tests/deploy -m "not slow"

@@ -16,8 +16,7 @@ from qa.tokenizer import load_tokenizer
 os.environ.update(excepting_this_machine(os.environ))
 for each in ("all_proxy", "ALL_PROXY"):
     os.environ.pop(each, None)  # httpx refuses socks:// even where it is not used
-# of `make test DATASET=`: for the tests, and not for the commands that they run
-DATASET = os.environ.pop("DATASET", None) or None
+os.environ.pop("DATASET", None)  # of `make test DATASET=`, which commands would read as their own
 ROOT = Path(__file__).parent.parent
 CHECKPOINT = ROOT / "checkpoints" / "electra-mini-squad"
 # all ONNX files, for `make test-compat`, and what may answer on a CPU; tests/export makes the rest
@@ -29,10 +28,7 @@ VARIANTS = (
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--dataset",
-        type=Path,
-        default=DATASET,
-        help="SQuAD dev-v1.1.json(.gz), for the tests that need all of it; DATASET if left out",
+        "--dataset", type=Path, help="SQuAD dev-v1.1.json(.gz), for the tests that need all of it"
     )
     parser.addoption(
         "--triton",

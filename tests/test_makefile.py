@@ -38,9 +38,6 @@ COMMANDS = {
 # the same of commands that have no --help, or need torch: tests/training has the --help of those
 READ_ELSEWHERE = {
     "serve": "ELECTRA_QA_MODEL ELECTRA_QA_PORT ELECTRA_QA_API_KEYS",
-    "test": "DATASET",
-    "test-thorough": "DATASET",
-    "test-slow": "DATASET",
     "test-compat": "REPOSITORY ONLY",
     "pretrain": "OUTPUT TEXTS TRAIN INIT PRECISION EPOCHS SETTINGS",
     "train": "OUTPUT TRAIN DEV INIT PRECISION EPOCHS SETTINGS SEEDS",
@@ -52,6 +49,7 @@ VALUES: dict[str, dict[str, str]] = {
     for verb, names in {**READ, **READ_ELSEWHERE}.items()
 }
 VALUES["bench-gpu"] = {"VARIANTS": "--variants={}", "DATASET": "DATASET={}"}
+VALUES |= {each: {"DATASET": "--dataset={}"} for each in ("test", "test-thorough", "test-slow")}
 VALUES["capacity"]["CHECKPOINT"] = "--repository={}"
 VALUES["loadtest"]["WEB"] = "web"
 VALUES["pretrain"]["PROCESSES"] = VALUES["train"]["PROCESSES"] = "--nproc-per-node={}"
