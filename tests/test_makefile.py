@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ HOSTILE = (
     "a 'model\"; touch ran & touch ran | `touch ran` $(touch ran) $(shell touch ran) "
     "$HOME ${HOME} $$ # \\ * ~ %\nand a line"
 )
-# what a command of the load test reads from the environment by itself, by verb
+# what the command of a verb reads from the environment by itself
 READ = {
     "bench": "VARIANTS BATCHES SEQ INPUT DATASET BATCHES_PER_ROW SECONDS ROUNDS CLIENTS TRITON_URL",
     "loadtest": "USERS RATES SECONDS URL MODEL DATASET PROCESSES",
@@ -26,68 +26,47 @@ READ = {
     "versus": "CHECKPOINT USERS ROUNDS SECONDS DATASET MODEL BASELINE_PORT",
     "loadgen": "VARIANT DATASET SECONDS SCENARIOS TRITON_URL",
     "compare": "A B",
+    "report": "FILES OUTPUT",
+    "capacity": "FILES RATES P99_MS DATASET",
+    "export": "CHECKPOINT REVISION VARIANTS DATASET CALIBRATION SEQ",
+    "eval": "DATASET URL PORT MODEL TOP_K NULL_THRESHOLD OUTPUT",
 }
-LOADTEST = (*READ, "report", "capacity")  # the verbs that are commands of the load test
+COMMANDS = {
+    **{verb: ("loadtest", verb) for verb in READ},
+    **{"loadtest": ("loadtest", "load"), "export": ("export",), "eval": ("evaluation",)},
+}
+# the same of commands that have no --help, or need torch: tests/training has the --help of those
+READ_ELSEWHERE = {
+    "serve": "ELECTRA_QA_MODEL ELECTRA_QA_PORT ELECTRA_QA_API_KEYS",
+    "test-compat": "REPOSITORY ONLY",
+    "pretrain": "OUTPUT TEXTS TRAIN INIT PRECISION EPOCHS SETTINGS",
+    "train": "OUTPUT TRAIN DEV INIT PRECISION EPOCHS SETTINGS SEEDS",
+    "throughput": "OUTPUT SIZES",
+}
 # what a value becomes, by verb and variable: {} is the value, NAME= one of the environment
 VALUES: dict[str, dict[str, str]] = {
-    "serve": {
-        each: f"{each}={{}}"
-        for each in ("ELECTRA_QA_MODEL", "ELECTRA_QA_PORT", "ELECTRA_QA_API_KEYS")
-    },
-    "export": {
-        "CHECKPOINT": "{}",
-        **{each: f"--{each.lower()}={{}}" for each in ("REVISION", "VARIANTS", "DATASET")},
-        "CALIBRATION": "--calibration={}",
-        "SEQ": "--sequence-length={}",
-    },
-    "eval": {
-        each: f"{each}={{}}"
-        for each in ("DATASET", "URL", "PORT", "MODEL", "TOP_K", "NULL_THRESHOLD", "OUTPUT")
-    },
-    **{verb: {each: f"{each}={{}}" for each in names.split()} for verb, names in READ.items()},
-    "report": {"FILES": "{}", "OUTPUT": "OUTPUT={}"},
-    "capacity": {
-        **{"FILES": "{}", "CHECKPOINT": "--repository={}"},
-        **{each: f"{each}={{}}" for each in ("RATES", "P99_MS", "DATASET")},
-    },
-    "test": {"DATASET": "--dataset={}"},
-    "test-thorough": {"DATASET": "--dataset={}"},
-    "test-slow": {"DATASET": "--dataset={}"},
-    "test-compat": {"REPOSITORY": "--repository={}"},
-    "pretrain": {
-        **{"OUTPUT": "{}", "TEXTS": "{}", "TRAIN": "{}", "PROCESSES": "--nproc-per-node={}"},
-        **{each: f"--set={each.lower()}={{}}" for each in ("INIT", "PRECISION", "EPOCHS")},
-    },
-    "train": {
-        **{"OUTPUT": "{}", "TRAIN": "{}", "DATASET": "{}", "DEV": "--dev={}"},
-        **{"SEEDS": "--seeds={}", "PROCESSES": "--nproc-per-node={}"},
-        "SQUAD": "../shared/squad/train-v{}.json.gz",
-        "SQUAD_FOLDER": "{}/train-v1.1.json.gz",
-        **{each: f"--set={each.lower()}={{}}" for each in ("INIT", "PRECISION", "EPOCHS")},
-    },
-    "throughput": {"SIZES": "--sizes={}"},
+    verb: {each: f"{each}={{}}" for each in names.split()}
+    for verb, names in {**READ, **READ_ELSEWHERE}.items()
 }
+VALUES["bench-gpu"] = {"VARIANTS": "--variants={}", "DATASET": "DATASET={}"}
+VALUES |= {each: {"DATASET": "--dataset={}"} for each in ("test", "test-thorough", "test-slow")}
+VALUES["capacity"]["CHECKPOINT"] = "--repository={}"
 VALUES["loadtest"]["WEB"] = "web"
-# lists, whose words arrive one by one
-LISTS: dict[tuple[str, str], Callable[[Sequence[str]], list[str]]] = {
-    ("serve", "ELECTRA_QA_MODEL"): lambda words: [f"--variants={' '.join(words)}"],
-    ("serve", "ELECTRA_QA_MODELS"): lambda words: [f"--variants={' '.join(words)}"],
-    ("report", "FILES"): list,
-    ("capacity", "FILES"): list,
-    ("pretrain", "TEXTS"): list,
-    ("pretrain", "SETTINGS"): lambda words: [f"--set={each}" for each in words],
-    ("train", "DEV"): lambda words: [f"--dev={each}" for each in words],
-    ("train", "SETTINGS"): lambda words: [f"--set={each}" for each in words],
-    ("test-compat", "ONLY"): list,
+VALUES["pretrain"]["PROCESSES"] = VALUES["train"]["PROCESSES"] = "--nproc-per-node={}"
+VALUES["train"] |= {
+    "DATASET": "TRAIN={}",
+    "SQUAD": "TRAIN=../shared/squad/train-v{}.json.gz",
+    "SQUAD_FOLDER": "TRAIN={}/train-v1.1.json.gz",
 }
 # the --help of each in one process, as most of their time is that of their imports
 HELP = """
 import runpy, sys
 for command in sys.argv[1:]:
     print(end="\\f")
-    sys.argv[1:] = [command, "--help"]
+    module, *words = command.split()
+    sys.argv[1:] = [*words, "--help"]
     try:
-        runpy.run_module("loadtest", run_name="__main__", alter_sys=True)
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
     except SystemExit as ended:
         if ended.code:
             raise
@@ -103,8 +82,13 @@ RECORDER = """#!/bin/sh
 class Made:
     """What came of a make."""
 
-    words: set[str]
+    calls: list[set[str]]  # of each, its words and its environment
     files: set[str]
+
+    @property
+    def words(self) -> set[str]:
+        """Those of all calls."""
+        return set().union(*self.calls)
 
 
 def make(folder: Path, *arguments: str, **environment: str) -> Made:
@@ -132,7 +116,7 @@ def make(folder: Path, *arguments: str, **environment: str) -> Made:
     )
     calls = [path.read_text() for path in folder.glob("call.*")]
     assert done.returncode == 0, done.stderr
-    return Made(set("".join(calls).split("\0")), {path.name for path in folder.iterdir()})
+    return Made([set(each.split("\0")) for each in calls], {path.name for path in folder.iterdir()})
 
 
 @pytest.mark.parametrize("way", ["argument", "environment"])
@@ -149,24 +133,56 @@ def test_a_value_arrives_as_it_was_typed(verb: str, name: str, way: str, tmp_pat
 
 @pytest.fixture(scope="module")
 def helps() -> dict[str, str]:
-    """What the load test's command of each verb says to ``--help``."""
-    commands = {"load" if verb == "loadtest" else verb: verb for verb in LOADTEST}
+    """What the command of each verb says to ``--help``."""
     said = subprocess.run(
-        [sys.executable, "-c", HELP, *commands],
+        [sys.executable, "-c", HELP, *(" ".join(COMMANDS[verb]) for verb in READ)],
         env={**os.environ, "COLUMNS": "200"},
         capture_output=True,
         text=True,
         check=True,
         cwd=ROOT,
     ).stdout
-    return dict(zip(commands.values(), said.split("\f")[1:], strict=True))
+    return dict(zip(READ, said.split("\f")[1:], strict=True))
 
 
-@pytest.mark.parametrize("verb", LOADTEST)
-def test_the_load_test_reads_the_variables_by_itself(verb: str, helps: dict[str, str]) -> None:
-    left = {name for name, value in VALUES[verb].items() if value == f"{name}={{}}"}
-    assert left
-    assert left <= set(re.findall(r"\[env var: (\w+)\]", helps[verb]))
+@pytest.mark.parametrize("verb", READ)
+def test_a_command_reads_its_variables_by_itself(verb: str, helps: dict[str, str]) -> None:
+    assert set(READ[verb].split()) <= set(re.findall(r"\[env var: (\w+)\]", helps[verb]))
+
+
+@pytest.mark.parametrize(
+    ("verb", "given", "arrives"),
+    [
+        ("train", [], {"TRAIN=../shared/squad/train-v1.1.json.gz"}),
+        ("train", ["SQUAD=2.0"], {"DEV=../shared/squad/dev-v2.0.json.gz"}),
+        ("train", ["DEV=", "OUTPUT="], {"DEV=", "OUTPUT="}),  # none to evaluate on
+        ("pretrain", ["SQUAD_FOLDER=a b"], {"TRAIN=a b/train-v1.1.json.gz"}),
+        ("report", [], {"FILES=results/*.json"}),
+        ("report", ["FILES="], {"FILES=results/*.json"}),
+        ("bench-gpu", ["VARIANTS="], {"--variants=onnx_fp16 onnx_fp16_packed onnx_tf32"}),
+    ],
+)
+def test_what_is_left_out_or_empty(
+    verb: str, given: Sequence[str], arrives: set[str], tmp_path: Path
+) -> None:
+    assert arrives <= make(tmp_path, verb, *given).words
+
+
+@pytest.mark.parametrize("verb", ["serve", "bench", "loadtest", "slo", "versus", "loadgen"])
+def test_what_a_verb_serves_is_fresh(verb: str, tmp_path: Path) -> None:
+    """``export.refresh`` reads no variables; ``export`` would take these for its own."""
+    variables = dict.fromkeys(("CHECKPOINT", "DATASET", "SEQ"), "of the verb")
+    calls = make(tmp_path, verb, **variables).calls
+    assert any("export.refresh" in each for each in calls)
+    assert not any("export" in each for each in calls)
+
+
+def test_an_export_on_a_gpu_is_of_the_bundled_checkpoint(tmp_path: Path) -> None:
+    given = [f"{name}=of the bench" for name in ("CHECKPOINT", "REVISION", "SEQ", "CALIBRATION")]
+    calls = make(tmp_path, "bench-gpu", "DATASET=dev.json", *given).calls
+    (export,) = (each for each in calls if "export" in each)
+    assert {"CHECKPOINT=", "REVISION=", "SEQ=", "CALIBRATION=", "DATASET=dev.json"} <= export
+    assert not export & set(given)
 
 
 @pytest.mark.parametrize("name", ["MODEL", "PORT", "API_KEYS"])
@@ -199,15 +215,14 @@ def test_what_is_for_the_environment_is_no_setting(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("way", ["argument", "environment"])
-@pytest.mark.parametrize(("verb", "name"), LISTS)
-def test_the_words_of_a_list(verb: str, name: str, way: str, tmp_path: Path) -> None:
-    words = ("onnx;touch${IFS}ran", "$(shell:touch${IFS}ran)'&`touch`")
-    value = " ".join(words)
+@pytest.mark.parametrize("name", ["ELECTRA_QA_MODEL", "ELECTRA_QA_MODELS"])
+def test_the_words_of_a_list(name: str, way: str, tmp_path: Path) -> None:
+    value = "onnx;touch${IFS}ran $(shell:touch${IFS}ran)'&`touch`"
     if way == "argument":
-        made = make(tmp_path, verb, f"{name}={value}")
+        made = make(tmp_path, "serve", f"{name}={value}")
     else:
-        made = make(tmp_path, verb, **{name: value})
-    assert set(LISTS[verb, name](words)) <= made.words
+        made = make(tmp_path, "serve", **{name: value})
+    assert f"--variants={value}" in made.words
     assert "ran" not in made.files
 
 
@@ -226,10 +241,9 @@ def test_a_python_by_any_path(way: str, tmp_path: Path) -> None:
 
 def test_every_variable_of_a_recipe_is_tried() -> None:
     used = set(re.findall(r"\$\$\{?([A-Z][A-Z0-9_]*)", MAKEFILE))
-    for options in re.findall(r"call options,([^)]*)\)", MAKEFILE):
-        used |= set(options.replace("\\", "").split())
-    used |= set(re.findall(r"\$\((?:if |or |foreach each,)\$\(([A-Z]\w*)\)", MAKEFILE))
-    tried = {name for names in VALUES.values() for name in names} | {name for _, name in LISTS}
+    used |= set(re.findall(r"\$\((?:if |or )\$\(([A-Z]\w*)\)", MAKEFILE))
+    tried = {name for names in VALUES.values() for name in names}
+    tried |= {"ELECTRA_QA_MODELS"}
     # those of make itself, and a switch between two environments
     assert used - {"NAME", "PYTHON", "SERVED", "GPU"} <= tried
 

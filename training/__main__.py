@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from qa.paths import listed
 from training.command import at_a_place
+from training.options import Epochs, Init, Precision, Settings, changes
 from training.recipe import Recipe, with_settings
 from training.result import Result
 from training.run import Data, run
@@ -14,17 +16,30 @@ from training.stability import stability_table, write_stability
 
 
 def main(
-    output: Annotated[Path, typer.Argument(help="the folder that is written, and resumed from")],
-    train: Annotated[Path, typer.Argument(help="SQuAD 1.1 or 2.0, gzipped or not")],
-    dev: Annotated[list[Path], typer.Option(help="SQuAD file to evaluate on at the end")] = [],  # noqa: B006
-    setting: Annotated[
-        list[str], typer.Option("--set", help="of training/recipe.py, as epochs=2")
+    output: Annotated[
+        Path, typer.Argument(envvar="OUTPUT", help="folder to write, and to resume from")
+    ] = Path("build/trained"),
+    *,
+    train: Annotated[Path, typer.Argument(envvar="TRAIN", help="SQuAD 1.1 or 2.0, gzipped or not")],
+    dev: Annotated[
+        list[Path],
+        typer.Option(
+            envvar="DEV",
+            callback=listed,
+            help="SQuAD file to evaluate on at the end; in the variable, one or more",
+        ),
     ] = [],  # noqa: B006
-    seeds: Annotated[int, typer.Option(min=1, help="runs, each of its own seed")] = 1,
+    init: Init = None,
+    precision: Precision = None,
+    epochs: Epochs = None,
+    setting: Settings = [],  # noqa: B006
+    seeds: Annotated[
+        int, typer.Option(envvar="SEEDS", min=1, help="runs, each of its own seed")
+    ] = 1,
 ) -> None:
     """Train by the recipe of ``training/recipe.py``, unless settings say otherwise."""
     with at_a_place() as (place, console):
-        recipe = with_settings(Recipe(), setting)
+        recipe = with_settings(Recipe(), changes(init, precision, epochs, setting))
         data = Data(train, tuple(dev))
         results: list[Result] = []
         for seed in range(recipe.seed, recipe.seed + seeds):

@@ -1,8 +1,8 @@
-"""``python -m training.throughput FOLDER``: how fast a training step is, per precision.
+"""``python -m training.throughput [FOLDER]``: how fast a training step is, in each precision.
 
-Whole steps (forward, backward, clipping, AdamW) of windows of one length, all of it tokens: what
-NVIDIA's published figures are, and more than a training does, whose windows are shorter. The
-weights are random, which makes no difference to the time.
+A step is forward, backward, clipping and AdamW. Its windows have one length and no padding, as in
+NVIDIA's published figures; those of a training are shorter. The weights are random, which makes no
+difference to the time.
 """
 
 import json
@@ -89,7 +89,7 @@ def _random_batch(batch: int, sequence: int, device: torch.device) -> Batch:
 
 
 def table(measured: list[Measured], place: Place) -> Table:
-    """Return what was measured, and below it what NVIDIA published of one GPU."""
+    """Return what was measured, and below it what NVIDIA published for one GPU."""
     rows = Table("model", "where", "precision", "batch", "tokens", "sequences/s", "tokens/s")
     for each in measured:
         rows.add_row(
@@ -111,12 +111,16 @@ def table(measured: list[Measured], place: Place) -> Table:
 
 
 def main(
-    output: Annotated[Path, typer.Argument(help="folder for throughput.json")],
-    sizes: str = "mini",
-    batch: Annotated[int, typer.Option(min=1)] = 32,
-    sequence: Annotated[int, typer.Option(min=16, max=512)] = 384,
-    steps: Annotated[int, typer.Option(min=1)] = 10,
-    warmup: Annotated[int, typer.Option(min=0)] = 2,
+    output: Annotated[
+        Path, typer.Argument(envvar="OUTPUT", help="folder for throughput.json")
+    ] = Path("build/throughput"),
+    sizes: Annotated[
+        str, typer.Option(envvar="SIZES", help=f"of {', '.join(SIZES)}, separated by spaces")
+    ] = "mini",
+    batch: Annotated[int, typer.Option(min=1, help="windows of a step")] = 32,
+    sequence: Annotated[int, typer.Option(min=16, max=512, help="tokens of a window")] = 384,
+    steps: Annotated[int, typer.Option(min=1, help="steps that are timed")] = 10,
+    warmup: Annotated[int, typer.Option(min=0, help="steps before them")] = 2,
 ) -> None:
     """Measure every precision that this machine has."""
     keep_freed_memory()

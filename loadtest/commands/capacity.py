@@ -32,6 +32,7 @@ from loadtest.errors import LoadTestError
 from loadtest.published import read_published
 from loadtest.result import Result, read_result
 from pages.drawing import png
+from qa.paths import listed
 from qa.squad import SAMPLE
 
 RATES = "100 10000 1000000"
@@ -42,7 +43,11 @@ REPLY_BYTES = 90  # of the JSON of a short answer
 def capacity(
     files: Annotated[
         list[Path],
-        typer.Argument(help="results of one machine: bench, load-closed with 1 user, load-open"),
+        typer.Argument(
+            envvar="FILES",
+            callback=listed,
+            help="results of one machine: bench, load-closed with 1 user, load-open",
+        ),
     ],
     core_rate: Annotated[
         float | None,

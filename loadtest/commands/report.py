@@ -7,10 +7,14 @@ import typer
 
 from loadtest.report.page import write_report
 from loadtest.result import FOLDER, read_result
+from qa.paths import listed
 
 
 def report(
-    files: Annotated[list[Path], typer.Argument(help="result files, of one run or of many")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(envvar="FILES", callback=listed, help="result files, of one run or of many"),
+    ],
     output: Annotated[
         Path, typer.Option(envvar="OUTPUT", help="folder to write the report to")
     ] = FOLDER / "report",

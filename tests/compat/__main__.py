@@ -1,6 +1,6 @@
 """Whether the runtimes of NVIDIA's image load every exported file, and give the same logits.
 
-``python -m tests.compat FORMAT...`` compares, for each file of these formats in a repository, the
+``python -m tests.compat [FORMAT...]`` compares, for each file of these formats in a repository, the
 logits that this environment computes with those of build/compat/FORMAT, which `make test-compat`
 makes from FORMAT.txt. The packed graph, which no CPU runs, must be a valid file that is refused
 for its missing kernels only.
@@ -58,8 +58,10 @@ class Row:
 
 
 def main(
-    formats: Annotated[list[str], typer.Argument(help="onnx, savedmodel or both.")],
-    repository: Annotated[Path, typer.Option()] = Path("model_repository"),
+    formats: Annotated[
+        list[str], typer.Argument(envvar="ONLY", help="onnx, savedmodel or both.")
+    ] = ["onnx", "savedmodel"],  # noqa: B006
+    repository: Annotated[Path, typer.Option(envvar="REPOSITORY")] = Path("model_repository"),
 ) -> None:
     """Load every file of a model repository in other runtimes."""
     found = [

@@ -86,8 +86,8 @@ def replicas(images: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     repository = ROOT / "build" / "test-repository"
     subprocess.run(
         [
-            *(sys.executable, "-m", "export", str(CHECKPOINT), "--variants", "onnx_fp32"),
-            *("--repository", str(repository), "--if-needed"),
+            *(sys.executable, "-m", "export.refresh", str(CHECKPOINT), "--variants", "onnx_fp32"),
+            *("--repository", str(repository)),
         ],
         check=True,
         cwd=ROOT,

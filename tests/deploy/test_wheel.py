@@ -44,7 +44,7 @@ COMMANDS = {
     "gateway": ("serving",),
     "otel": ("serving",),
     "embedded": (),
-    "export": ("export", "export.random_checkpoint"),
+    "export": ("export", "export.refresh", "export.random_checkpoint"),
     "evaluation": ("evaluation",),
     "loadtest": ("loadtest", *(f"loadtest {each}" for each in LOADTEST)),
     "loadgen": ("loadtest loadgen",),
@@ -71,7 +71,7 @@ for command in sys.argv[1:]:
 LACKING = {
     "serving": ("gateway", "--tokenizer"),
     "export": ("export", "CHECKPOINT"),
-    "export --if-needed": ("export", "CHECKPOINT"),
+    "export.refresh": ("export", "CHECKPOINT"),
     "export.random_checkpoint small random": ("export", "--tokenizer"),
     "loadtest bench": ("loadtest", "--repository"),
     "loadtest load": ("loadtest", "--url"),  # slo, web and versus begin as it does

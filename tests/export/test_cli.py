@@ -1,10 +1,11 @@
-"""The command: what it prints, when it has nothing to do, and that a kill does no harm."""
+"""The commands: what they read and print, when they do nothing, and that a kill does no harm."""
 
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +15,15 @@ from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner, Result
 
 from embedded.report import read_report
-from export.__main__ import main
+from export import __main__ as export
+from export import refresh
 from export.variants import VARIANTS
 from tests.export.conftest import GOLDEN, SEQUENCE_LENGTH, Exported, Golden, read_golden, snapshot
 
 pytestmark = pytest.mark.thorough
 
 ROOT = Path(__file__).parents[2]
-app = typer.Typer()
-app.command()(main)
+NAMED = "no 'folder\" of $HOME; `is` (called) {this} * "
 
 
 @pytest.fixture(scope="session")
@@ -31,12 +32,22 @@ def golden() -> Golden:
     return read_golden("plain")
 
 
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+def run(
+    *arguments: object,
+    command: Callable[..., None] = export.main,
+    environment: Mapping[str, str] | None = None,
+) -> Result:
+    app = typer.Typer()
+    app.command()(command)
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], env=environment)
 
 
-def refuse(*arguments: object) -> str:
-    result = run(*arguments)
+def refuse(
+    *arguments: object,
+    command: Callable[..., None] = export.main,
+    environment: Mapping[str, str] | None = None,
+) -> str:
+    result = run(*arguments, command=command, environment=environment)
     assert result.exit_code == 1
     lines = result.stderr.splitlines()
     assert len(lines) == 1
@@ -82,19 +93,49 @@ def test_errors_are_one_line(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_if_needed_and_nothing_is(exported: Exported) -> None:
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("CHECKPOINT", NAMED, f"{NAMED} is not a folder"),
+        ("REVISION", NAMED, f"is a path, so it has no revision {NAMED!r}"),
+        ("VARIANTS", "onnx_fp32 $(id)", "unknown variant $(id); known are"),
+        ("SEQ", "129", "sequence length is 129"),
+        ("DATASET", NAMED, NAMED),
+        ("CALIBRATION", NAMED, NAMED),
+    ],
+)
+def test_a_variable_is_read_as_a_flag(tmp_path: Path, name: str, value: str, message: str) -> None:
+    given = {"CHECKPOINT": str(GOLDEN / "plain"), name: value}
+    assert message in refuse("--repository", tmp_path / "models", environment=given)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_flag_has_precedence_and_an_empty_variable_is_none(tmp_path: Path) -> None:
+    names = ("CHECKPOINT", "REVISION", "VARIANTS", "SEQ", "DATASET", "CALIBRATION")
+    given = dict.fromkeys(names, "") | {"CHECKPOINT": NAMED, "SEQ": "64"}
+    flags = ("--repository", tmp_path / "models", "--sequence-length", 129)
+    assert "sequence length is 129" in refuse(GOLDEN / "plain", *flags, environment=given)
+
+
+def test_refresh_and_nothing_is_outdated(exported: Exported) -> None:
+    """What the environment holds is for the command that has it refreshed."""
     before = snapshot(exported.repository)
-    result = run("--if-needed", "--repository", exported.repository)
+    names = ("CHECKPOINT", "REVISION", "VARIANTS", "SEQ", "DATASET", "CALIBRATION")
+    result = run(
+        *("--repository", exported.repository),
+        command=refresh.main,
+        environment=dict.fromkeys(names, NAMED),
+    )
     assert (result.exit_code, result.output) == (0, "")
     assert snapshot(exported.repository) == before
 
 
-def test_if_needed_is_quick(exported: Exported) -> None:
+def test_refresh_is_quick(exported: Exported) -> None:
     """The checkpoint and sequence length are those of the report, not the defaults."""
     code = (
         "import sys, runpy; sys.argv[1:] = "
-        f"['--if-needed', '--repository', {str(exported.repository)!r}]\n"
-        "try: runpy.run_module('export', run_name='__main__')\n"
+        f"['--repository', {str(exported.repository)!r}]\n"
+        "try: runpy.run_module('export.refresh', run_name='__main__')\n"
         "except SystemExit as end: print(end.code, 'tensorflow' in sys.modules)"
     )
     started = time.monotonic()
@@ -105,9 +146,10 @@ def test_if_needed_is_quick(exported: Exported) -> None:
     assert time.monotonic() - started < 5  # about 0.5 s where nothing else runs
 
 
-def test_if_needed_by_another_length(exported: Exported) -> None:
+def test_refresh_by_another_length(exported: Exported) -> None:
     given = ("--repository", exported.repository, "--sequence-length", 129)
-    assert "sequence length is 129" in refuse(exported.golden.folder, "--if-needed", *given)
+    said = refuse(exported.golden.folder, *given, command=refresh.main)
+    assert "sequence length is 129" in said
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from embedded.backends.providers import CPU, CUDA
 from embedded.report import read_report
-from export import __main__ as command
+from export import refresh
 from export.graphs.half import to_fp16
 from export.graphs.packing import pack
 from export.proof.gates import compare_file, proven_as
@@ -109,12 +109,12 @@ def test_parity_and_speed_on_the_gpu(
 
 def test_what_is_kept_fresh_for_a_gpu(tmp_path: Path) -> None:
     """Without an export those for the GPU; an export for a CPU gets them too, once."""
-    assert command._served(None, A100) == tuple(sorted_by_table(PACKED, FP16, TF32, FP32))
-    assert command._served(None, T4) == tuple(sorted_by_table(PACKED, FP16, FP32))
+    assert refresh._to_serve(None, A100) == tuple(sorted_by_table(PACKED, FP16, TF32, FP32))
+    assert refresh._to_serve(None, T4) == tuple(sorted_by_table(PACKED, FP16, FP32))
     write_report(tmp_path, {})
     report = read_report(tmp_path)
     assert report is not None
-    assert command._served(report, None) == command._served(None, None)
+    assert refresh._to_serve(report, None) == refresh._to_serve(None, None)
 
 
 def sorted_by_table(*variants: object) -> list[object]:

@@ -16,7 +16,7 @@ from embedded.cpu import read_cpu
 from embedded.digest import sha256
 from embedded.report import Accuracy, read_report
 from embedded.selection import LARGEST_F1_LOSS
-from export.__main__ import SAMPLE
+from export.command import SAMPLE
 from export.errors import ExportError
 from export.freshness import outdated, previous_report
 from export.graphs.conversion import Materials, make, source_file, trace

@@ -6,7 +6,7 @@ import pytest
 from google.protobuf import text_format  # type: ignore[import-untyped]
 from tritonclient.grpc import model_config_pb2 as triton
 
-from export.__main__ import SEQUENCE_LENGTH
+from export.command import SEQUENCE_LENGTH
 from export.errors import ExportError
 from export.triton_config import config_text, model_config
 from export.variants import VARIANTS, Variant, select_variants, variant_named
