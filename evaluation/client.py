@@ -110,7 +110,7 @@ async def predict(
 
 
 def _client(gateway: Gateway, **options: Any) -> httpx.AsyncClient:
-    """Return a client of ``gateway``, through the environment's proxy unless it is local."""
+    """Return a client of ``gateway``, by the environment's proxy unless it is on this machine."""
     headers = {"authorization": f"Bearer {gateway.api_key}"} if gateway.api_key else {}
     url = httpx.URL(gateway.url)
     try:

@@ -108,7 +108,7 @@ def test_parity_and_speed_on_the_gpu(
 
 
 def test_what_is_kept_fresh_for_a_gpu(tmp_path: Path) -> None:
-    """Without an export, those for the GPU; an export for a CPU gets them too, once."""
+    """Without an export those for the GPU; an export for a CPU gets them too, once."""
     assert command._served(None, A100) == tuple(sorted_by_table(PACKED, FP16, TF32, FP32))
     assert command._served(None, T4) == tuple(sorted_by_table(PACKED, FP16, FP32))
     write_report(tmp_path, {})
