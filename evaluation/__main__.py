@@ -19,7 +19,8 @@ from evaluation.report import calibration_error, failure_lines, scores_table
 from qa.metric import metric_notice
 from qa.squad import Example, SquadError, has_unanswerable, read_examples
 
-app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)  # one is a key
+# a traceback must not show the locals: one of them is the API key
+app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 
 
 @app.command()
@@ -29,38 +30,38 @@ def main(
     ],
     url: Annotated[
         str | None,
-        typer.Option(envvar="URL", help="the gateway; one at --port of this machine if left out"),
+        typer.Option(envvar="URL", help="the gateway's; on this machine, at --port, if left out"),
     ] = None,
-    port: Annotated[int, typer.Option(envvar="PORT", help="the gateway's")] = 8080,
+    port: Annotated[int, typer.Option(envvar="PORT", help="the gateway's on this machine")] = 8080,
     api_key: Annotated[
         str | None,
         typer.Option(
             envvar="EVALUATION_API_KEY",
             show_default=False,
-            help="where the gateway asks for one; other users of this machine see a flag, but not "
-            "the environment",
+            help="if the gateway asks for one; set the variable, as other users of this machine "
+            "can see a flag",
         ),
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(envvar="MODEL", help="variant that answers: one of its ELECTRA_QA_MODELS"),
+        typer.Option(envvar="MODEL", help="the variant to ask: one of its ELECTRA_QA_MODELS"),
     ] = None,
     top_k: Annotated[
         int | None,
-        typer.Option(min=1, envvar="TOP_K", help="answers to each question; scores the best, too"),
+        typer.Option(min=1, envvar="TOP_K", help="answers per question; the best is scored too"),
     ] = None,
     align_to_words: Annotated[
         bool | None,
         typer.Option(
             envvar="ALIGN_TO_WORDS",
-            help="whole words, or any run of tokens, for scripts without spaces",
+            help="answers of whole words, or of any tokens, for scripts without spaces",
         ),
     ] = None,
     max_answer_len: Annotated[
-        int | None, typer.Option(envvar="MAX_ANSWER_LEN", help="tokens of an answer")
+        int | None, typer.Option(envvar="MAX_ANSWER_LEN", help="most tokens of an answer")
     ] = None,
     max_question_len: Annotated[
-        int | None, typer.Option(envvar="MAX_QUESTION_LEN", help="tokens of a question")
+        int | None, typer.Option(envvar="MAX_QUESTION_LEN", help="most tokens of a question")
     ] = None,
     doc_stride: Annotated[
         int | None, typer.Option(envvar="DOC_STRIDE", help="tokens from one window to the next")
@@ -69,7 +70,7 @@ def main(
         float | None,
         typer.Option(
             envvar="NULL_THRESHOLD",
-            help="where some questions have no answer: how far the empty answer must be ahead",
+            help="if some questions have no answer: by how much the empty answer must score higher",
         ),
     ] = None,
     concurrency: Annotated[
@@ -80,11 +81,11 @@ def main(
         typer.Option(
             min=0,
             envvar="PATIENCE",
-            help="seconds without any answer after which a busy gateway is not asked again",
+            help="seconds without any answer after which to give up on a busy gateway",
         ),
     ] = 120,
     limit: Annotated[
-        int | None, typer.Option(min=1, envvar="LIMIT", help="only the first questions")
+        int | None, typer.Option(min=1, envvar="LIMIT", help="ask only so many, the first ones")
     ] = None,
     output: Annotated[
         Path | None, typer.Option(envvar="OUTPUT", help="write the answers, as JSON by id")
@@ -92,8 +93,8 @@ def main(
 ) -> None:
     """Send every question of a SQuAD file through the running gateway and score the answers.
 
-    Where some have no answer, the empty one is allowed, and the metric is that of SQuAD 2.0.
-    Options of an answer that are left out are the gateway's defaults.
+    If some questions have no answer, the empty answer is allowed and the metric is SQuAD 2.0's.
+    Answer options that are left out take the gateway's defaults.
     """
     options: dict[str, object] = {
         "model": model,
@@ -131,7 +132,7 @@ def main(
 
 
 def _check_output(output: Path, examples: Sequence[Example]) -> None:
-    """Raise EvaluationError for what could not be written once all is answered."""
+    """Raise EvaluationError if the answers could not be written in the end."""
     try:
         output.open("a").close()
     except OSError as error:
@@ -139,8 +140,8 @@ def _check_output(output: Path, examples: Sequence[Example]) -> None:
     name, count = Counter(example.id for example in examples).most_common(1)[0]
     if count > 1:
         raise EvaluationError(
-            f"{count} questions have the id {name!r}, and {output} would hold one answer by id; "
-            "give each its own id, or leave --output out: scores do not need one"
+            f"{count} questions have the id {name!r}, but {output} holds one answer per id; give "
+            "each question its own id, or leave out --output, which the scores do not need"
         )
 
 

@@ -1,4 +1,4 @@
-"""Questions sent to a running gateway, a few at a time, and what came back."""
+"""Questions sent to a running gateway, a few at a time, and their outcomes."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -71,7 +71,7 @@ async def served_model(gateway: Gateway) -> str:
     try:
         return str(response.json()["name"])
     except (ValueError, KeyError, TypeError) as error:
-        raise EvaluationError(f"what answers at {url} is another server") from error
+        raise EvaluationError(f"the server at {url} is not this project's gateway") from error
 
 
 async def predict(
@@ -85,10 +85,10 @@ async def predict(
 ) -> list[Outcome]:
     """Ask ``gateway`` all questions with ``options``, ``concurrency`` at a time.
 
-    Returns one outcome to each of ``examples``: a question that fails is kept with its reason, as
-    an evaluation of ten thousand does not end at one. One that the gateway is too busy for is
-    asked again when the gateway says; for ``patience_seconds`` see Patience. ``advance`` is called
-    after each question.
+    Returns one outcome for each of ``examples``: a question that fails does not end the
+    evaluation, but has its reason kept. A question that a busy gateway refuses is asked again
+    after the delay that the gateway names; for ``patience_seconds`` see Patience. ``advance`` is
+    called after each question.
     """
     pending = iter(enumerate(examples))
     outcomes: dict[int, Outcome] = {}
@@ -118,7 +118,7 @@ def _client(gateway: Gateway, **options: Any) -> httpx.AsyncClient:
             base_url=url,
             headers=headers,
             trust_env=not is_this_machine(gateway.url),
-            verify=httpx.create_ssl_context(),  # with SSL_CERT_FILE, also where no proxy is used
+            verify=httpx.create_ssl_context(),  # reads SSL_CERT_FILE even without trust_env
             **options,
         )
     except (ImportError, ValueError, httpx.InvalidURL) as error:
@@ -142,4 +142,4 @@ async def _ask(client: httpx.AsyncClient, body: Mapping[str, object], patience: 
         spans = reply.get("answers") or [reply]
         return Reply(tuple(str(each["answer"]) for each in spans), float(reply["score"]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise EvaluationError(f"the reply is no answer: {said}") from error
+        raise EvaluationError(f"the reply is not an answer: {said}") from error

@@ -1,5 +1,5 @@
-"""What ends an evaluation, or keeps a question from its answer."""
+"""The one error of an evaluation."""
 
 
 class EvaluationError(Exception):
-    """The gateway cannot be evaluated, or asked this question; the message says why."""
+    """The gateway cannot be evaluated, or did not answer a question; the message says why."""

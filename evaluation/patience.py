@@ -1,4 +1,4 @@
-"""How long to go on asking a gateway that is busy."""
+"""How long to keep asking a busy gateway."""
 
 import asyncio
 import time
@@ -8,14 +8,14 @@ import httpx
 from evaluation.errors import EvaluationError
 from qa.retry_after import retry_seconds
 
-RETRY_SECONDS = 1.0  # where a reply does not say when to come again
+RETRY_SECONDS = 1.0  # where a reply does not say when to ask again
 
 
 class Patience:
-    """Waits, as the gateway asks, until it has answered no question for ``seconds``.
+    """Waits as long as the gateway asks, unless it has answered no question for ``seconds``.
 
-    One clock for all questions: a gateway that answers some of them is busy and gets more time,
-    and one that answers none is given up by all that wait.
+    All questions share one clock: a gateway that answers some of them is busy and gets more time;
+    one that answers none is given up on for all of them.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -31,18 +31,16 @@ class Patience:
         waited = time.monotonic() - self.last_answer
         if waited + seconds > self.seconds:
             raise EvaluationError(
-                f"given up: the gateway is too busy, has answered nothing for {waited:.0f} s and "
-                f"asks to come again in {seconds:g} s, which is more than the patience of "
-                f"{self.seconds:g} s"
+                f"given up: the gateway is too busy; it has answered nothing for {waited:.0f} s "
+                f"and asks for {seconds:g} s more, which exceeds the patience of {self.seconds:g} s"
             )
         await asyncio.sleep(seconds)
 
 
 def retry_after(response: httpx.Response) -> float | None:
-    """Return in how many seconds to ask again, or None where the reply is final.
+    """Return after how many seconds to ask again, or None where the reply is final.
 
-    Too many requests (429) always asks for that, an unavailable server (503) by the header
-    ``retry-after``.
+    Status 429, too many requests, always asks for a retry; 503 only with a ``retry-after`` header.
     """
     header = response.headers.get("retry-after")
     if response.status_code != 429 and (response.status_code != 503 or header is None):

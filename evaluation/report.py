@@ -15,10 +15,10 @@ SHOWN_FAILURES = 5
 def scores_table(
     model: str, examples: Sequence[Example], outcomes: Sequence[Outcome], seconds: float
 ) -> Table:
-    """Return a row of all questions and, where some have no answer, a row of each of two kinds.
+    """Return a row for all questions and, if some have no answer, one for each of the two kinds.
 
-    Where several answers were asked for, another row has the figures of the best of them, as
-    somebody who knows the gold answers would choose it.
+    If several answers per question were asked for, another row scores the best of them, chosen by
+    the gold answers.
     """
     table = Table("variant", "questions", "failed", "EM", "F1", "questions/s")
     failed = sum(isinstance(each, Failure) for each in outcomes)
@@ -60,9 +60,9 @@ def _best_of(example: Example, outcome: Outcome) -> str | None:
 
 
 def calibration_error(examples: Sequence[Example], outcomes: Sequence[Outcome]) -> float | None:
-    """Return how far scores are from the share of exact matches, in percent.
+    """Return the expected calibration error of the scores against exact matches, in percent.
 
-    Where there is no answer, the empty one matches. None where every question failed.
+    Where a question has no answer, the empty one matches. None where every question failed.
     """
     answered = [
         (example, outcome)
@@ -79,7 +79,7 @@ def calibration_error(examples: Sequence[Example], outcomes: Sequence[Outcome]) 
 
 
 def failure_lines(examples: Sequence[Example], outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """Yield what is said of the questions that failed: the first by name, and how many more."""
+    """Yield a line for each of the first questions that failed, and one with how many more did."""
     failed = [
         f"failed: {example.id}: {outcome.reason}"
         for example, outcome in zip(examples, outcomes, strict=True)

@@ -1,5 +1,5 @@
-"""From a checkpoint to a Triton model repository: SavedModel and ONNX variants of ELECTRA.
+"""From an ELECTRA checkpoint to a Triton model repository, in SavedModel, ONNX and OpenVINO.
 
-``checkpoint/`` reads a checkpoint, ``graphs/`` makes the model files, ``proof/`` compares and
-measures them, ``report/`` tells of it. ``pipeline`` has them do it, one after the other.
+``checkpoint/`` reads a checkpoint, ``graphs/`` makes the model files, ``proof/`` checks and
+measures them, ``report/`` shows the result. ``pipeline`` runs these steps in order.
 """

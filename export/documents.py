@@ -1,4 +1,4 @@
-"""The table of variants in README.md: ``python -m export.documents`` writes it anew."""
+"""The table of variants in README.md: ``python -m export.documents`` rewrites it."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ _PLACES = {"any": "CPU, GPU", "cpu": "CPU", "gpu": "GPU"}
 
 def variants_table() -> str:
     """Return every variant as a table in Markdown."""
-    lines = ["| variant | file | how its precision comes about | runs on |", "|---|---|---|---|"]
+    lines = ["| variant | file | precision | runs on |", "|---|---|---|---|"]
     lines += (
         f"| `{each.name}` | `{each.runtime.file_name}` | {each.computes} | {_place(each)} |"
         for each in VARIANTS
@@ -21,7 +21,7 @@ def variants_table() -> str:
 
 
 def _place(variant: Variant) -> str:
-    """Return the devices, with the flags of which a CPU needs one for it to be worth it."""
+    """Return where a variant runs, with the CPU flags of which it needs one."""
     flags = " or ".join(f"`{flag}`" for flag in variant.cpu_flags)
     return _PLACES[variant.device] + (f" with {flags}" if flags else "")
 

@@ -1,4 +1,4 @@
-"""What an export is made from: when none of it has changed, there is nothing to make again."""
+"""The fingerprint of an export's inputs: only when it has changed is the export repeated."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,18 +9,18 @@ from export.checkpoint.reader import checkpoint_files
 
 ROOT = Path(__file__).parents[1]
 
-#: Our code that makes the models, by patterns below ``ROOT``: not what proves or shows them.
+#: Our code that makes the models, as patterns below ``ROOT``; not what checks or shows them.
 CODE = (
     "export/checkpoint/*.py",
     "export/graphs/*.py",
     "export/errors.py",
-    "export/isolation.py",  # sets the hash seed, by which the converters order what they write
-    "export/signals.py",  # which that imports
+    "export/isolation.py",  # sets the hash seed, which fixes the order in what converters write
+    "export/signals.py",  # isolation.py imports it
     "export/tensorflow.py",
     "export/triton_config.py",
     "export/variants.py",
     "qa/tensors.py",
-    # how the questions of the calibration are read and cut into windows
+    # these read the questions of the calibration and cut them into windows
     "export/windows.py",
     "qa/characters.py",
     "qa/squad.py",
@@ -45,12 +45,12 @@ def checkpoint_digests(folder: Path) -> dict[str, str]:
 
 
 def library_versions() -> dict[str, str]:
-    """Return the versions of those libraries that make the models, importing none of them."""
+    """Return the versions of the libraries that make the models, without importing them."""
     return installed(*_LIBRARIES)
 
 
 def fingerprint(digests: Mapping[str, str], sequence_length: int, calibration: Path) -> str:
-    """Return one digest of all that the files of a variant depend on.
+    """Return one digest of everything that the files of a variant depend on.
 
     That is the checkpoint, the sequence length, the calibration data, our code, the libraries.
     """

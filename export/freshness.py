@@ -1,7 +1,7 @@
-"""Which variants of a repository have to be made again; quick, and without TensorFlow.
+"""Which variants of a repository must be exported again; found quickly, without TensorFlow.
 
-A model file that was changed since its export is not made again in silence: the server refuses
-it by name (``embedded.manifest``).
+A model file that was changed after its export is not replaced here: the server refuses it and
+names it (``embedded.manifest``).
 """
 
 from collections.abc import Iterable
@@ -15,9 +15,10 @@ from export.variants import CONFIG, Variant
 
 
 def previous_report(repository: Path) -> Report | None:
-    """Return the report of ``repository``; None without one, or where all is to be made anew.
+    """Return the report of ``repository``; None where everything must be exported again.
 
-    That is where it cannot be read, or another version of this project wrote it.
+    That is so without a report, or when it cannot be read, or another version of this project
+    wrote it.
     """
     try:
         return read_report(repository)
@@ -33,10 +34,10 @@ def outdated(
     length: int,
     calibration: Path,
 ) -> tuple[Variant, ...]:
-    """Return those of ``variants`` that are not there or that an export would make otherwise.
+    """Return those of ``variants`` that are missing or that an export would make differently.
 
-    A checkpoint that is no longer there is taken to be what it was. Raises CheckpointError
-    when one of its files is missing.
+    A checkpoint that no longer exists counts as unchanged. Raises CheckpointError when one of
+    its files is missing.
     """
     digests = (
         checkpoint_digests(checkpoint)

@@ -1,7 +1,7 @@
-"""A piece of work in a process of its own: its memory goes with it, and a crash is an error.
+"""A function called in its own process: its memory is freed, and a crash is only an error.
 
-The converters and runtimes hold on to hundreds of megabytes, write to stderr as they please,
-and can die in native code. What the work prints is kept, and shown only when it dies.
+The converters and runtimes keep hundreds of megabytes, write to stderr as they please, and can
+crash in native code. What the function prints is shown only when its process dies.
 """
 
 import multiprocessing
@@ -30,11 +30,12 @@ def isolated(
 ) -> Result:
     """Return ``function(*arguments)``, computed in a new process.
 
-    All must pickle. With ``progress``, the function gets a keyword argument of that name, whose
-    calls arrive here. Raises what the function raises, when it is CheckpointError, ExportError or
-    OSError, and ExportError for any other exception, or when the process ends without a result.
+    The function, its arguments and its result must pickle. With ``progress``, the function gets a
+    keyword argument of that name; its calls arrive at ``progress`` here. Raises CheckpointError,
+    ExportError and OSError as the function raises them, and ExportError for any other exception,
+    or when the process ends without a result.
     """
-    # the converters go through sets of names: with the same hashes they give the same files
+    # the converters iterate over sets of names: with the same hashes they give the same files
     os.environ.setdefault("PYTHONHASHSEED", "0")  # for the new process
     context = multiprocessing.get_context("spawn")  # a fork would copy locks that threads hold
     ours, theirs = context.Pipe()
@@ -45,7 +46,7 @@ def isolated(
             daemon=True,
         )
         try:
-            # one that is but half started would end in a traceback
+            # a signal during the start would end in a traceback of the new process
             with held_back(signal.SIGINT, signal.SIGTERM):
                 process.start()
             theirs.close()
@@ -96,21 +97,21 @@ def _work(
         message = ("result", function(*arguments, **options))
     except (CheckpointError, ExportError, OSError) as error:
         message = ("error", error)
-    except Exception as error:  # of a library, in its own class
+    except Exception as error:  # libraries raise classes of their own
         said = " ".join(f"{type(error).__name__}: {error}".split())
         message = ("defect", (said, traceback.format_exc()))
     connection.send(message)
     connection.close()
-    os._exit(0)  # the runtimes' own endings take long, and some crash
+    os._exit(0)  # the runtimes' own cleanup is slow, and may crash
 
 
 def _ending(work: str, code: int | None, log: Path) -> str:
     if code is not None and code < 0:
         ended = f"was ended by {signal.Signals(-code).name}"
         if -code == signal.SIGKILL:
-            ended += ", as when memory runs out: free some, or export fewer variants at a time"
+            ended += ", which happens when memory runs out: free some, or export fewer variants"
     else:
         ended = f"ended with exit code {code}"
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
     last = " | ".join(lines[-_LINES_SHOWN:])
-    return f"the process of {work} {ended}" + (f"; its last words: {last}" if last else "")
+    return f"the process of {work} {ended}" + (f"; its last output: {last}" if last else "")

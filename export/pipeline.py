@@ -47,19 +47,19 @@ class Request:
     variants: tuple[Variant, ...]
     repository: Path
     sequence_length: int
-    calibration: Path  # SQuAD file, of which static int8 takes its scales
+    calibration: Path  # SQuAD file on which static int8 measures its scales
     dataset: Path | None = None  # SQuAD file, for EM and F1
-    name: str = ""  # the checkpoint as it was given; its path if left out
+    name: str = ""  # the checkpoint as the user named it; its path if left out
     revision: str | None = None  # of the Hugging Face hub
-    gpu: Gpu | None = None  # that of this machine, if Triton is to compute on it
+    gpu: Gpu | None = None  # this machine's, if Triton computes on it
 
 
 def export(request: Request, step: Step) -> Report:
-    """Make the variants of ``request`` and put them into its repository, all or none.
+    """Make the variants of ``request`` and put all of them into its repository, or none.
 
-    Variants that are there already stay when they are of the same checkpoint and sequence
-    length, and lose their model files when they are not. ``step`` announces each step. Raises
-    ExportError when a gate fails or when something cannot be written.
+    Other variants in the repository stay if they have the same checkpoint and sequence length;
+    if not, their model files are removed. ``step`` announces each step. Raises ExportError when
+    a gate fails or a file cannot be written.
     """
     _check_length(request)
     try:
@@ -71,7 +71,7 @@ def export(request: Request, step: Step) -> Report:
             commit(made, request.repository, list(_stale(report)), folder / "replaced")
     except OSError as error:
         raise ExportError(
-            f"cannot write {request.repository}: {error}; it is as it was before"
+            f"cannot write {request.repository}: {error}; the repository is unchanged"
         ) from error
     return report
 
@@ -186,7 +186,7 @@ def _baseline(request: Request, materials: Materials, step: Step) -> Baseline | 
 
 
 def _try_in_triton(request: Request, made: Path, step: Step) -> Mapping[Variant, str]:
-    """Return the version of the Triton that answered, by variant, of those that run here."""
+    """Have a Triton answer with each variant that runs here; return its version by variant."""
     tried = tuple(variant for variant in request.variants if runs_here(variant, request.gpu))
     if not tried:
         return {}
@@ -226,7 +226,7 @@ def _row(
 
 
 def _kept(request: Request, digests: Mapping[str, str]) -> dict[str, VariantReport]:
-    """Return the rows of those variants that stay in the repository as they are."""
+    """Return the rows of the variants that stay in the repository unchanged."""
     previous = previous_report(request.repository)
     if (
         previous is None
@@ -249,9 +249,10 @@ def _with_speeds(
     questions: Sequence[ReferenceQuestion],
     step: Step,
 ) -> dict[str, VariantReport]:
-    """Return ``rows`` with the speeds of those variants that are worth serving here.
+    """Return ``rows`` with the speeds of the variants that are worth serving here.
 
-    On a device all are measured anew, those that were there before too, as only one run's compare.
+    All variants of a device are measured, those of earlier exports too: only speeds of the same
+    run can be compared.
     """
 
     def measured(worth_it: Sequence[Variant], gpu: Gpu | None) -> dict[str, Speed] | None:
@@ -276,7 +277,7 @@ def _with_speeds(
 
 
 def _stale(report: Report) -> Iterator[Path]:
-    """Yield the version folders of variants that ``report`` does not vouch for."""
+    """Yield the version folders of the variants that ``report`` does not have."""
     for variant in VARIANTS:
         if variant.model_name not in report.variants:
             yield Path(variant.model_name, MODEL_VERSION)

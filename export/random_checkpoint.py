@@ -1,6 +1,7 @@
 """``python -m export.random_checkpoint base random-base``: an untrained ELECTRA of a standard size.
 
-For latency and memory, which do not depend on what the weights are. Its answers mean nothing.
+It serves to measure latency and memory, which do not depend on the values of the weights. Its
+answers mean nothing.
 """
 
 import json
@@ -33,9 +34,9 @@ SIZES = {
 
 
 def random_weights(config: ElectraConfig, seed: int) -> dict[str, NDArray[np.float32]]:
-    """Return weights as an ELECTRA is initialised, but for biases and LayerNorm's weights.
+    """Return weights initialised as ELECTRA's, except biases and LayerNorm's weights.
 
-    These are not 0 and 1 but near it, so that a graph that mixed them up would not pass.
+    Those are near 0 and 1, but not equal to them: a graph that mixes them up fails its parity gate.
     """
     generator = np.random.default_rng(seed)
 
@@ -48,15 +49,15 @@ def random_weights(config: ElectraConfig, seed: int) -> dict[str, NDArray[np.flo
 
 def main(
     size: Annotated[Literal["small", "base", "large"], typer.Argument()],
-    folder: Annotated[Path, typer.Argument(help="is made; its name has 'random' in it")],
+    folder: Annotated[Path, typer.Argument(help="to create; its name must contain 'random'")],
     seed: int = 0,
     tokenizer: Annotated[
-        Path, typer.Option(exists=True, dir_okay=False, help="copied; of 30,522 tokens")
+        Path, typer.Option(exists=True, dir_okay=False, help="to copy; it must have 30,522 tokens")
     ] = VOCABULARY,
 ) -> None:
     """Write an untrained ELECTRA with a question answering head, in Hugging Face's layout."""
     if "random" not in folder.name:
-        raise typer.BadParameter(f"{folder.name!r} must hold 'random': results tell by the name")
+        raise typer.BadParameter(f"{folder.name!r} must contain 'random', which results look for")
     folder.mkdir(parents=True)
     config = SIZES[size]
     weights = random_weights(config, seed)

@@ -1,8 +1,8 @@
 """The model repository as a whole: it changes in one step, or not at all.
 
 Everything is made in a staging folder beside it, on the same file system, and then renamed
-into it. The staging folder is locked while an export lives; what lies there when the lock is
-ours was left by one that was killed.
+into it. The staging folder is locked while an export runs; files that are in it when we get the
+lock are left over from an export that was killed.
 """
 
 import fcntl
@@ -23,9 +23,9 @@ _HELD_BACK = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def staging(repository: Path) -> Iterator[Path]:
-    """Yield an empty folder beside ``repository``; it is removed in the end.
+    """Yield an empty folder beside ``repository``; it is removed at the end.
 
-    Raises ExportError when another export is at work on the repository.
+    Raises ExportError while another export works on the repository.
     """
     folder = repository.parent / f".{repository.name}.staging"
     folder.mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ def staging(repository: Path) -> Iterator[Path]:
         try:
             yield folder
         finally:
-            shutil.rmtree(folder, ignore_errors=True)  # what stays, the next export removes
+            shutil.rmtree(folder, ignore_errors=True)  # the next export removes what is left
     finally:
         os.close(lock)
 
@@ -47,7 +47,7 @@ def _lock(lock: int, folder: Path) -> None:
         if os.path.samestat(os.fstat(lock), folder.stat()):
             return
     except (BlockingIOError, FileNotFoundError):
-        pass  # the other one is at work, or removed the folder between our open and our lock
+        pass  # the other one still runs, or removed the folder between our open and our lock
     raise ExportError(f"another export is at work in {folder}; wait for it to end")
 
 
@@ -60,11 +60,11 @@ def _empty(folder: Path) -> None:
 
 
 def commit(made: Path, repository: Path, removed: Iterable[Path], replaced: Path) -> None:
-    """Move all that is in ``made`` to the same place in ``repository``.
+    """Move everything in ``made`` to the same place in ``repository``.
 
-    What was there, and the paths ``removed`` (relative to the repository), end up in the folder
-    ``replaced``. When any of it fails, all of it is undone; signals wait meanwhile. A kill in
-    between leaves a repository without a report, which the next export makes anew.
+    What was there, and the paths ``removed`` (relative to the repository), go to the folder
+    ``replaced``. If a move fails, all of them are undone; signals wait until the end. A kill in
+    between leaves a repository without a report: the next export makes everything again.
     """
     units = list(_units(made))
     going = [Path(REPORT), *removed, *(unit for unit in units if unit.name != REPORT)]

@@ -3,7 +3,7 @@
 A Triton does not start on a model that it cannot load, and the model repository has such models:
 configs of variants that were not exported, and variants for a backend or a GPU that this Triton
 does not have. So there is a folder for each backend, and one for variants that need a GPU. They
-take no room of their own: model files are hard links.
+take no extra space: their model files are hard links.
 """
 
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from export.variants import CONFIG, VARIANTS, Variant
 
-SUFFIX = ".served"  # of the folder of folders, behind the repository's name
+SUFFIX = ".served"  # after the repository's name: the folder that holds these folders
 
 
 def lay_out_served(repository: Path, models: Collection[str]) -> list[Path]:
@@ -28,19 +28,19 @@ def lay_out_served(repository: Path, models: Collection[str]) -> list[Path]:
 
 
 def folder_name(variant: Variant) -> str:
-    """Return the folder of a variant: its backend, with ``_gpu`` behind it if it needs a GPU."""
+    """Return the folder of a variant: its backend, with ``_gpu`` appended if it needs a GPU."""
     return variant.runtime.backend + ("_gpu" if variant.device == "gpu" else "")
 
 
 def starting(folders: Collection[Path]) -> Iterator[str]:
-    """Yield lines that say how a Triton serves what is in ``folders``."""
-    yield "any Triton serves it, with one or more of these (docs/native.md):"
+    """Yield lines that say how a Triton serves ``folders``."""
+    yield "any Triton serves the export, with one or more of these options (docs/native.md):"
     for folder in folders:
         yield f"  tritonserver --model-repository={folder.resolve()}"
 
 
 def _link(source: str, target: str) -> None:
-    """Link a model file; copy what its user may edit, or what lies on another file system."""
+    """Link a model file; copy the config, which its user may edit, and what cannot be linked."""
     if Path(source).name != CONFIG:
         try:
             os.link(source, target)

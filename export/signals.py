@@ -1,4 +1,4 @@
-"""Signals that wait while something is done that must not be left half done."""
+"""Signals that wait while something is done that must not be interrupted."""
 
 import signal
 from collections.abc import Iterator
@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def held_back(*signals: signal.Signals) -> Iterator[None]:
-    """Hold ``signals`` back until the block is left, and then let those that came take effect.
+    """Hold ``signals`` back until the block ends; then deliver those that arrived.
 
-    By handlers of our own, as a mask would be that of this thread alone.
+    This takes handlers of our own, as a signal mask would hold for this thread only.
     """
     came: list[int] = []
     before = {each: signal.signal(each, lambda number, _: came.append(number)) for each in signals}

@@ -21,14 +21,15 @@ from embedded.report import Report
 from export.isolation import Progress
 from export.report.figures import rows
 
-_PAGE_ALONE = ("nodes", "mean difference")  # where speeds of a GPU take their room
+_PAGE_ALONE = ("nodes", "mean difference")  # left to the page when GPU speeds take the room
 
 
 @contextmanager
 def step(console: Console, name: str) -> Iterator[Progress]:
     """Show ``name`` with a spinner on a terminal; then print it with the seconds it took.
 
-    Yields what turns the spinner into a bar with the time left, once it is told how much is done.
+    Yields a function to call with how much is done, of how much: the spinner then becomes a bar
+    with the time left.
     """
     started = time.monotonic()
     columns = (
@@ -47,7 +48,7 @@ def step(console: Console, name: str) -> Iterator[Progress]:
 
 
 def report_table(report: Report) -> Table:
-    """Return the variants of ``report`` with what was measured of them; it fits 120 characters."""
+    """Return a table of the variants and their figures that fits 120 characters."""
     title = Text(f"{report.checkpoint}, {report.sequence_length} tokens")
     table = Table(title=title, box=box.SIMPLE_HEAD, show_edge=False, padding=0)
     left_out = _PAGE_ALONE if report.gpu_speeds else ()
@@ -55,7 +56,7 @@ def report_table(report: Report) -> Table:
     measured = dict.fromkeys(head for row in figures for head, cell in row.items() if cell.text)
     shown = [head for head in figures[0] if head in measured and head not in left_out]
     for number, head in enumerate(shown):
-        words = head.replace(" ", "\n")  # a word a line: no column is wider than it must be
+        words = head.replace(" ", "\n")  # one word per line keeps the columns narrow
         table.add_column(words, justify="right" if number else "left", vertical="bottom")
     for row in figures:
         table.add_row(*(Text(row[head].text or "-") for head in shown))

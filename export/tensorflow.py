@@ -1,4 +1,4 @@
-"""TensorFlow and the converters, imported without their talk of CPU features and versions."""
+"""TensorFlow and tf2onnx, imported with their messages on CPU features and versions silenced."""
 
 import logging
 import os
@@ -9,7 +9,7 @@ from embedded.backends.tensorflow_alone import tf  # before tf2onnx, which impor
 
 import tf2onnx  # isort: skip
 
-tf.config.set_visible_devices([], "GPU")  # it traces and proves; a GPU is ONNX Runtime's here
+tf.config.set_visible_devices([], "GPU")  # the GPU is left to ONNX Runtime
 
 for _name in ("tensorflow", "tf2onnx", "onnxruntime"):
     logging.getLogger(_name).setLevel(logging.ERROR)

@@ -23,29 +23,29 @@ _KINDS = {
 
 # why each field is what it is, by its path in the message
 _COMMENTS = {
-    "max_batch_size": "rows of a batch: those of one full request, and no more, as the memory of "
-    "a native backend grows with them",
-    "input": "int32, right-padded with 0. The length is free, and so is that of the outputs: "
-    "NVIDIA's backends refuse outputs whose dims are not those of the graph",
-    "output": "at padding, a logit means nothing",
-    "instance_group": "one instance: it uses all cores, or the GPU where there is one; while it is "
-    "busy the next batch forms. On a GPU a second could copy while the first computes, but a count "
-    "holds for CPUs too, where two would share the cores",
-    "dynamic_batching": "no queue delay: a lone request would wait the whole of it. No queue "
-    "policy either: with a bound or a timeout Triton reads nothing ahead, and a request that comes "
-    "while another is computed lies, one time in five, until the next comes or 500 ms are over "
-    "(tritonserver 2.51.0). The gateway bounds what waits, and cancels what is late. No preferred "
-    "sizes: without a delay they only cut short a batch that is there already",
-    "model_warmup": "every length that a client sends, so that no request pays for its kernels and "
-    "its memory; rows without padding, as zeros would be all padding, which costs nothing",
+    "max_batch_size": "rows of a batch: those of one full request. More would only take more "
+    "memory in a native backend",
+    "input": "int32, right-padded with 0. Any length, for the outputs too: NVIDIA's backends "
+    "refuse outputs whose dims differ from the graph's",
+    "output": "logits at padding mean nothing",
+    "instance_group": "one instance: it uses all cores, or the GPU if there is one; while it is "
+    "busy the next batch forms. On a GPU a second instance could copy while the first computes, "
+    "but the count holds for CPUs too, where two would share the cores",
+    "dynamic_batching": "no queue delay: a lone request would wait for all of it. No queue policy "
+    "either: with a size limit or a timeout Triton does not read ahead, and one in five requests "
+    "that arrive during a computation waits until the next one arrives or 500 ms have passed "
+    "(tritonserver 2.51.0). The gateway limits the queue and cancels late requests. No preferred "
+    "sizes: without a delay they only shorten a batch that is already there",
+    "model_warmup": "every length that a client sends, so that no request waits for kernels and "
+    "memory; rows of ones, as rows of zeros would be all padding, which costs nothing",
 }
 _WHY_TWO = (
     "two instances: while one copies and answers, the other computes. In NVIDIA's backend they "
-    "share a process; ours has one for each, which take turns on the GPU. Not measured"
+    "share a process; in ours each has its own, and they take turns on the GPU. Not measured"
 )
 _WHY_TF32 = {
-    "savedmodel": "for the embedded Triton's backend; TensorFlow's native one knows no such "
-    "setting: TF32 is on in its process unless that has NVIDIA_TF32_OVERRIDE=0",
+    "savedmodel": "allow_tf32 is for the embedded Triton's backend; NVIDIA's TensorFlow backend "
+    "has no such setting: it uses TF32 unless its process has NVIDIA_TF32_OVERRIDE=0",
     "onnx": "use_tf32 is an option of ONNX Runtime's CUDA provider, in NVIDIA's backend and ours: "
     "1 lets a GPU round the factors of a matrix product to 10 bits; a CPU has no TF32",
 }
@@ -54,8 +54,8 @@ _WHY_STRICT = (
     "epsilon is 0 and large values overflow"
 )
 _WHY_OPENVINO = (
-    "one batch at a time, with all cores; without HINT_BF16 OpenVINO computes in bf16 where the "
-    "CPU has instructions for it, and only there"
+    "LATENCY and 1 stream: one batch at a time, with all cores; without HINT_BF16 OpenVINO "
+    "computes in bf16 where the CPU has instructions for it, and only there"
 )
 _WHY_BACKEND = (
     "NVIDIA's own backend of this name takes only batches of exactly max_batch_size rows: put ours "
@@ -63,7 +63,7 @@ _WHY_BACKEND = (
 )
 _WHY_SHAPE = (
     "For the client: a row has at most sequence_length tokens and is padded to a multiple of "
-    "pad_to_multiple_of; a request has at most max_rows rows, and a longer text is several"
+    "pad_to_multiple_of; a request has at most max_rows rows, and a longer text takes several"
 )
 #: As NVIDIA's OpenVINO backend calls them, and embedded/backends/openvino_ir.py reads them.
 OPENVINO_PARAMETERS = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1"}
@@ -153,9 +153,9 @@ def _comments(variant: Variant) -> dict[str, str]:
 
 
 def _warmups(variant: Variant, sequence_length: int) -> Iterator[triton.ModelWarmup]:
-    """Yield a window of each length, the longest first; before it a full batch, on a GPU alone.
+    """Yield a window of each length, the longest first; on a GPU alone, a full batch before them.
 
-    On a CPU a full batch would take seconds, and gains nothing.
+    On a CPU a full batch would take seconds and gain nothing.
     """
     if variant.device == "gpu":
         yield _warmup(variant.max_rows, sequence_length)

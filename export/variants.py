@@ -1,4 +1,4 @@
-"""The table of variants: what is exported, from which names, configs, report and tests come."""
+"""The table of variants: names, configs, the report and tests come from its rows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ MODEL_VERSION = "1"  # Triton's: the folder that holds the model files
 
 Format = Literal["savedmodel", "onnx", "openvino"]
 Device = Literal["any", "cpu", "gpu"]
-Graph = Literal["plain", "fused", "half", "packed"]  # of ONNX; graphs.conversion makes them
+Graph = Literal["plain", "fused", "half", "packed"]  # ONNX graphs; graphs.conversion makes them
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """What Triton calls the runtime of a format, and the file that it looks for."""
+    """Triton's name for the runtime of a format, and the file that it looks for."""
 
     backend: str
     file_name: str
-    platform: str = ""  # "" where the backend alone says it
+    platform: str = ""  # "" where the backend is enough
 
 
 RUNTIMES: dict[Format, Runtime] = {
@@ -36,7 +36,7 @@ RUNTIMES: dict[Format, Runtime] = {
 class Padding:
     """How far a client pads the rows that it sends, and why."""
 
-    multiple: int | None  # of so many tokens; None: to the sequence length
+    multiple: int | None  # pads to a multiple of so many tokens; None: to the sequence length
     reason: str
 
 
@@ -44,31 +44,31 @@ PAD_TO_64 = Padding(
     64,
     "NVIDIA's backends compute the padding, so there is little of it: padded to multiples of 64, "
     "windows of SQuAD are 14 % padding; to 384 tokens, 54 %. And there are few lengths, as Triton "
-    "joins only requests of equal length, and a GPU keeps kernels for each shape",
+    "batches only requests of equal length, and a GPU keeps kernels for each shape",
 )
 PAD_TO_SEQUENCE = Padding(
     None,
-    "All rows have one length, so that Triton can join any requests. The padding costs nothing: it "
-    "is dropped before the model computes",
+    "All rows have one length, so that Triton can batch any requests. The padding costs nothing: "
+    "it is dropped before the model computes",
 )
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to compute the model: all in which it differs from the others."""
+    """One way to compute the model, with everything in which it differs from the others."""
 
     format: Format
     precision: str
     graph: Graph | None  # that its files are made from; None: TensorFlow traces its own
     device: Device  # where it runs
     tolerance: float | None  # largest logit difference to the reference; None: judged by answers
-    computes: str  # how its precision comes about, for people
-    device_reason: str = ""  # why it does not run on any
-    # its place among the variants worth serving, 1 the fastest, 0 for none: on a CPU as measured
-    # (docs/exporting.md), on a GPU as published figures suggest, not measured
+    computes: str  # its precision, in words
+    device_reason: str = ""  # why it does not run on any device
+    # its rank among the variants worth serving: 1 is the fastest, 0 has no rank. CPU ranks were
+    # measured (docs/exporting.md); GPU ranks follow published figures
     cpu_place: int = 0
     gpu_place: int = 0
-    # flags of /proc/cpuinfo of which a CPU needs one for this variant to be worth it
+    # flags of /proc/cpuinfo; the variant is worth serving on a CPU that has one of them
     cpu_flags: tuple[str, ...] = ()
     tf32: bool | None = None  # the run-time setting, where it tells two variants apart
     padding: Padding = PAD_TO_64
@@ -78,7 +78,7 @@ class Variant:
     def tolerance_on(self, *, gpu: bool) -> float | None:
         """Return the largest logit difference to the reference, on a GPU or on a CPU.
 
-        TF32 has as many bits behind the point as fp16; a CPU does without it.
+        TF32 has as many mantissa bits as fp16; CPUs do not have it.
         """
         return FP16_TOLERANCE if gpu and self.tf32 else self.tolerance
 
@@ -94,7 +94,7 @@ class Variant:
 
     @property
     def twin(self) -> str:
-        """The name of the variant whose model files are the same: TF32 is no matter of files."""
+        """The name of the variant with the same model files: TF32 is a setting at run time."""
         return self.name.replace("tf32", "fp32")
 
     @property
@@ -115,9 +115,9 @@ class Variant:
 
 FP32_TOLERANCE = 1e-4  # on a CPU, where TF32 does not exist
 FP16_TOLERANCE = 0.03
-# ONNX Runtime's kernels for int8; an ARM without dot products is no faster with it
+# ONNX Runtime's int8 kernels use these; an ARM CPU without dot products is no faster with int8
 INT8 = ("avx2", "asimddp", "i8mm")
-# OpenVINO's, on x86 alone: it does not compute in bf16 on ARM
+# OpenVINO uses these, on x86 alone: it does not compute in bf16 on ARM
 VNNI = ("avx512_vnni", "avx_vnni", "amx_int8")
 BF16 = ("avx512_bf16", "amx_bf16")
 
@@ -198,7 +198,7 @@ VARIANTS = (
         graph="fused",
         device="cpu",
         tolerance=None,
-        computes="int8 weights per channel, activations quantized as they come",
+        computes="int8 weights per channel, activations quantized dynamically",
         device_reason="its integer kernels are for CPUs",
         cpu_place=3,
         cpu_flags=INT8,
@@ -210,7 +210,7 @@ VARIANTS = (
         device="cpu",
         tolerance=None,
         computes="bf16 where the CPU has it, fp32 elsewhere",
-        device_reason="OpenVINO is here for CPUs",
+        device_reason="OpenVINO is used for CPUs only",
         cpu_place=2,
         cpu_flags=BF16,
         padding=PAD_TO_SEQUENCE,
@@ -221,8 +221,8 @@ VARIANTS = (
         graph="plain",
         device="cpu",
         tolerance=None,
-        computes="static int8, calibrated; what stays in float is bf16 where the CPU has it",
-        device_reason="OpenVINO is here for CPUs",
+        computes="static int8, calibrated; the rest in bf16 where the CPU has it, else fp32",
+        device_reason="OpenVINO is used for CPUs only",
         cpu_place=1,
         cpu_flags=VNNI,
         padding=PAD_TO_SEQUENCE,
@@ -248,22 +248,22 @@ def variant_named(name: str) -> Variant:
 
 
 def variants_for_cpu(flags: frozenset[str]) -> tuple[Variant, ...]:
-    """Return those of ``CPU_ORDER`` that are worth it on a CPU with these flags."""
+    """Return those of ``CPU_ORDER`` that are worth serving on a CPU with these flags."""
     return tuple(
         each for each in CPU_ORDER if not each.cpu_flags or not flags.isdisjoint(each.cpu_flags)
     )
 
 
 def variants_for_gpu(capability: tuple[int, int]) -> tuple[Variant, ...]:
-    """Return those of ``GPU_ORDER`` that a GPU of this compute capability has something of.
+    """Return those of ``GPU_ORDER`` that are worth serving on a GPU of this compute capability.
 
-    Without TF32, ``onnx_tf32`` is ``onnx_fp32``.
+    On a GPU without TF32, ``onnx_tf32`` computes what ``onnx_fp32`` does.
     """
     return tuple(each for each in GPU_ORDER if not each.tf32 or capability >= TF32_CAPABILITY)
 
 
 def select_variants(names: str) -> tuple[Variant, ...]:
-    """Return the variants that ``names`` lists, separated by spaces or commas; all for none.
+    """Return the variants that ``names`` lists, separated by spaces or commas; all if it is empty.
 
     Raises ExportError when a name is not in the table.
     """

@@ -1,1 +1,1 @@
-"""HTML pages of figures: tables, facts and plots; what is on one is its writer's business."""
+"""HTML pages of tables, facts and plots, whatever they are about."""

@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox, offset_copy
 
-#: Colours by the name of their CSS variable: on light ground and on dark. Plots are drawn in the
-#: first, which the SVG then replaces with the variable, so they follow the reader's mode.
+#: Colours by their CSS variable: on a light ground, and on a dark one. Plots are drawn in the light
+#: ones; the SVG then refers to the variables instead, so that it follows the reader's colour mode.
 COLOURS = {
     "ink": ("#1d2733", "#e4e9ee"),
     "muted": ("#5d6b7a", "#9aa7b4"),
@@ -42,7 +42,7 @@ PARTS = [light for name, light in LIGHT.items() if name.startswith("part")]
 
 BAR = 0.6  # of a row
 _WIDTH, _HEIGHT, _ROW, _AXIS, _LEGEND_LINE = 5.4, 3.4, 0.28, 0.65, 0.18  # inches
-_NUMBER = 60  # points: the longest of a row, beside the axes
+_NUMBER = 60  # points: room for the numbers beside the axes
 STYLE: dict[Any, Any] = {
     "font.size": 10.5,
     "font.family": "sans-serif",
@@ -73,11 +73,11 @@ STYLE: dict[Any, Any] = {
     "legend.handletextpad": 0.5,
     "legend.columnspacing": 1.4,
 }
-# no date and no addresses of vocabularies, which would only be noise in the page
+# neither a date nor the addresses of vocabularies: they would only be noise in the page
 _NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 _PNG_DPI = 160
-_LONGEST_OF_TWO = 30  # characters of a label, where two stand side by side
-# where a point's name may stand, in points from it; the nearest that hides nothing is taken
+_LONGEST_OF_TWO = 30  # characters: two longer labels do not fit side by side
+# offsets of a name from its dot, in points; the nearest at which it hides nothing is taken
 _PLACES: list[tuple[int, int, Literal["left", "right"]]] = [
     (side * (4 if rise else 8), rise, "left" if side > 0 else "right")
     for rise in (0, 14, -14, 27, -27, 40, -40, 53, -53)
@@ -114,16 +114,16 @@ def row_axes(labels: Mapping[int, str]) -> tuple[Figure, Axes]:
 
 
 def write_number(axes: Axes, row: int, text: str) -> None:
-    """Write a row's figure to the right of the axes, where all of them line up."""
+    """Write a row's number to the right of the axes, in line with the others."""
     figure = axes.get_figure(root=True)
     edge = offset_copy(axes.get_yaxis_transform(), figure, x=_NUMBER, units="points")
     axes.text(1, row, text, transform=edge, ha="right", va="center")
 
 
 def write_legend(figure: Figure, columns: int | None = None) -> None:
-    """Write the labels of all axes above them, each once; the figure grows by what they need.
+    """Write one legend for all axes above them, each label once; the figure grows to fit it.
 
-    Without ``columns``, two stand side by side unless one of them is long.
+    Without ``columns`` it has two, or one where a label is long.
     """
     handles = {
         label: handle
@@ -138,7 +138,7 @@ def write_legend(figure: Figure, columns: int | None = None) -> None:
 def write_names(
     figure: Figure, axes: Axes, points: Mapping[str, tuple[float, float]], line: float
 ) -> None:
-    """Write each name beside its point, where it hides neither others nor a level ``line``."""
+    """Write each name beside its point, where it hides neither others nor the level ``line``."""
     figure.draw_without_rendering()  # so that texts can be measured
     spots = axes.transData.transform(list(points.values()))
     taken = [Bbox.from_extents(x - 5, y - 5, x + 5, y + 5) for x, y in spots]
@@ -163,7 +163,7 @@ def write_names(
 def svg(plot: Plot) -> str:
     """Return a plot as an SVG element in the colours of the page."""
     buffer = io.StringIO()
-    # the salt keeps the ids of several plots in one page apart, and the same in every run
+    # the salt makes ids differ between the plots of a page, and repeat from run to run
     with mpl.rc_context(STYLE | {"svg.hashsalt": plot.name, "svg.id": plot.name}):
         plot.figure.savefig(buffer, format="svg", transparent=True, metadata=_NO_METADATA)
     text = buffer.getvalue()

@@ -1,4 +1,4 @@
-"""The part of a Markdown document that is made from the code: what is between two markers."""
+"""The part of a Markdown document that the code generates: what is between two markers."""
 
 
 def with_part(text: str, name: str, part: str) -> str:

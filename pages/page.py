@@ -1,4 +1,4 @@
-"""A page: what is on it, and the one HTML file that shows it."""
+"""A page: its content, and the HTML file that shows it."""
 
 import re
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ class Tile(NamedTuple):
 
 
 class Doubt(NamedTuple):
-    """What a reader has to know before the figures."""
+    """A warning that the reader needs before the figures."""
 
     head: str
     text: str
@@ -32,17 +32,17 @@ class Doubt(NamedTuple):
 
 @dataclass(frozen=True)
 class Facts:
-    """Facts by head; several values of one are a list, and one without a value is left out."""
+    """Facts by head; several values become a list, and a fact without a value is left out."""
 
-    values: Mapping[str, str | tuple[str, ...]]  # what stands in backticks is code
-    title: str = ""  # with one, they can be folded
+    values: Mapping[str, str | tuple[str, ...]]  # text in backticks is code
+    title: str = ""  # with one, the facts can be folded
     note: str = ""  # beside the title
     folded: bool = True  # at first
 
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """All that is on a page, in its order; what is empty is left out."""
+    """The content of a page, in order; what is empty is left out."""
 
     subject: str  # what kind of page it is
     heading: str
@@ -55,7 +55,7 @@ class Page:
 
 
 def html(page: Page) -> str:
-    """Return the page; plots and style are in it, and it works without a network or scripts."""
+    """Return the page, with plots and style in it; it needs neither a network nor scripts."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -69,14 +69,14 @@ def html(page: Page) -> str:
 
 
 def _prose(text: str) -> Markup:
-    """Return ``text`` with what stands in backticks set as code."""
+    """Return ``text`` with what is in backticks set as code."""
     parts = enumerate(re.split("`([^`]+)`", text))
     code = Markup("<code>{}</code>")
     return Markup().join(code.format(part) if place % 2 else part for place, part in parts)
 
 
 def _colours() -> str:
-    """Return the colours as CSS variables; paper is light whatever the screen was."""
+    """Return the colours as CSS variables; a printed page is always light."""
     both = COLOURS | _GROUND
     light = " ".join(f"--{name}: {value};" for name, (value, _) in both.items())
     dark = " ".join(f"--{name}: {value};" for name, (_, value) in both.items())

@@ -9,7 +9,7 @@ class Cell(NamedTuple):
     """One figure; "" where there is none."""
 
     text: str
-    note: str = ""  # a line below it; what stands in backticks is code
+    note: str = ""  # a line below it; text in backticks is code
     title: str = ""  # in full, where ``text`` is shortened
 
 

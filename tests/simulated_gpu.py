@@ -58,7 +58,7 @@ def simulate(monkeypatch: pytest.MonkeyPatch, gpu: Gpu) -> Simulated:
         def __init__(self, path: str, _: Any, *, providers: list[Any], **__: Any) -> None:
             from pathlib import Path
 
-            from export.proof.evaluator import load_reference
+            from export.proof.runtime import load_reference
 
             seen.providers.append(providers)
             self._names = [name for name, _ in providers]

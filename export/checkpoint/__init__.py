@@ -1,1 +1,1 @@
-"""Reading a checkpoint: its config, weights and tokenizer, of whatever format it is."""
+"""Reading a checkpoint: its config, weights and tokenizer, in any supported format."""

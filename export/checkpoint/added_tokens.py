@@ -1,8 +1,8 @@
-"""Tokens that were added to a vocabulary, as the files of a folder tell of them.
+"""Tokens that the files of a folder add to its vocabulary.
 
 They are added in the way and order of transformers 4.57 (``PreTrainedTokenizerFast.__init__``),
-which gives ids by itself; ``export.checkpoint.token_claims`` compares what the files say with
-the result.
+where the order decides the ids; ``export.checkpoint.token_claims`` compares the result with what
+the files say.
 """
 
 from collections.abc import Mapping
@@ -45,10 +45,10 @@ Token = AddedToken | str
 
 @dataclass(frozen=True)
 class AddedTokens:
-    """The tokens that the files of a folder tell of."""
+    """The added tokens of a folder."""
 
-    special: tuple[Token, ...]  # in transformers' order, control tokens among them
-    numbered: Mapping[int, AddedToken]  # those that the files give ids
+    special: tuple[Token, ...]  # in transformers' order, with the control tokens
+    numbered: Mapping[int, AddedToken]  # those with an id in the files
     claims: tuple[Claim, ...]
 
 
@@ -56,9 +56,9 @@ def read_added_tokens(folder: Path, *, with_control: bool) -> AddedTokens:
     """Read the tokens of ``tokenizer_config.json`` and of the two older files beside it.
 
     ``with_control`` says whether the tokenizer's class names the control tokens by itself.
-    transformers reads these only where ``tokenizer_config.json`` has no ``added_tokens_decoder``;
-    what they say must be true all the same. Raises CheckpointError for what is malformed, and for a
-    control token of another name.
+    transformers reads the older files only where ``tokenizer_config.json`` has no
+    ``added_tokens_decoder``; what they say must be true all the same. Raises CheckpointError for
+    malformed files, and for a control token with another name.
     """
     settings, special_map = _object(folder / SETTINGS), _object(folder / SPECIAL_TOKENS_MAP)
     older = _object(folder / ADDED_TOKENS)
@@ -85,7 +85,7 @@ def read_added_tokens(folder: Path, *, with_control: bool) -> AddedTokens:
 
 
 def add_tokens(tokenizer: Tokenizer, tokens: AddedTokens) -> None:
-    """Add ``tokens`` to ``tokenizer`` as transformers does, where it does not have them yet."""
+    """Add those of ``tokens`` that ``tokenizer`` does not have yet, as transformers does."""
     present = tokenizer.get_added_tokens_decoder().values()
     known = {repr(token) for token in present}
     wanted: list[Token] = [
@@ -107,7 +107,7 @@ def add_tokens(tokenizer: Tokenizer, tokens: AddedTokens) -> None:
 def tokenizer_claims(path: Path, tokens: Any) -> tuple[Claim, ...]:
     """Return what ``added_tokens`` of the ``tokenizer.json`` at ``path`` says.
 
-    The library numbers the tokens anew and is silent where that gives another id.
+    The library numbers the tokens anew, and does not tell when a token gets another id.
     """
     return tuple(
         Claim(path, each["content"], each["id"], _token(path, _without(each, "id")))  # type: ignore[arg-type]  # from an object
@@ -171,7 +171,7 @@ def _special_tokens(
     special_map: Mapping[str, Any],
     defaults: Mapping[str, str | None],
 ) -> tuple[Token, ...]:
-    """Return the special tokens, each once; ``special_map`` goes before ``settings``."""
+    """Return the special tokens, each once; ``special_map`` takes precedence."""
     values = [
         *(special_map.get(key) or settings.get(key, name) for key, name in defaults.items()),
         *_list(path, settings, ADDITIONAL),
@@ -188,7 +188,7 @@ def _special_tokens(
 
 def _list(path: Path, values: Mapping[str, Any], key: str) -> list[Any]:
     found = values.get(key) or []
-    if isinstance(found, dict) and key == EXTRA:  # by a name for each
+    if isinstance(found, dict) and key == EXTRA:  # tokens by name
         found = list(found.values())
     if not isinstance(found, list):
         raise CheckpointError(f"{path}: {key} is {found!r}; it must be a list of tokens")

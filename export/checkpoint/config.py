@@ -11,11 +11,11 @@ FILE_NAME = "config.json"
 
 MODEL_TYPE = "electra"
 
-# what this exporter computes, and the only value of each key that means it
+# the only value of each key that this exporter can compute
 _SUPPORTED: Mapping[str, Any] = {
     "hidden_act": "gelu",
     "position_embedding_type": "absolute",
-    "is_decoder": False,  # with a causal mask
+    "is_decoder": False,  # a decoder has a causal mask
     "add_cross_attention": False,
     "pruned_heads": {},
     "quantization_config": None,
@@ -48,9 +48,9 @@ class ElectraConfig:
 
 
 def config_of(path: Path, values: Mapping[str, Any]) -> ElectraConfig:
-    """Return the sizes among the ``values`` of the file ``path``; all its other keys do not matter.
+    """Return the sizes among the ``values`` of the file ``path``.
 
-    Raises CheckpointError when they are of another architecture, or when a size makes no model.
+    Raises CheckpointError when they are of another architecture, or when a size is impossible.
     """
     _check_architecture(path, values)
     sizes: dict[str, Any] = {
@@ -66,14 +66,14 @@ def config_of(path: Path, values: Mapping[str, Any]) -> ElectraConfig:
 
 
 def config_notices(values: Mapping[str, Any]) -> list[str]:
-    """Return a sentence for what was taken from ``values`` though they do not say it."""
+    """Return a sentence for what was inferred because ``values`` do not say it."""
     if values.get("model_type") is None:
         return [f"{FILE_NAME} has no model_type; by {architectures(values)} it is {MODEL_TYPE}"]
     return []
 
 
 def architectures(values: Mapping[str, Any]) -> str:
-    """Return the names of the model classes that ``values`` are of, for a message; or ''."""
+    """Return the names of the model classes in ``values``, for a message; or ''."""
     names = values.get("architectures")
     return ", ".join(map(str, names)) if isinstance(names, list) else ""
 
@@ -94,7 +94,7 @@ def _check_architecture(path: Path, values: Mapping[str, Any]) -> None:
 
 
 def _names_electra(values: Mapping[str, Any]) -> bool:
-    """Whether the classes that are named are all ELECTRA's."""
+    """Whether all model classes in ``values`` are ELECTRA's."""
     names = architectures(values).split(", ")
     return all(name.removeprefix("TF").startswith("Electra") for name in names)
 

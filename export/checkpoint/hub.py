@@ -8,13 +8,18 @@ from export.checkpoint.config import FILE_NAME as CONFIG
 from export.checkpoint.config import config_of
 from export.checkpoint.errors import CheckpointError
 from export.checkpoint.json_file import read_json
-from export.checkpoint.other_formats import describe, transformers_conversion, weight_pickles
+from export.checkpoint.other_formats import (
+    PICKLE,
+    describe,
+    transformers_conversion,
+    weight_pickles,
+)
 from export.checkpoint.reader import checkpoint_exists
 from export.checkpoint.tokenizer import FILES as TOKENIZER_FILES
 from export.checkpoint.weights import FILE_NAME as WEIGHTS
 from export.checkpoint.weights import INDEX
 
-# all that is downloaded, and so never a pickle; the patterns begin at the repository's root
+# nothing else is downloaded, so never a pickle; the patterns begin at the repository's root
 _SMALL = (CONFIG, *TOKENIZER_FILES)
 _LARGE = (WEIGHTS, INDEX, "model-*.safetensors")
 
@@ -23,28 +28,27 @@ _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 @dataclass(frozen=True)
 class Source:
-    """A checkpoint that was asked for, and where it is now."""
+    """A checkpoint, and where it is on this machine."""
 
     path: Path  # for export.checkpoint.reader.read_checkpoint
-    name: str  # as it was given
-    revision: str | None = None  # the hub's commit; None for what was on this machine anyway
+    name: str  # as the user gave it
+    revision: str | None = None  # the hub's commit; None for a path
 
 
 def resolve(name: str, revision: str | None = None) -> Source:
     """Return where the checkpoint ``name`` is, downloaded into the hub's cache if need be.
 
-    A path that exists is taken first; ``owner/name`` that does not is a repository of the hub,
-    at ``revision`` (a branch, a tag or a commit; ``main`` if None). What is in the cache serves
-    when the hub cannot be reached. Raises CheckpointError when there is no such repository or
-    revision, or none that may be read, when it is of another architecture, or when its weights
-    are only there as pickles.
+    A path that exists goes first; otherwise ``owner/name`` is a repository of the hub, at
+    ``revision`` (a branch, a tag or a commit; ``main`` if None). When the hub cannot be reached,
+    the cache is used. Raises CheckpointError when the repository or revision does not exist or may
+    not be read, when it has another architecture, or when it has weights only as pickles.
     """
     path = Path(name).expanduser()
     if path.exists() or checkpoint_exists(path) or not _REPOSITORY.fullmatch(name):
         if revision:
             raise CheckpointError(
                 f"{name} is a path, so it has no revision {revision!r}; "
-                f"a revision is of a repository of the hub, owner/name"
+                f"only a repository of the hub, owner/name, has revisions"
             )
         return Source(path, name)
     folder = _download(name, revision)
@@ -52,7 +56,7 @@ def resolve(name: str, revision: str | None = None) -> Source:
 
 
 def _download(name: str, revision: str | None) -> Path:
-    """Return the folder of the cache with the files of a commit, whose name is the commit's."""
+    """Return the cache's folder with the files of a commit; its name is the commit's."""
     from huggingface_hub import list_repo_files, snapshot_download
     from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError is its client's
         GatedRepoError,
@@ -85,7 +89,7 @@ def _download(name: str, revision: str | None) -> Path:
         raise CheckpointError(f"{name} has no revision {revision!r} on the hub") from error
     except HFValidationError as error:
         raise CheckpointError(
-            f"{name} is not a path on this machine, and no name that the hub allows"
+            f"{name} is not a path on this machine, nor a name that the hub allows"
         ) from error
     except HfHubHTTPError as error:
         raise CheckpointError(
@@ -98,7 +102,7 @@ def _download(name: str, revision: str | None) -> Path:
             f"({_reason(error)}); check the network, or give a folder"
         ) from error
     except OSError as error:
-        raise CheckpointError(f"cannot keep {name} in the hub's cache: {error}") from error
+        raise CheckpointError(f"cannot store {name} in the hub's cache: {error}") from error
     return folder
 
 
@@ -110,14 +114,13 @@ def _without_weights(name: str, commit: str, files: list[str]) -> CheckpointErro
         other = f", but {found}" if found else ""
         return CheckpointError(f"{name} has no {WEIGHTS} at {commit}{other}")
     return CheckpointError(
-        f"{name} has its weights only in {pickles[0]}, a pickle, which runs any code that is in "
-        f"it when it is read; convert it, then give CHECKPOINT={target}: "
-        f"{transformers_conversion(name, target, commit)}"
+        f"{name} has its weights only in {pickles[0]}, {PICKLE}; convert it, then give "
+        f"CHECKPOINT={target}: {transformers_conversion(name, target, commit)}"
     )
 
 
 def _reason(error: BaseException) -> str:
-    """Return the first line of what ``error`` came from."""
+    """Return the first line of the message at the root of ``error``."""
     while error.__cause__:
         error = error.__cause__
     return (str(error) or type(error).__name__).splitlines()[0]

@@ -1,4 +1,4 @@
-"""The JSON objects that lie beside a model."""
+"""The JSON files beside a model."""
 
 import json
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""Weights in formats that are not read: what each is, and the command that converts it.
+"""Formats of weights that are not read: what each is, and how to convert it.
 
-Pickles of torch's are among them, as they run any code that is in them.
+Torch's pickles are among them, as reading one runs any code in it.
 """
 
 import json
@@ -13,7 +13,7 @@ from export.checkpoint.errors import CheckpointError
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
-# what transformers and its kin call their files, what they are, and how transformers reads them
+# the names of the files, what they are, and the option with which transformers reads them
 _FORMATS = (
     ("tf_model*.h5", "Keras's, of transformers' TensorFlow classes", "from_tf=True"),
     ("*.h5", "Keras's", "from_tf=True"),
@@ -29,7 +29,7 @@ _ADVICE = (
     ("*.gguf", "llama.cpp's: export the model that it was made from"),
     ("*.onnx", "a graph already: export the model that it was made from"),
     ("rust_model.ot", "rust-bert's: export the model that it was made from"),
-    ("*.safetensors", "under another name: call it model.safetensors"),
+    ("*.safetensors", "not read under this name: rename it to model.safetensors"),
 )
 
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
@@ -37,7 +37,7 @@ _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 # pickles that transformers' Trainer leaves beside the weights
 _TRAINING = ("optimizer.pt", "rng_state.pth", "scaler.pt", "scheduler.pt", "training_args.bin")
 
-_WHY = "a pickle, which runs any code that is in it when it is read"
+PICKLE = "a pickle, which runs any code in it when it is read"
 
 
 def describe(source: str, names: Iterable[str], target: str) -> str | None:
@@ -79,19 +79,19 @@ def refuse_pickles(source: Path, target: str) -> None:
     if len(pickles) == 1:
         (pickle,) = pickles
         raise CheckpointError(
-            f"{pickle} is {_WHY}; convert it with torch, which reads only its tensors: "
+            f"{pickle} is {PICKLE}; convert it with torch, which reads only its tensors: "
             f"{_conversion(pickle, pickle.with_name(target))}"
         )
     if pickles:
         raise CheckpointError(
             f"{source} has its weights in {len(pickles)} files like {pickles[0].name}, each "
-            f"{_WHY}; if you trust them, convert them: "
+            f"{PICKLE}; if you trust them, convert them: "
             f"{transformers_conversion(str(source), str(source))}"
         )
 
 
 def weight_pickles(names: Iterable[str]) -> list[str]:
-    """Return those of ``names`` that are taken for weights in pickles of torch's."""
+    """Return those of ``names`` that look like weights in torch's pickles."""
     pickles = [each for each in names if each.endswith(_PICKLES) and each not in _TRAINING]
     return [each for each in pickles if each.startswith("pytorch_model")] or pickles
 
@@ -115,7 +115,7 @@ def transformers_conversion(
 
 
 def _conversion(pickle: Path, target: Path) -> str:
-    """Return the shell command that rewrites a state dict, or what Lightning puts it into."""
+    """Return the shell command that converts a state dict, or a checkpoint of Lightning's."""
     return _python(
         "import torch, safetensors.torch as s; "
         f't = torch.load({_literal(pickle)}, "cpu", weights_only=True); '

@@ -17,14 +17,14 @@ from export.checkpoint.weights import INDEX, Weights, read_weights, weight_files
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """All that an export takes from a checkpoint."""
+    """What an export takes from a checkpoint."""
 
     path: Path  # a folder, or a prefix; reading it again gives the same
     config: ElectraConfig
     weights: Weights  # float32, named and shaped as export.checkpoint.weights.weight_shapes says
     tokenizer_json: str
-    ignored: tuple[str, ...]  # tensors of the files that the model has no use for
-    notices: tuple[str, ...] = ()  # a sentence each, of what the reader should know
+    ignored: tuple[str, ...]  # tensors of the files that the model does not use
+    notices: tuple[str, ...] = ()  # sentences for the user
 
 
 def checkpoint_exists(source: Path) -> bool:
@@ -60,23 +60,21 @@ def read_checkpoint(source: Path) -> Checkpoint:
 
     ``source`` is a folder with ``config.json``, ``model.safetensors`` and a tokenizer, or the
     prefix of a TensorFlow checkpoint with a tokenizer beside it. Raises CheckpointError for
-    anything that would not give a right model.
+    anything that would not give a correct model.
     """
     checkpoint_files(source)
-    if source.is_dir():
-        values = read_json(source / CONFIG)
-        config = config_of(source / CONFIG, values)
-        tokenizer = read_tokenizer(source, config.vocab_size, values)
-        found = read_weights(source, config, architectures(values))
-        notices = [*config_notices(values), *tokenizer.notices, *_notices(found.ignored)]
-        if found.prefix:
-            notices.append(
-                f"the names of all tensors begin with {found.prefix}, which was left off"
-            )
-        return Checkpoint(
-            source, config, found.weights, tokenizer.text, found.ignored, tuple(notices)
-        )
-    return _read_tensorflow(source)
+    return _read_folder(source) if source.is_dir() else _read_tensorflow(source)
+
+
+def _read_folder(folder: Path) -> Checkpoint:
+    values = read_json(folder / CONFIG)
+    config = config_of(folder / CONFIG, values)
+    tokenizer = read_tokenizer(folder, config.vocab_size, values)
+    found = read_weights(folder, config, architectures(values))
+    notices = [*config_notices(values), *tokenizer.notices, *_notices(found.ignored)]
+    if found.prefix:
+        notices.append(f"the names of all tensors begin with {found.prefix}, which was removed")
+    return Checkpoint(folder, config, found.weights, tokenizer.text, found.ignored, tuple(notices))
 
 
 def _read_tensorflow(source: Path) -> Checkpoint:
@@ -84,7 +82,7 @@ def _read_tensorflow(source: Path) -> Checkpoint:
     folder = tensorflow.tokenizer_folder(source)
     notices = [*_notices(found.ignored), *found.notices]
     if folder != source.absolute().parent:
-        notices.append(f"the tokenizer is that of {folder}")
+        notices.append(f"the tokenizer was taken from {folder}")
     tokenizer = read_tokenizer(folder, found.config.vocab_size, {})
     notices += tokenizer.notices
     return Checkpoint(
@@ -105,7 +103,7 @@ def _check_folder(folder: Path) -> None:
 
 
 def _hint(folder: Path) -> str:
-    """Say what the checkpoint might be that ``folder`` holds."""
+    """Say which checkpoint of ``folder`` may have been meant."""
     prefixes = sorted(path.with_suffix("") for path in folder.glob("*.index"))
     if prefixes:
         return f"for the TensorFlow checkpoint in it, give {prefixes[-1]}"
@@ -115,4 +113,4 @@ def _hint(folder: Path) -> str:
 def _notices(ignored: tuple[str, ...]) -> tuple[str, ...]:
     if not ignored:
         return ()
-    return (f"ignored, as the model has no use for them: {', '.join(ignored)}",)
+    return (f"ignored, as the model does not use them: {', '.join(ignored)}",)

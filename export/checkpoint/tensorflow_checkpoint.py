@@ -1,7 +1,7 @@
 """The reader of TensorFlow checkpoints, Google's and NVIDIA's.
 
-Only the index and the tensors are read; no model code runs. TensorFlow is imported lazily: that is
-slow.
+Only the index and the tensors are read; no model code runs. TensorFlow is imported lazily, as its
+import is slow.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from export.checkpoint.tensorflow_files import CONFIGS, config_file
 from export.checkpoint.tensorflow_names import Naming, Stored, count_layers, is_bookkeeping, naming
 from export.checkpoint.weights import Shape, Weights, as_float32, check_present, weight_shapes
 
-HEAD_SIZE = 64  # of all of Google's models (get_bert_config in its util/training_utils.py)
+HEAD_SIZE = 64  # in all of Google's models (get_bert_config in its util/training_utils.py)
 
 _DTYPES = ("float16", "bfloat16", "float32")
 
@@ -30,16 +30,16 @@ class TensorFlowCheckpoint:
 
     config: ElectraConfig
     weights: Weights
-    ignored: tuple[str, ...]  # variables that the model has no use for; not the optimizer's
+    ignored: tuple[str, ...]  # variables that the model does not use, but for the optimizer's
     notices: tuple[str, ...]
 
 
 def read_tensorflow(prefix: Path) -> TensorFlowCheckpoint:
     """Read and check the variables of ``prefix``.
 
-    The sizes are those of the tensors. The number of attention heads, which no tensor tells, is
-    that of a config beside the checkpoint, or else hidden size / 64. Raises CheckpointError for
-    anything that would not give a right model.
+    The sizes come from the tensors. The number of attention heads, which no tensor shows, comes
+    from a config beside the checkpoint, or else is hidden size / 64. Raises CheckpointError for
+    anything that would not give a correct model.
     """
     from export.tensorflow import tf
 
@@ -82,9 +82,9 @@ def _config(
     notices = []
     if heads.keys() - values.keys():
         notices.append(
-            f"{prefix.name} does not tell its number of attention heads, taken to be "
+            f"{prefix.name} does not say its number of attention heads, taken to be "
             f"{heads['num_attention_heads']} (hidden size / {HEAD_SIZE}, as in all of Google's "
-            f"models); if it is another, put a {CONFIGS[0]} with num_attention_heads beside it"
+            f"models); if that is wrong, put a {CONFIGS[0]} with num_attention_heads beside it"
         )
     known = {"model_type": MODEL_TYPE} | heads | values | sizes
     return config_of(path or prefix, known), notices

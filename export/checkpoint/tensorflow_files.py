@@ -15,7 +15,7 @@ _INDEX = ".index"
 
 
 def is_prefix(path: Path) -> bool:
-    """Whether ``path`` is what a checkpoint's files begin with."""
+    """Whether ``path`` is the prefix of a checkpoint's files."""
     return index_file(path).is_file()
 
 
@@ -39,13 +39,16 @@ def checkpoint_files(prefix: Path) -> list[Path]:
 
 
 def config_file(prefix: Path) -> Path | None:
-    """Return the first of ``CONFIGS`` beside the checkpoint."""
+    """Return the first of ``CONFIGS`` that is beside the checkpoint, if any."""
     paths = (prefix.with_name(name) for name in CONFIGS)
     return next((path for path in paths if path.is_file()), None)
 
 
 def tokenizer_folder(prefix: Path) -> Path:
-    """Return the folder of the checkpoint, or that of the two above it which has a tokenizer."""
+    """Return the folder of the tokenizer: the checkpoint's, or one of the two above it.
+
+    Raises CheckpointError when none of them has one.
+    """
     for folder in [*prefix.absolute().parents][:_TOKENIZER_SEARCH]:
         try:
             tokenizer_files(folder)

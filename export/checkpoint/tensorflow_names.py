@@ -45,16 +45,16 @@ def is_bookkeeping(name: str) -> bool:
 
 
 def count_layers(names: Mapping[str, Shape]) -> int:
-    """Return the number of encoder layers that ``names`` speak of."""
+    """Return the number of encoder layers in ``names``."""
     numbers = [int(found[1]) for found in map(_LAYER.search, names) if found]
     return max(numbers, default=-1) + 1
 
 
 def naming(path: Path, shapes: Mapping[str, Shape]) -> Naming:
-    """Return the rule by which ``shapes``, all variables of the checkpoint ``path``, are named.
+    """Return the rule that names ``shapes``, all variables of the checkpoint ``path``.
 
-    Raises CheckpointError when they are not of ELECTRA, or have no head for question answering that
-    gives start and end logits.
+    Raises CheckpointError when they are not ELECTRA's, or lack a question answering head that gives
+    start and end logits.
     """
     scopes = {found[1] for found in map(_SCOPE.search, shapes) if found}
     if "electra" not in scopes:
@@ -71,9 +71,9 @@ def naming(path: Path, shapes: Mapping[str, Shape]) -> Naming:
 def _google_task(path: Path, shapes: Mapping[str, Shape]) -> str:
     """Return the scope of the head, ``task_specific/<task>`` (run_finetuning.py).
 
-    The head of ``finetune/qa/qa_tasks.py`` has two dense layers to 1, ``dense`` for the start
-    and ``dense_1`` for the end. With ``joint_prediction``, Google's default, ``qa_hidden`` lies
-    before the second. Layers that follow classify whether there is an answer.
+    The head of ``finetune/qa/qa_tasks.py`` has two dense layers with one output each, ``dense``
+    for the start and ``dense_1`` for the end. With ``joint_prediction``, Google's default,
+    ``qa_hidden`` comes before the second. Further layers classify whether there is an answer.
     """
     tasks = sorted({"/".join(n.split("/")[:2]) for n in shapes if n.startswith("task_specific/")})
     for task in tasks:
@@ -107,7 +107,7 @@ def _nvidia_root(path: Path, shapes: Mapping[str, Shape]) -> str:
         if name.endswith(f"qa_outputs/kernel{VALUE}"):
             return name.removesuffix(f"qa_outputs/kernel{VALUE}")
         if name.endswith(f"end_logits/dense_0/kernel{VALUE}"):
-            # argparse takes any word for true there (type=bool), "False" too
+            # argparse reads any word as true there (type=bool), "False" too
             raise _joint(path, "NVIDIA's", 'with --joint_head "" ("False" would be true)')
     raise _headless(path, "another head or none")
 
@@ -142,8 +142,8 @@ def _nvidia_name(root: str, name: str) -> Stored:
     """NVIDIA's ``modeling.py`` and ``modeling_utils.py``: the attributes of Keras layers.
 
     They are ``self_attention``, ``dense_output`` and ``bert_output`` where Hugging Face has
-    ``self`` and ``output``. The word embeddings are ``weight``, which their layer calls them
-    when it adds them, before it makes them an attribute.
+    ``self`` and ``output``. The word embeddings are ``weight``, the name that their layer gives
+    the variable before it becomes an attribute.
     """
     module, _, kind = name.rpartition(".")
     path = re.sub(r"(layer\.\d+)\.output\b", r"\1.bert_output", module)

@@ -1,4 +1,4 @@
-"""What files say about single tokens, and the check that it is true of the tokenizer."""
+"""What files say about single tokens, and the check that the tokenizer agrees."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ class Claim:
 
     source: Path
     content: str
-    id: int | None = None  # where it is said
-    flags: AddedToken | None = None  # where they are said
+    id: int | None = None  # None where the file does not say it
+    flags: AddedToken | None = None  # None where the file does not say them
 
 
 def check_claims(tokenizer: Tokenizer, claims: Iterable[Claim]) -> None:
-    """Raise CheckpointError, naming file and token, where ``tokenizer`` has it otherwise."""
+    """Raise CheckpointError, naming file and token, where ``tokenizer`` does not agree."""
     added = {token.content: token for token in tokenizer.get_added_tokens_decoder().values()}
     for claim in claims:
         number, token = tokenizer.token_to_id(claim.content), added.get(claim.content)
@@ -38,7 +38,7 @@ def check_claims(tokenizer: Tokenizer, claims: Iterable[Claim]) -> None:
                 f"tokenizer it is {number}; save it again with tokenizer.save_pretrained"
             )
         if claim.flags is None or claim.content in CONTROL_TOKENS:
-            continue  # the text of a control token is never taken for it, whatever its flags
+            continue  # a control token is never recognised in a text, whatever its flags
         for flag in _FLAGS:
             if (said := getattr(claim.flags, flag)) != getattr(token, flag):
                 raise CheckpointError(

@@ -1,8 +1,8 @@
 """The tokenizer of a Hugging Face folder, as the text of a ``tokenizer.json``.
 
 Its token ids are those of ``AutoTokenizer`` of transformers 4.57, which takes the fast class, as
-its question answering pipeline and its fine-tuning script do. What the slow class would do
-otherwise (``do_basic_tokenize``, ``never_split``) is refused.
+its question answering pipeline and its fine-tuning script do. Settings by which the slow class
+would differ (``do_basic_tokenize``, ``never_split``) are refused.
 """
 
 import json
@@ -41,10 +41,10 @@ from qa.tokenizer import CLS, SEP, UNK
 
 FILE_NAME = "tokenizer.json"
 FILES = (FILE_NAME, VOCABULARY, SETTINGS, SPECIAL_TOKENS_MAP, ADDED_TOKENS)
-# a tokenizer, what its file says of added tokens, and notices
+# a tokenizer, what its file says about added tokens, and notices
 Built: TypeAlias = tuple[Tokenizer, tuple[Claim, ...], list[str]]
 
-REQUIRED_TOKENS = (CLS, SEP, UNK)  # qa.windows makes windows of them
+REQUIRED_TOKENS = (CLS, SEP, UNK)  # qa.windows needs them
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class FoundTokenizer:
     """A tokenizer that was read."""
 
     text: str  # of a tokenizer.json
-    notices: tuple[str, ...]  # a sentence each, of what the reader should know
+    notices: tuple[str, ...]  # sentences for the user
 
 
 def tokenizer_files(folder: Path) -> list[Path]:
@@ -72,10 +72,10 @@ def tokenizer_files(folder: Path) -> list[Path]:
 def read_tokenizer(folder: Path, vocab_size: int, config: Mapping[str, Any]) -> FoundTokenizer:
     """Return the tokenizer of ``folder``, built from ``vocab.txt`` where there is no other file.
 
-    ``config`` are the values of ``config.json``, of which some are the tokenizer's. All that the
-    files say is done. Raises CheckpointError, naming the setting and its value, for what cannot be,
-    for files that contradict each other, and for ids that an embedding of ``vocab_size`` rows
-    does not have.
+    ``config`` are the values of ``config.json``, some of which are the tokenizer's. Everything
+    that the files say is obeyed or refused. Raises CheckpointError, naming the setting and its
+    value, for what is not supported, for files that contradict each other, and for ids that an
+    embedding of ``vocab_size`` rows does not have.
     """
     path = tokenizer_files(folder)[0]
     settings = read_settings(folder, config)
@@ -118,15 +118,15 @@ def _check_required(path: Path, vocabulary: Container[str]) -> None:
     for token in REQUIRED_TOKENS:
         if token not in vocabulary:
             raise CheckpointError(
-                f"{path} has no token {token}; ELECTRA's WordPiece vocabulary has"
+                f"{path} has no token {token}; ELECTRA's WordPiece vocabularies have it"
             )
 
 
 def _from_vocabulary(path: Path, settings: Settings) -> Built:
     """Build BERT's WordPiece tokenizer (transformers' ``BertConverter``), and say what is assumed.
 
-    Where nothing says it, the vocabulary tells whether text is lower-cased: capitals in it could
-    never be found in lower-cased text.
+    If no setting says whether text is lower-cased, the vocabulary decides: its capitals would never
+    occur in lower-cased text.
     """
     if settings.generic:
         raise CheckpointError(
@@ -162,8 +162,8 @@ def _casing(
     if said and cased:
         raise CheckpointError(
             f"{settings.path}: do_lower_case is True, but {path.name} has words with capitals, "
-            f"which lower-cased text never has; if the model was trained so, save its fast "
-            f"tokenizer, whose {FILE_NAME} says it again, else set it to false"
+            f"which lower-cased text never has; if the model was trained that way, save its fast "
+            f"tokenizer, whose {FILE_NAME} confirms it, else set it to false"
         )
     if not said and not cased:
         return said, [

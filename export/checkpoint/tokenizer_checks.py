@@ -17,10 +17,10 @@ _MODEL = "WordPiece"
 
 
 def check_pipeline(path: Path, tokenizer: Tokenizer, settings: Settings) -> None:
-    """Compare the parts of the ``tokenizer.json`` at ``path`` with what the settings say of them.
+    """Compare the parts of the ``tokenizer.json`` at ``path`` with the settings.
 
-    transformers' BERT classes change the normalizer of the file to the settings, and to their
-    defaults where the settings are silent, so that both must agree.
+    transformers' BERT classes overwrite the normalizer of the file with the settings, and with
+    their defaults for settings that are left out, so both must agree.
     """
     values = json.loads(tokenizer.to_str())
     model, normalizer = values["model"], values["normalizer"]
@@ -41,7 +41,7 @@ def check_pipeline(path: Path, tokenizer: Tokenizer, settings: Settings) -> None
     if normalizer is None and not settings.generic:
         raise CheckpointError(
             f"{path}: normalizer is null, which transformers' classes for ELECTRA and BERT cannot "
-            f"take; if it is meant, put {SETTINGS} with tokenizer_class {GENERIC} beside it"
+            f"take; if it is intended, put {SETTINGS} with tokenizer_class {GENERIC} beside it"
         )
     _check_normalizer(path, normalizer, settings)
 
@@ -56,7 +56,7 @@ def _check_normalizer(path: Path, normalizer: Mapping[str, Any] | None, settings
         said = (
             f"says {expected}"
             if key in settings.normalization
-            else f"does not say it, which transformers takes for {expected}"
+            else f"does not say it, which transformers reads as {expected}"
         )
         raise CheckpointError(
             f"{path}: {key} is {found[key]}, but {SETTINGS} {said}; make both say how the model "
@@ -93,7 +93,7 @@ def _normalization(normalizer: Mapping[str, Any] | None) -> dict[str, bool]:
 
 
 def _effective(said: Mapping[str, bool | None]) -> dict[str, bool]:
-    """Return the settings with ``strip_accents`` as casing has it where it is null."""
+    """Return the settings, where a ``strip_accents`` that is null follows ``do_lower_case``."""
     known = dict(said)
     if known.get("strip_accents", False) is None:
         known["strip_accents"] = known["do_lower_case"]
@@ -113,7 +113,7 @@ def check_same_vocabulary(path: Path, vocabulary: Mapping[str, int], other: Path
 
 
 def check_layout(path: Path, tokenizer: Tokenizer) -> None:
-    """Compare a pair of texts, as the file lays it out, with the windows of ``qa.windows``."""
+    """Check that the file lays out a pair of texts like the windows of ``qa.windows``."""
     cls, sep = tokenizer.token_to_id(CLS), tokenizer.token_to_id(SEP)
     question, context = (
         tokenizer.encode(text, add_special_tokens=False).ids for text in ("a", "b")
@@ -131,7 +131,7 @@ def check_layout(path: Path, tokenizer: Tokenizer) -> None:
 
 def check_ids(path: Path, tokenizer: Tokenizer, vocab_size: int) -> None:
     """Check that every token has an id of its own, and the embedding a row for it."""
-    # a blank line of vocab.txt is no token of any text; the others are never looked up
+    # no text has the token of a blank line of vocab.txt; the others are never looked up
     unused = ("", "[PAD]", "[MASK]")
     by_id: dict[int, str] = {}
     for token, number in tokenizer.get_vocab().items():
@@ -151,15 +151,15 @@ def check_ids(path: Path, tokenizer: Tokenizer, vocab_size: int) -> None:
 
 
 def check_control_tokens(path: Path, text: str) -> None:
-    """Check that the text of a control token, as a user may write it, is not taken for it."""
+    """Check that a control token's name in a user's text is not read as the token."""
     try:
         tokenizer = text_tokenizer(text)
         for token in CONTROL_TOKENS:
             written = tokenizer.encode(f"a {token} {token}", add_special_tokens=False).ids
             if token != UNK and tokenizer.token_to_id(token) in written:
                 raise CheckpointError(
-                    f"{path}: its pre-tokenizer leaves {token} in a text whole, which would then "
-                    f"be taken for the control token; only those that part brackets are supported"
+                    f"{path}: its pre-tokenizer keeps {token} in a text whole, which would then be "
+                    f"read as the control token; only those that split off brackets are supported"
                 )
     except TokenizerError as error:
         raise CheckpointError(f"{path} {error}") from error

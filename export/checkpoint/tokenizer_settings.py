@@ -1,4 +1,4 @@
-"""What the JSON files beside a tokenizer say about it, and the refusal of what is not supported.
+"""A tokenizer's settings, from the JSON files beside it; what is not supported is refused.
 
 The settings are those that transformers 4.57 reads: ``AutoTokenizer``, and ``BertTokenizer``,
 ``ElectraTokenizer``, ``BertJapaneseTokenizer`` and the fast classes of the first two.
@@ -15,7 +15,7 @@ from export.checkpoint.errors import CheckpointError
 from export.checkpoint.json_file import read_json
 from qa.tokenizer import CONTROL_TOKENS
 
-#: What a BERT tokenizer does where nothing says otherwise.
+#: The defaults of BERT's tokenizers.
 NORMALIZATION = {"do_lower_case": True, "strip_accents": None, "tokenize_chinese_chars": True}
 
 #: The class that does what tokenizer.json says, whatever the settings say.
@@ -72,15 +72,15 @@ class Settings:
     """The settings of a folder, checked."""
 
     path: Path  # tokenizer_config.json, whether it is there or not
-    normalization: Mapping[str, bool]  # those of NORMALIZATION that are said
-    generic: bool  # of the class that leaves tokenizer.json as it is
-    unknown: tuple[str, ...]  # settings that nobody reads
+    normalization: Mapping[str, bool]  # those of NORMALIZATION that the file has
+    generic: bool  # of the class that does what tokenizer.json says
+    unknown: tuple[str, ...]  # settings that neither transformers nor this exporter reads
 
 
 def read_settings(folder: Path, config: Mapping[str, Any]) -> Settings:
     """Read and check ``tokenizer_config.json``; ``config`` are the values of ``config.json``.
 
-    Raises CheckpointError, naming the setting and its value, for all that is not supported.
+    Raises CheckpointError, naming the setting and its value, for what is not supported.
     """
     path, config_path = folder / SETTINGS, folder / CONFIG
     values = read_json(path) if path.is_file() else {}
@@ -133,13 +133,13 @@ def _check_only(path: Path, values: Mapping[str, Any]) -> None:
 
 
 def _check_auto_map(path: Path, values: Mapping[str, Any]) -> None:
-    """Refuse a tokenizer that is code of the checkpoint's own."""
+    """Refuse a tokenizer that is the checkpoint's own code."""
     found = values.get("auto_map")
     if isinstance(found, dict):
         found = found.get("AutoTokenizer")
     if found is not None:
         raise CheckpointError(
-            f"{path}: auto_map is {found!r}; code of a checkpoint's own is never run"
+            f"{path}: auto_map is {found!r}; a checkpoint's own code is never run"
         )
 
 
@@ -149,7 +149,7 @@ def _check_files(path: Path, values: Mapping[str, Any]) -> None:
         named = values.get(key)
         if named is not None and path.with_name(expected) != path.parent / str(named):
             if key == "tokenizer_file" and not path.with_name(expected).is_file():
-                continue  # left by the class that was saved; transformers drops it as well
+                continue  # left by the class that was saved; transformers ignores it too
             raise CheckpointError(
                 f"{path}: {key} is {named!r}; only {expected} beside it is read: remove the setting"
             )
@@ -170,9 +170,9 @@ def _normalization(path: Path, values: Mapping[str, Any]) -> dict[str, bool]:
 
 
 def _check_config(path: Path, config: Mapping[str, Any], said: Mapping[str, Any]) -> None:
-    """Refuse what ``config.json`` says of the tokenizer, where it is not what the settings say.
+    """Refuse tokenizer settings in ``config.json`` that differ from those in the tokenizer's file.
 
-    transformers does not read it there.
+    transformers does not read them there.
     """
     for key in NORMALIZATION:
         if (found := config.get(key)) is not None and found != said.get(key):

@@ -16,9 +16,9 @@ _CASED_SHARE = 1 / 2000
 def read_vocabulary(path: Path) -> dict[str, int]:
     """Return the id of each token: the number of its line, from 0.
 
-    Lines end at line feeds alone, or at carriage return and line feed: U+2028, U+0085 and their
-    kin may be tokens. A blank line is the empty token, and of equal lines the last counts, as in
-    transformers' ``load_vocab``. Raises CheckpointError for what has no certain reading.
+    Lines end at a line feed, with or without a carriage return before it: U+2028, U+0085 and the
+    like may be tokens. A blank line is the empty token, and of equal lines the last counts, as in
+    transformers' ``load_vocab``. Raises CheckpointError for a file that readers read differently.
     """
     text = read_text(path).replace("\r\n", "\n")
     lines = text.removesuffix("\n").split("\n")
@@ -42,7 +42,7 @@ def read_text(path: Path) -> str:
 
 
 def is_cased(vocabulary: Iterable[str]) -> bool:
-    """Whether capitals are among the words and parts of words of ``vocabulary``."""
+    """Whether the words and parts of words in ``vocabulary`` have capitals."""
     words = [token.removeprefix(SUBWORD) for token in vocabulary]
     words = [word for word in words if word.isalpha()]  # neither [CLS] nor <S>
     capital = sum(word != word.lower() for word in words)

@@ -1,4 +1,4 @@
-"""The names that files give to the model's tensors, and what they become."""
+"""The names that files give to the model's tensors, and their names here."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -16,7 +16,7 @@ _OLD = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias
 def shared_prefix(names: Collection[str]) -> str:
     """Return what a wrapper (``module.``, ``model.``) put before all ``names``, or ''.
 
-    ``electra.`` is the model's own, and so is what comes after it.
+    ``electra.`` and what comes after it are the model's own.
     """
     prefix = ""
     while True:
@@ -38,7 +38,7 @@ def model_name(name: str, prefix: str) -> str:
 
 
 def uncounted(names: Iterable[str], config: ElectraConfig) -> str | None:
-    """Say what ``names`` hold of the model that ``config`` does not count; None if nothing."""
+    """Say what part of the model ``names`` have that ``config`` has not; None if nothing."""
     layers = {int(found[1]) for found in map(_LAYER.match, names) if found}
     if layers and (found := max(layers) + 1) > config.num_hidden_layers:
         return f"{found} layers, num_hidden_layers is {config.num_hidden_layers}"
@@ -51,7 +51,7 @@ def uncounted(names: Iterable[str], config: ElectraConfig) -> str | None:
 
 
 def describe(names: Mapping[str, object]) -> str:
-    """Say in a few words what ``names``, none of which is the model's, are of, and what to do."""
+    """Say in a few words where ``names``, none of them the model's, come from, and what to do."""
     if any("/" in name for name in names):
         return (
             "its names are TensorFlow's: load it with transformers 4 and TensorFlow "

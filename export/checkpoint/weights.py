@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import ml_dtypes  # noqa: F401  (by it numpy, and so safetensors, knows bfloat16)
+import ml_dtypes  # noqa: F401  (it teaches numpy, and so safetensors, bfloat16)
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
@@ -29,11 +29,11 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class FoundWeights:
-    """What files hold."""
+    """The weights that files hold."""
 
     weights: Weights
-    ignored: tuple[str, ...]  # tensors that the model has no use for, as the files name them
-    prefix: str  # that all names began with, and that was left off
+    ignored: tuple[str, ...]  # tensors that the model does not use, by their names in the files
+    prefix: str  # that all names began with, and that was removed
 
 
 def weight_shapes(config: ElectraConfig) -> dict[str, Shape]:
@@ -68,7 +68,7 @@ def _layer_norm(name: str, size: int) -> dict[str, Shape]:
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """Return ``model.safetensors`` or, where there is none, the index of its shards and these.
+    """Return ``model.safetensors`` or, if there is none, the index and the shards that it names.
 
     Raises CheckpointError when a shard is missing.
     """
@@ -88,14 +88,14 @@ def _shards(index: Path) -> list[Path]:
         raise CheckpointError(f"{index} has no weight_map, which says what file a tensor is in")
     for name in names.values():
         if not isinstance(name, str) or Path(name).name != name:
-            raise CheckpointError(f"{index} names the file {name!r}, which is not one beside it")
+            raise CheckpointError(f"{index} names the file {name!r}, which is not a file beside it")
     return [index.with_name(name) for name in sorted(set(names.values()))]
 
 
 def read_weights(folder: Path, config: ElectraConfig, architectures: str = "") -> FoundWeights:
     """Read safetensors: the model's tensors as float32, and the names of all others.
 
-    Names are taken without a prefix that all of them share, such as ``module.``.
+    A prefix that all names share, such as ``module.``, is removed.
 
     ``architectures`` are the classes that ``config.json`` names, for the message when the head
     is not there. Raises CheckpointError when a file is damaged, when tensors are missing, have

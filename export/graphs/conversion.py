@@ -1,4 +1,4 @@
-"""What makes the model files of each variant; every step runs in a process of its own.
+"""Makes the model files of each variant; every step runs in its own process.
 
 Graphs are traced once, without weights. A *source* is a graph with its weights, in a folder of
 its own; fp32 and fp16 ONNX variants are copies of one, int8 and OpenVINO are converted from one.
@@ -30,9 +30,9 @@ class Materials:
     config: ElectraConfig
     tokenizer: Path
     sequence_length: int
-    calibration: Path  # SQuAD file, of which int8's scales are taken
+    calibration: Path  # SQuAD file on which static int8 measures its scales
     sources: Path  # folder of the graphs and sources
-    gpu: Gpu | None = None  # on which what is for it is proven
+    gpu: Gpu | None = None  # on which its variants are compared and measured
 
 
 def trace(config: ElectraConfig, names: Sequence[Graph], folder: Path) -> None:
@@ -54,7 +54,7 @@ def trace(config: ElectraConfig, names: Sequence[Graph], folder: Path) -> None:
 
 
 def make(variant: Variant, materials: Materials, file: Path, *, progress: Progress) -> None:
-    """Write the model ``file`` of ``variant``, with what belongs beside it."""
+    """Write the model ``file`` of ``variant``, with the files that belong beside it."""
     file.parent.mkdir(parents=True)
     if variant.graph is None:
         from export.graphs.savedmodel import write_savedmodel
@@ -83,7 +83,7 @@ def make(variant: Variant, materials: Materials, file: Path, *, progress: Progre
 
 
 def source_file(name: Graph, materials: Materials) -> Path:
-    """Return the graph ``name`` with its weights, which it is given where it has none yet."""
+    """Return the file of the graph ``name`` with its weights, written the first time."""
     file = materials.sources / name / RUNTIMES["onnx"].file_name
     if not file.exists():
         file.parent.mkdir()

@@ -1,11 +1,11 @@
 """ELECTRA for question answering in plain TensorFlow: the one definition of the graph.
 
 Computes what Hugging Face's ``ElectraForQuestionAnswering`` does (Clark et al. 2020), written
-in those operations that ONNX Runtime's BERT fusions recognise: ``matmul + bias`` on
+in operations that ONNX Runtime's BERT fusions recognise: ``matmul + bias`` on
 ``[batch, sequence, hidden]``, LayerNorm by ``pow`` and ``sqrt``, GELU by ``erf``.
 
-Its precision is that of the weights: an operation computes in the dtype of the weights that it
-uses, and the residual stream, softmax and logits in float32.
+An operation computes in the dtype of the weights that it uses; the residual stream, the softmax
+and the logits are float32.
 """
 
 import math
@@ -26,9 +26,9 @@ Tensors = Mapping[str, Any]
 def logits(config: ElectraConfig, weights: Tensors, inputs: Tensors) -> dict[str, Any]:
     """Return start and end logits, float32 ``[batch, sequence]``, by their name in ``qa.tensors``.
 
-    ``weights`` are tensors, named and shaped as of ``graph_shapes``; ``inputs`` int32
-    ``[batch, sequence]`` by their name. Padding must be on the right: fused attention takes the
-    mask for a length.
+    ``weights`` are tensors, named and shaped as in ``graph_shapes``; ``inputs`` int32
+    ``[batch, sequence]`` by their name. Padding must be on the right: fused attention reads the
+    mask as a length.
     """
     hidden = _embed(config, weights, inputs[INPUT_IDS], inputs[TOKEN_TYPE_IDS])
     mask = tf.expand_dims(tf.expand_dims(inputs[ATTENTION_MASK], 1), 2)
@@ -40,11 +40,11 @@ def logits(config: ElectraConfig, weights: Tensors, inputs: Tensors) -> dict[str
 
 
 def _embed(config: ElectraConfig, weights: Tensors, ids: Any, token_types: Any) -> Any:
-    # the first rows of the table as they lie there: no Range, and no Gather of counted numbers
+    # a slice of the table needs neither a Range nor a Gather
     positions = weights["embeddings.position_embeddings.weight"][: tf.shape(ids)[1]]
     types = tf.gather(weights["embeddings.token_type_embeddings.weight"], token_types)
     # in this order LayerNorm fuses with a sum of two tensors of one shape: in its strict mode
-    # CUDA's SkipLayerNormalization refuses positions, which all rows share
+    # CUDA's SkipLayerNormalization refuses a sum with positions, which all rows share
     embedded = tf.gather(weights["embeddings.word_embeddings.weight"], ids) + (types + positions)
     embedded = _layer_norm(config, weights, "embeddings.LayerNorm", embedded)
     if config.has_projection:

@@ -1,7 +1,7 @@
 """The weights as the graphs take them: dense kernels ``[in, out]``, made one at a time.
 
 Names are those of ``export.checkpoint.weights``, and ``…attention.self.qkv.weight`` and ``.bias``
-for the query, key and value of a layer side by side, as ONNX Runtime's fused attention wants them.
+for a layer's query, key and value side by side, as ONNX Runtime's fused attention takes them.
 """
 
 import math
@@ -39,14 +39,14 @@ def graph_shape(config: ElectraConfig, name: str) -> Shape:
 
 
 def is_kernel(name: str) -> bool:
-    """Whether ``name`` is the matrix of a dense layer; all else is as it is on disk."""
+    """Whether ``name`` is the matrix of a dense layer; all others stay as they are on disk."""
     return name.endswith(".weight") and not (
         ".LayerNorm." in name or name.startswith("embeddings.")
     )
 
 
 def graph_weight(checkpoint: Checkpoint, name: str) -> NDArray[np.float32]:
-    """Return one weight, float32 and contiguous; raises KeyError when the graphs have none such."""
+    """Return one weight, float32 and contiguous; raises KeyError for an unknown name."""
     if name == SCALE:
         return np.asarray(math.sqrt(checkpoint.config.head_size), np.float32)
     if QKV in name:

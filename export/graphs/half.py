@@ -9,9 +9,9 @@ from export.graphs.onnx_file import is_empty, to_float16
 def to_fp16(fused: onnx.ModelProto) -> onnx.ModelProto:
     """Return ``fused`` with float16 weights and arithmetic; inputs and outputs keep their types.
 
-    Nothing that computes with floats is kept in float32: every kernel takes float16, and has its
-    own way to compute a softmax or LayerNorm with it. Weights that have no values yet get them
-    from ``export.graphs.onnx_file``, which writes them in their dtype. ``fused`` is left as it is.
+    No operator stays in float32: every kernel takes float16, and sees to the precision of its own
+    softmax or LayerNorm. Weights without values get them from ``export.graphs.onnx_file``, which
+    writes them in their dtype. ``fused`` is not changed.
     """
     graph = fused.graph
     half: onnx.ModelProto = onnx.helper.make_model(

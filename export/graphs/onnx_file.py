@@ -1,8 +1,8 @@
-"""ONNX files of graphs whose weights come one at a time, so that writing them takes no memory.
+"""ONNX files, written one weight at a time, so that writing takes little memory.
 
-A file is the graph and, behind it, each weight as a model of its own that holds nothing else.
-Protocol Buffers' rule for messages that follow each other is that they are merged ("Message
-merging", protobuf.dev/programming-guides/encoding), so a reader sees one model with all of them.
+A file is the graph and, after it, each weight as a model of its own that holds nothing else.
+Protocol Buffers merge messages that follow each other ("Message merging",
+protobuf.dev/programming-guides/encoding), so a reader sees one model with all weights.
 """
 
 import math
@@ -18,7 +18,7 @@ from export.graphs.graph_weights import graph_weight
 
 LARGEST_FILE = 2**31 - 1  # bytes; Protocol Buffers read no larger message
 EXTERNAL_SUFFIX = ".data"
-_ALIGNMENT = 4096  # a page: so the runtimes can map the file into memory
+_ALIGNMENT = 4096  # a page, so that runtimes can map the file into memory
 _BYTES: dict[int, int] = {onnx.TensorProto.FLOAT: 4, onnx.TensorProto.FLOAT16: 2}  # of an element
 
 
@@ -32,8 +32,8 @@ def write_onnx(
 ) -> None:
     """Write ``graph`` with the weights of ``checkpoint``, each in the dtype that the graph says.
 
-    Where the file would have more than ``largest_file`` bytes, the weights go into another one
-    beside it, ``path`` with ``.data`` behind its name.
+    If the file would have more than ``largest_file`` bytes, the weights go into another one
+    beside it, named as ``path`` with ``.data`` appended.
     """
     bare = onnx.ModelProto()
     bare.CopyFrom(graph)

@@ -1,4 +1,4 @@
-"""The ONNX graphs of an ELECTRA, plain and fused, without its weights, which are attached later.
+"""The ONNX graphs of ELECTRA, plain and fused, without the weights, which are attached later.
 
 The weights never pass through tf2onnx, which copies constants many times (17 GB for
 ELECTRA-base): they are inputs of the traced graph. Nor do they pass through the fusions. So the
@@ -22,7 +22,7 @@ from export.tensorflow import tf, tf2onnx
 from qa.tensors import INPUTS, OUTPUTS
 
 OPSET = 18  # in 17, ReduceMean may become GlobalAveragePool, which blocks LayerNorm's fusion
-MAX_IR_VERSION = 10  # the newest that ONNX Runtime 1.20.1 reads, of the last image with TensorFlow
+MAX_IR_VERSION = 10  # the newest for ONNX Runtime 1.20.1, in NVIDIA's last image with TensorFlow
 DYNAMIC_AXES = ("batch", "sequence")
 
 
@@ -87,10 +87,10 @@ def _rename_tensors(graph: onnx.GraphProto) -> None:
 
 
 def _rename_inner(graph: onnx.GraphProto) -> None:
-    """Give nodes, and the tensors between them, names by their order; likewise constants.
+    """Name nodes, the tensors between them, and constants by their order.
 
-    The converter calls what it found several times by any of its names, so that the same graph
-    would be another file each time.
+    Where the converter merges duplicates it keeps any of their names, so that the same graph would
+    give a different file each time.
     """
     outputs = {output.name for output in graph.output}
     names = {
@@ -118,10 +118,10 @@ def _name_axes(tensor: onnx.ValueInfoProto) -> None:
 
 
 def fused_graph(config: ElectraConfig) -> onnx.ModelProto:
-    """Return the graph with ONNX Runtime's fused operators, its weights as of ``plain_graph``.
+    """Return the graph with ONNX Runtime's fused operators; its weights have no values yet.
 
-    The fusions see a narrow model, as they look into the weights, and what they do does not
-    depend on the sizes. Raises ExportError when they did not recognise every attention layer.
+    The fusions read the weights, but do not depend on their sizes: so they are given a narrow
+    model. Raises ExportError when they do not recognise every attention layer.
     """
     narrow = _narrow(config)
     graph = plain_graph(narrow)
@@ -138,7 +138,7 @@ def fused_graph(config: ElectraConfig) -> onnx.ModelProto:
 
 
 def _narrow(config: ElectraConfig) -> ElectraConfig:
-    """Return a model of few weights; no two sizes are equal that are not so in ``config``."""
+    """Return the config of a small model; sizes that differ in ``config`` differ in it too."""
     hidden = 8 * config.num_attention_heads
     return replace(
         config,
@@ -151,16 +151,16 @@ def _narrow(config: ElectraConfig) -> ElectraConfig:
 
 
 def _number(graph: onnx.GraphProto) -> None:
-    """Fill each weight with its number among the initializers, to know it again when joined."""
+    """Fill each weight with its number among the initializers, to recognise it when joined."""
     for number, each in enumerate(graph.initializer):
         if is_empty(each):
             each.raw_data = np.full(each.dims, number, np.float32).tobytes()
 
 
 def fuse(plain: onnx.ModelProto, config: ElectraConfig) -> onnx.ModelProto:
-    """Return ``plain``, whose weights have values, fused; ``plain`` itself is used up.
+    """Return ``plain``, whose weights have values, fused; ``plain`` itself is changed.
 
-    Raises ExportError when the number of fused attention nodes is not that of the layers.
+    Raises ExportError when there are not as many fused attention nodes as layers.
     """
     optimized = optimize_model(
         plain,
@@ -172,20 +172,20 @@ def fuse(plain: onnx.ModelProto, config: ElectraConfig) -> onnx.ModelProto:
     optimized.topological_sort()
     fused: onnx.ModelProto = optimized.model
     fused.opset_import.append(onnx.helper.make_opsetid("com.microsoft", 1))
-    if (found := count_attention(fused)) != config.num_hidden_layers:
+    if (found := count_nodes(fused, "Attention")) != config.num_hidden_layers:
         raise ExportError(
-            f"ONNX Runtime fused {found} attention layers of {config.num_hidden_layers}: it asks "
-            f"for 2 heads or more (here {config.num_attention_heads}) and a layer_norm_eps below "
-            f"1e-4 (here {config.layer_norm_eps:g}), or else the installed onnxruntime does not "
-            f"fit the graph of export/graphs/electra.py; what is not ONNX does without fusions"
+            f"ONNX Runtime fused {found} attention layers of {config.num_hidden_layers}: it needs "
+            f"2 heads or more (here {config.num_attention_heads}) and a layer_norm_eps below 1e-4 "
+            f"(here {config.layer_norm_eps:g}); if both are so, the installed onnxruntime does not "
+            f"fit the graph of export/graphs/electra.py. Other formats than ONNX need no fusions"
         )
     return fused
 
 
 def _name_joined(graph: onnx.GraphProto, names: list[str]) -> None:
-    """Rename what the fusion joined of query, key and value after its layer.
+    """Name what the fusion joined, a layer's query, key and value, after the layer.
 
-    Raises ExportError when it joined other things, or in another order.
+    Raises ExportError when it joined other weights, or in another order.
     """
     renamed = {}
     for each in graph.initializer:
@@ -196,14 +196,14 @@ def _name_joined(graph: onnx.GraphProto, names: list[str]) -> None:
             name = parts[0].replace(PARTS[0], QKV)
             if parts != [name.replace(QKV, part) for part in PARTS]:
                 raise ExportError(
-                    f"ONNX Runtime joined {', '.join(parts)} in {each.name}; query, key and value "
-                    f"of one layer were expected of the installed onnxruntime"
+                    f"ONNX Runtime joined {', '.join(parts)} in {each.name}, not query, key and "
+                    f"value of one layer: the installed onnxruntime does not fit"
                 )
             renamed[each.name] = each.name = name
     for node in graph.node:
         node.input[:] = [renamed.get(name, name) for name in node.input]
 
 
-def count_attention(model: onnx.ModelProto) -> int:
-    """Return the number of fused attention nodes, as the optimizer leaves them."""
-    return sum(node.op_type == "Attention" for node in model.graph.node)
+def count_nodes(model: onnx.ModelProto, operator: str) -> int:
+    """Return how many nodes of ``model`` are of this operator."""
+    return sum(node.op_type == operator for node in model.graph.node)

@@ -31,10 +31,10 @@ def write_int8_ir(
 ) -> None:
     """Write the plain, unfused ONNX graph ``source`` as an IR that computes in int8.
 
-    ``windows`` are inputs without padding, int32 ``[1, length]``; ``progress`` hears how many
-    have been computed, of how many. The second dense layer of each feed-forward block stays in
-    float: its input comes out of GELU with so long a tail that one scale is too coarse for the
-    rest of it.
+    ``windows`` are inputs without padding, int32 ``[1, length]``; ``progress`` is called with how
+    many were computed, of how many. The second dense layer of each feed-forward block stays in
+    float: its input, which comes from GELU, has so long a tail that one scale is too coarse for
+    the rest of it.
     """
     model = openvino.Core().read_model(source)
     computed = count(1)

@@ -1,10 +1,10 @@
-"""The float16 graph in packing mode: padding is removed inside of it, so none is computed.
+"""The float16 graph in packing mode: padding is removed inside the graph, so none is computed.
 
-RemovePadding puts the real tokens of a batch behind each other, ``[tokens, hidden]``; every layer
-computes on those alone, PackedAttention within each row; RestorePadding puts zeros back where
-there was padding, before the last dense layer, whose logits there are its bias: finite, and
-without a meaning. A row of padding alone is well defined beside others; a batch of nothing else
-leaves no token to compute, which CUDA refuses.
+RemovePadding puts the real tokens of a batch one after another, ``[tokens, hidden]``; every layer
+computes only those, and PackedAttention attends within each row. Before the last dense layer,
+RestorePadding puts zeros where padding was: the logits there are the layer's bias, finite but
+without a meaning. A row of padding alone works beside others; a batch of such rows leaves no token
+to compute, which CUDA refuses.
 """
 
 import onnx
@@ -12,24 +12,23 @@ from onnxruntime.transformers.convert_to_packing_mode import PackingMode
 from onnxruntime.transformers.onnx_model import OnnxModel
 
 from export.errors import ExportError
-from export.graphs.onnx_graph import count_attention
+from export.graphs.onnx_graph import count_nodes
 
 
 def pack(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return ``model`` in packing mode; ``model`` itself is used up.
+    """Return ``model`` in packing mode; ``model`` itself is changed.
 
-    Raises ExportError when ONNX Runtime's converter does not pack every attention layer, as when
-    they do not share one mask.
+    Raises ExportError when ONNX Runtime's converter does not pack every attention layer, for
+    example because they do not share one mask.
     """
-    layers = count_attention(model)
+    layers = count_nodes(model, "Attention")
     packing = PackingMode(OnnxModel(model))
     packing.convert(use_symbolic_shape_infer=False)  # ONNX Runtime infers them when it loads
     packing.model.topological_sort()  # the new nodes are at the end
     packed: onnx.ModelProto = packing.model.model
-    found = sum(node.op_type == "PackedAttention" for node in packed.graph.node)
-    if found != layers:
+    if (found := count_nodes(packed, "PackedAttention")) != layers:
         raise ExportError(
-            f"ONNX Runtime packed {found} attention layers of {layers}; the fused graph and the "
-            f"installed onnxruntime do not fit"
+            f"ONNX Runtime packed {found} attention layers of {layers}; the installed onnxruntime "
+            f"does not fit the fused graph"
         )
     return packed

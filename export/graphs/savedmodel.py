@@ -16,7 +16,7 @@ def write_savedmodel(checkpoint: Checkpoint, path: Path, *, half: bool = False) 
     """Write the folder ``path`` with one signature, ``serving_default``.
 
     It takes int32 and gives float32 ``[batch, sequence]`` under the names of ``qa.tensors``.
-    With ``half`` the dense layers but the last, and the embedding tables, are float16. Raises
+    With ``half``, the embedding tables and all dense layers except the last are float16. Raises
     ExportError when it cannot be written.
     """
     module = tf.Module()

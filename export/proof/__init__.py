@@ -1,1 +1,1 @@
-"""Proving the model files: compared with the reference, measured, and tried in a Triton."""
+"""The proof of the model files: compared with the reference, measured, and tried in a Triton."""

@@ -3,18 +3,16 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 from tokenizers import Tokenizer
 
 from embedded.gpu import Gpu
 from export.isolation import Progress
 from export.proof.runtime import Backend, load_backend
 from export.variants import Variant
-from export.windows import example_windows
+from export.windows import example_windows, stack, unstack
 from qa.metric import Scores, evaluate
 from qa.spans import SpanOptions, best_answers
 from qa.squad import Example, has_unanswerable, read_examples
-from qa.tensors import INPUTS
 from qa.tokenizer import load_tokenizer
 
 QUESTIONS_AT_ONCE = 256  # sorted by length among themselves, so that hardly any padding is left
@@ -55,11 +53,7 @@ def _answer(
     options: SpanOptions,
 ) -> Iterator[str]:
     windows = [example_windows(tokenizer, example, sequence_length) for example in examples]
-    inputs = {name: np.concatenate([getattr(each, name) for each in windows]) for name in INPUTS}
-    start, end = backend(inputs)
-    first = 0
-    for example, each in zip(examples, windows, strict=True):
-        rows = slice(first, first + len(each))
-        best, *_ = best_answers(each, example.context, start[rows], end[rows], options)
+    logits = unstack(backend(stack(windows)), windows)
+    for example, each, (start, end) in zip(examples, windows, logits, strict=True):
+        best, *_ = best_answers(each, example.context, start, end, options)
         yield best.answer
-        first += len(each)

@@ -1,12 +1,12 @@
-"""The operators that ONNX Runtime's optimizer makes of several nodes.
+"""The fused operators, each of which ONNX Runtime's optimizer makes of several nodes.
 
-In float, packed and quantized, as of onnxruntime.transformers, ``get_fused_operator_statistics``
-and ``convert_to_packing_mode``.
+In float, packed and quantized, they are those of onnxruntime.transformers,
+``get_fused_operator_statistics`` and ``convert_to_packing_mode``.
 """
 
 from collections.abc import Mapping
 
-#: What the attention of a layer may become; MultiHeadAttention, of other graphs, would be a defect.
+#: What a layer's attention may become; MultiHeadAttention is for other graphs, an error here.
 ATTENTION = ("Attention", "PackedAttention", "QAttention")
 OTHERS = (
     *("EmbedLayerNormalization", "LayerNormalization", "SkipLayerNormalization"),

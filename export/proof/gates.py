@@ -1,5 +1,6 @@
-"""What is proven of a variant before it is put into the repository, and the gates."""
+"""The gates that a variant must pass before it is put into the repository."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ def prove(
     baseline: Baseline | None,
     step: Step,
 ) -> Proof:
-    """Compare the model in ``file`` with the reference, and where there is a baseline, with it.
+    """Compare the model in ``file`` with the reference and, if there is one, with the baseline.
 
     Raises ExportError when a gate fails.
     """
@@ -79,9 +80,10 @@ def prove(
 
 
 def proven_as(variant: Variant, gpu: Gpu | None) -> str:
-    """Return the name of the variant whose proof is that of ``variant`` too.
+    """Return the name of the variant whose proof holds for ``variant`` too.
 
-    On a CPU that is its twin, of the same files; on a GPU they are computed in another precision.
+    On a CPU that is its twin, which has the same files; a GPU computes the two in different
+    precisions.
     """
     return variant.name if runs_on(variant, gpu) else variant.twin
 
@@ -108,8 +110,7 @@ def evaluate_file(
 
 def _count_operators(file: Path) -> dict[str, int]:
     nodes = onnx.load(file, load_external_data=False).graph.node
-    kinds = sorted(node.op_type for node in nodes)
-    return {kind: kinds.count(kind) for kind in kinds}
+    return dict(sorted(Counter(node.op_type for node in nodes).items()))
 
 
 def _check_fused(variant: Variant, operators: Mapping[str, int], layers: int) -> None:
@@ -129,7 +130,7 @@ def _check_parity(variant: Variant, parity: Parity, *, on_gpu: bool) -> None:
 
 
 def _check_accuracy(variant: Variant, accuracy: Accuracy) -> None:
-    """Refuse an int8 variant that ``make serve`` would not choose, as it loses too much."""
+    """Refuse an int8 variant that loses so much F1 that ``make serve`` would not choose it."""
     if variant.precision == "int8" and accuracy.f1_difference < -LARGEST_F1_LOSS:
         raise ExportError(
             f"{variant.name} has F1 {accuracy.f1:.2f} on {accuracy.dataset}, "

@@ -2,9 +2,9 @@
 
 ONNX Runtime has packing mode for CUDA alone; with these, a packed graph is computed anywhere.
 Those of the domain com.microsoft follow ONNX Runtime's specification, docs/ContribOperators.md of
-https://github.com/microsoft/onnxruntime at v1.20.1; what of it our graphs have no use for is
-refused. Results are stored in the type of the graph, float16 or float32, and computed in float32:
-the sums of a matrix product, as in tensor cores, the softmax, and LayerNorm.
+https://github.com/microsoft/onnxruntime at v1.20.1; what our graphs do not use is refused.
+Results are stored in the type of the graph, float16 or float32. The sums of a matrix product (as
+in tensor cores), the softmax and LayerNorm are computed in float32.
 """
 
 import math
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx.reference.op_run import OpRun
 
-from export.proof.reference import gelu, softmax
+from export.proof.reference import gelu, layer_norm, softmax
 
 Values = NDArray[Any]  # float16 or float32
 Floats = NDArray[np.float32]
@@ -31,7 +31,7 @@ class MatMul(OpRun):
 
 
 class LayerNormalization(OpRun):
-    """ONNX's own, with its ``stash_type`` obeyed: float32 inside."""
+    """ONNX's own, but it obeys ``stash_type``: float32 inside."""
 
     def _run(
         self,
@@ -45,13 +45,13 @@ class LayerNormalization(OpRun):
     ) -> tuple[Values]:
         if (axis, stash_type) != (-1, 1):
             raise NotImplementedError(f"LayerNormalization: axis {axis}, stash_type {stash_type}")
-        normal = _layer_norm(_floats(values), scale, bias, epsilon)
+        normal = layer_norm(_floats(values), _floats(scale), _floats(bias), epsilon)
         return (normal.astype(values.dtype, copy=False),)
 
 
 class _Contrib(OpRun):
     op_domain = "com.microsoft"
-    op_schema = None  # or onnx would take that of its own operator where it has one of the name
+    op_schema = None  # or onnx would take the schema of its own operator of the same name
 
 
 class SkipLayerNormalization(_Contrib):
@@ -70,7 +70,7 @@ class SkipLayerNormalization(_Contrib):
         total = _floats(values) + _floats(skip)
         if bias is not None:
             total += _floats(bias)
-        normal = _layer_norm(total, gamma, beta, epsilon)
+        normal = layer_norm(total, _floats(gamma), _floats(beta), epsilon)
         return (normal.astype(values.dtype, copy=False),)
 
 
@@ -111,7 +111,7 @@ class PackedAttention(_Contrib):
     """Multi-head self-attention on packed rows, ``[tokens, hidden]``; no row sees another.
 
     Row ``i`` is from ``cumulative[i]`` to ``cumulative[i + 1]``, int32 ``[batch + 1]``; ``weights``
-    as of Attention.
+    are as in Attention.
     """
 
     def _run(
@@ -138,10 +138,9 @@ class PackedAttention(_Contrib):
 class RemovePadding(_Contrib):
     """Right-padded rows ``[batch, sequence, hidden]`` to packed tokens ``[tokens, hidden]``.
 
-    ``counts``, int32 ``[batch]``, are the tokens of each row. Gives, beside the tokens,
-    ``token_offset`` ``[batch, sequence]``: the position in the padded batch of every token and
-    then of every padding; the cumulative counts ``[batch + 1]``; and the largest count ``[1]``;
-    all int32.
+    ``counts``, int32 ``[batch]``, are the tokens of each row. Also returns, all int32:
+    ``token_offset`` ``[batch, sequence]``, the positions in the padded batch of all tokens and
+    then of all padding; the cumulative counts ``[batch + 1]``; the largest count ``[1]``.
     """
 
     def _run(self, values: Values, counts: Ints) -> tuple[Values, Ints, Ints, Ints]:
@@ -155,7 +154,7 @@ class RemovePadding(_Contrib):
 class RestorePadding(_Contrib):
     """Packed tokens ``[tokens, hidden]`` to ``[batch, sequence, hidden]``, with zeros at padding.
 
-    ``token_offset`` as RemovePadding gives it.
+    ``token_offset`` is what RemovePadding returns.
     """
 
     def _run(self, packed: Values, token_offset: Ints) -> tuple[Values]:
@@ -186,13 +185,6 @@ def _dense(values: Values, weights: Values, bias: Values) -> Values:
     return product.astype(values.dtype, copy=False)
 
 
-def _layer_norm(values: Floats, scale: Values, bias: Values, epsilon: float) -> Floats:
-    centred = values - values.mean(axis=-1, keepdims=True)
-    variance = (centred**2).mean(axis=-1, keepdims=True)
-    normal: Floats = centred / np.sqrt(variance + np.float32(epsilon))
-    return normal * _floats(scale) + _floats(bias)
-
-
 def _real(mask_index: Ints | None, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Return where ``[batch, sequence]`` holds tokens; ``mask_index`` as Attention takes it."""
     if mask_index is None:
@@ -210,8 +202,8 @@ def _attend(projected: Values, num_heads: int, masked: Floats | None = None) -> 
     """Return the attention of one row's tokens to each other, ``[tokens, hidden]``.
 
     ``projected`` holds query, key and value side by side, ``[tokens, 3 * hidden]``; ``masked`` is
-    added to the scores of each key, ``[tokens]``. The scores are never stored, as in the kernels
-    that fuse the two products; the weights that the softmax gives are.
+    added to the scores of each key, ``[tokens]``. As in the kernels that fuse the two products, the
+    scores stay in float32; only the weights from the softmax are stored in the graph's type.
     """
     tokens, dtype = len(projected), projected.dtype
     by_head = _floats(projected).reshape(tokens, 3, num_heads, -1)

@@ -12,19 +12,18 @@ from embedded.report import Parity
 from export.checkpoint.reader import Checkpoint, read_checkpoint
 from export.errors import ExportError
 from export.proof.reference import reference_logits
-from export.windows import Tensors, example_windows
+from export.windows import Logits, Tensors, example_windows, stack, unstack
 from qa.spans import best_answers
 from qa.squad import read_examples
-from qa.tensors import ATTENTION_MASK, END_LOGITS, INPUT_IDS, START_LOGITS, TOKEN_TYPE_IDS
+from qa.tensors import ATTENTION_MASK, END_LOGITS, INPUT_IDS, START_LOGITS
 from qa.tokenizer import load_tokenizer
 from qa.windows import Windows
 
 SAMPLE = Path(__file__).parents[1] / "data" / "squad-train-sample.json"
 WINDOWS = 64
-BATCH_SIZE = 8  # short windows beside longer ones: padding is part of what is proven
+BATCH_SIZE = 8  # short windows beside longer ones, so that padding is tested too
 
 Model = Callable[[Tensors], dict[str, NDArray[np.float32]]]
-Logits = tuple[NDArray[np.float32], NDArray[np.float32]]  # start and end, [windows, sequence]
 
 
 @dataclass(frozen=True)
@@ -39,9 +38,9 @@ class ReferenceQuestion:
 def reference_questions(
     source: Path, tokenizer_file: Path, sequence_length: int
 ) -> tuple[ReferenceQuestion, ...]:
-    """Return questions of the sample that make ``WINDOWS`` windows, with the reference's logits.
+    """Return questions of the sample, ``WINDOWS`` windows or more, with the reference's logits.
 
-    ``source`` is the checkpoint. Raises ExportError when the reference is not finite on them.
+    ``source`` is the checkpoint. Raises ExportError when a logit of the reference is not finite.
     """
     checkpoint, tokenizer = read_checkpoint(source), load_tokenizer(tokenizer_file)
     questions: list[ReferenceQuestion] = []
@@ -98,11 +97,8 @@ def compare(model: Model, questions: Sequence[ReferenceQuestion]) -> Parity:
 
 
 def _run(model: Model, windows: Sequence[Windows]) -> Iterator[Logits]:
-    """Yield the logits of each question's windows; rows of near length share a batch."""
-    inputs = {
-        name: np.concatenate([getattr(each, name) for each in windows])
-        for name in (INPUT_IDS, ATTENTION_MASK, TOKEN_TYPE_IDS)
-    }
+    """Return the logits of each question's windows; rows of similar length share a batch."""
+    inputs = stack(windows)
     lengths = inputs[ATTENTION_MASK].sum(axis=1)
     start, end = np.zeros((2, *inputs[INPUT_IDS].shape), np.float32)
     by_length = np.argsort(lengths, kind="stable")
@@ -112,10 +108,7 @@ def _run(model: Model, windows: Sequence[Windows]) -> Iterator[Logits]:
         found = model({name: values[rows, :longest] for name, values in inputs.items()})
         start[rows, :longest] = found[START_LOGITS]
         end[rows, :longest] = found[END_LOGITS]
-    first = 0
-    for each in windows:
-        yield start[first : first + len(each)], end[first : first + len(each)]
-        first += len(each)
+    return unstack((start, end), windows)
 
 
 def _answer(question: ReferenceQuestion, logits: Logits) -> tuple[int, int]:

@@ -21,8 +21,8 @@ def reference_logits(
 ) -> tuple[Floats, Floats]:
     """Return start and end logits, float32 ``[sequence]``, of one window without padding.
 
-    ``input_ids`` and ``token_type_ids`` are int32 ``[sequence]``; ``weights`` as of
-    ``export.checkpoint.weights.read_weights``.
+    ``input_ids`` and ``token_type_ids`` are int32 ``[sequence]``; ``weights`` are those that
+    ``export.checkpoint.weights.read_weights`` returns.
     """
     hidden = (
         weights["embeddings.word_embeddings.weight"][input_ids]
@@ -63,10 +63,16 @@ def _dense(weights: Weights, name: str, values: Floats) -> Floats:
 
 
 def _layer_norm(config: ElectraConfig, weights: Weights, name: str, values: Floats) -> Floats:
+    scale, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
+    return layer_norm(values, scale, bias, config.layer_norm_eps)
+
+
+def layer_norm(values: Floats, scale: Floats, bias: Floats, epsilon: float) -> Floats:
+    """Return LayerNorm over the last axis."""
     centred = values - values.mean(axis=-1, keepdims=True)
     variance = (centred**2).mean(axis=-1, keepdims=True)
-    normal = centred / np.sqrt(variance + np.float32(config.layer_norm_eps))
-    result: Floats = normal * weights[f"{name}.weight"] + weights[f"{name}.bias"]
+    normal = centred / np.sqrt(variance + np.float32(epsilon))
+    result: Floats = normal * scale + bias
     return result
 
 

@@ -1,4 +1,4 @@
-"""A model file, loaded by the runtime that serves it, and by no other: each takes its time."""
+"""A model file, loaded by the runtime that serves it; no other is imported, as each is slow."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -13,10 +13,10 @@ from embedded.backends.providers import CPU, gpu_providers
 from embedded.backends.rows import Cutting, compute_rows
 from embedded.gpu import Gpu
 from embedded.packages import ONNXRUNTIME, TENSORFLOW, library
-from export.proof.parity import Logits, Model
+from export.proof.parity import Model
 from export.triton_config import OPENVINO_PARAMETERS, cuda_options, request_shape
 from export.variants import Variant, variants_for_gpu
-from export.windows import Tensors
+from export.windows import Logits, Tensors
 from qa.tensors import END_LOGITS, OUTPUTS, START_LOGITS
 
 Backend = Callable[[Tensors], Logits]  # int32 [rows, sequence] to start and end, float32 likewise
@@ -25,9 +25,9 @@ Backend = Callable[[Tensors], Logits]  # int32 [rows, sequence] to start and end
 def load_model(variant: Variant, path: Path, gpu: Gpu | None = None) -> Model:
     """Return the model in ``path`` as a function from its inputs to its outputs, by name.
 
-    On ``gpu``, where there is one and the variant is for it; what only a GPU can run is run by
-    ONNX's reference evaluator where there is none. Raises RuntimeError when the GPU cannot be
-    used.
+    It runs on ``gpu`` if there is one and the variant is meant for it. Without one, a variant
+    that only a GPU can run is run by ONNX's reference evaluator. Raises RuntimeError when the GPU
+    cannot be used.
     """
     if variant.format == "savedmodel":
         return _load_savedmodel(path)
@@ -35,8 +35,6 @@ def load_model(variant: Variant, path: Path, gpu: Gpu | None = None) -> Model:
         return load_openvino(path)
     on_gpu = runs_on(variant, gpu)
     if variant.device == "gpu" and not on_gpu:
-        from export.proof.evaluator import load_reference
-
         return load_reference(path)
     return _load_onnx(variant, path, on_gpu)
 
@@ -89,8 +87,21 @@ def runtime_name(variant: Variant, gpu: Gpu | None) -> str:
     return library(ONNXRUNTIME if variant.format == "onnx" else TENSORFLOW)
 
 
+def load_reference(path: Path) -> Model:
+    """Return the ONNX graph in ``path``, computed by ONNX's reference evaluator in numpy."""
+    import onnx
+    from onnx.reference import ReferenceEvaluator
+
+    from export.proof.operators import OPERATORS
+
+    evaluator = ReferenceEvaluator(onnx.load(path), new_ops=list(OPERATORS))
+    return lambda inputs: dict(
+        zip(OUTPUTS, evaluator.run(list(OUTPUTS), dict(inputs)), strict=True)
+    )
+
+
 def load_openvino(path: Path) -> Model:
-    """Return the model of the IR ``path``, compiled as it is where it is served."""
+    """Return the model of the IR ``path``, compiled as for serving."""
     from embedded.backends.openvino_ir import compile_ir
 
     threads = len(os.sched_getaffinity(0))

@@ -1,4 +1,4 @@
-"""How fast the variants are here, the model alone: one run, all of them interleaved."""
+"""The speed of the variants here: the model alone, all of them taking turns in one run."""
 
 import statistics
 import time
@@ -12,7 +12,7 @@ from embedded.report import Speed
 from export.proof.parity import ReferenceQuestion
 from export.proof.runtime import Backend, load_backend
 from export.variants import Variant
-from export.windows import Tensors
+from export.windows import Tensors, stack
 from qa.tensors import INPUTS
 
 WINDOWS, GPU_WINDOWS = 12, 256  # of a batch
@@ -27,12 +27,11 @@ def measure_speed(
     sequence_length: int,
     gpu: Gpu | None = None,
 ) -> dict[str, Speed]:
-    """Return the speed of each variant by its model's name; ``files`` are its model files.
+    """Return the speed of each variant by its model's name, on ``gpu`` or, if None, on the CPU.
 
-    On ``gpu``, or on the CPU where it is None.
-
-    Every round computes the same windows of SQuAD with each variant in turn, as the backends
-    do: sorted by length, in sub-batches, without padding; then some of them one by one.
+    ``files`` are the model files of the variants. Every round computes the same windows of SQuAD
+    with each variant in turn, some one by one and then all together, as the backends do: sorted
+    by length, in sub-batches, without padding.
     """
     models = {
         variant.model_name: load_backend(variant, path, sequence_length, gpu)
@@ -52,12 +51,9 @@ def measure_speed(
 
 
 def _batch(questions: Sequence[ReferenceQuestion], windows: int) -> Tensors:
-    """Return so many windows of ``questions``, again from the first where there are fewer."""
-    return {
-        name: np.resize(every, (windows, every.shape[1]))
-        for name in INPUTS
-        for every in [np.concatenate([getattr(each.windows, name) for each in questions])]
-    }
+    """Return so many windows of ``questions``, repeated if there are fewer."""
+    every = stack([each.windows for each in questions])
+    return {name: np.resize(rows, (windows, rows.shape[1])) for name, rows in every.items()}
 
 
 def _round(model: Backend, batch: Tensors) -> tuple[float, list[float]]:

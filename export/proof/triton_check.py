@@ -30,9 +30,9 @@ def asking_triton(
 ) -> Iterator[Callable[[Variant], str]]:
     """Run a Triton on ``repository``; yield a function that tries a variant in it.
 
-    It has Triton load the variant by its config, answer and unload it, so that the memory is
-    that of one, and returns Triton's version. It raises ExportError, with Triton's own words,
-    when Triton refuses or gives anything but finite logits.
+    The function has Triton load the variant by its config, answer, and unload it, so that only
+    one is in memory, and returns Triton's version. It raises ExportError, with Triton's message,
+    when Triton refuses, or when logits are not finite.
     """
     names = [variant.model_name for variant in variants]
     try:
@@ -72,7 +72,7 @@ def _try(stub: Any, sequence_length: int, variant: Variant) -> str:
 
 
 def _rows(sequence_length: int) -> Rows:
-    """Return two rows: one full, one with nothing but a first token."""
+    """Return two rows: one full, one with a single token."""
     ones = np.ones((2, sequence_length), np.int32)
     ones[1, 1:] = 0
     return Rows(ones, ones, ones)

@@ -1,1 +1,1 @@
-"""The report of an export: what it records, and the page that shows it."""
+"""The report of an export, for people: its figures, its plots and its page."""

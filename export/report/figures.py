@@ -1,4 +1,4 @@
-"""The figures of a report, variant by variant, as the screen and the page write them."""
+"""The figures of a report, variant by variant, as the terminal and the page show them."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -13,7 +13,7 @@ _VARIANTS = {variant.model_name: variant for variant in VARIANTS}
 
 
 def rows(report: Report) -> tuple[Mapping[str, Cell], ...]:
-    """Return the figures of each variant by column, also of columns that nobody measured."""
+    """Return the figures of each variant by column; a figure that was not measured is empty."""
     return tuple(
         {head: cell(report, name) for head, cell in _COLUMNS.items()} for name in report.variants
     )
@@ -25,13 +25,13 @@ def variant_of(model_name: str) -> Variant | None:
 
 
 def short_name(model_name: str) -> str:
-    """Return what ``--variants`` calls a model, as the common prefix tells nothing."""
+    """Return what ``--variants`` calls a model: its name without the common prefix."""
     variant = variant_of(model_name)
     return variant.name if variant else model_name
 
 
 def digest(row: VariantReport) -> str:
-    """Return the sha256 of a variant's file; of several, that of what sha256sum prints of them."""
+    """Return the sha256 of a variant's file; of several, the sha256 of sha256sum's output."""
     if len(row.files) == 1:
         return next(iter(row.files.values()))
     return sha256_of_all(f"{sha256}  {path}" for path, sha256 in sorted(row.files.items()))
@@ -44,7 +44,7 @@ def datasets(report: Report) -> str:
 
 
 def joined(values: Iterable[str]) -> str:
-    """Return the distinct values, as variants of an earlier export may have others."""
+    """Return the distinct values: variants of an earlier export may have other ones."""
     return " or ".join(dict.fromkeys(values))
 
 

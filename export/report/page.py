@@ -92,11 +92,11 @@ def _source(report: Report) -> Facts:
 
 
 def _order(report: Report) -> str:
-    """Return which variants the gateway prefers where there is no GPU."""
+    """Return which variants the gateway prefers without a GPU."""
     names = [short_name(name) for name in report.cpu_order]
     return (
-        f"the fastest, if two or more were measured on a CPU like it; else the first of these that "
-        f"it has the instructions for: {', '.join(names)}"
+        f"the fastest, if two or more were measured on such a CPU; else the first of these that "
+        f"the CPU has the instructions for: {', '.join(names)}"
     )
 
 

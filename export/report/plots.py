@@ -64,7 +64,7 @@ def differences(report: Report) -> Plot:
         axes.plot([gate, gate], [row - 0.35, row + 0.35], color=LIMIT, zorder=1)
     for row, (name, variant_row) in enumerate(report.variants.items()):
         parity, colour = variant_row.parity, _colour(name)
-        # no difference at all has no place on a log scale: it stands at the edge
+        # a log scale has no zero, so no difference is drawn at the edge
         mean = max(parity.mean_logit_difference, low)
         largest = max(parity.largest_logit_difference, low)
         axes.plot([mean, largest], [row, row], color=colour, lw=1.5, alpha=0.6)
@@ -123,7 +123,7 @@ def speed_and_accuracy(report: Report, device: Device) -> Plot | None:
     return Plot(
         f"speed-and-accuracy-{device}",
         f"Speed against accuracy on the {device}",
-        f"{_how_measured(report, device)} Up is more accurate: F1 on {datasets(report)}, less "
+        f"{_how_measured(report, device)} Up is more accurate: F1 on {datasets(report)}, minus "
         "that of the FP32 graph, which is the dashed line. To the right is faster.",
         figure,
     )
@@ -146,7 +146,7 @@ def speeds(report: Report, device: Device) -> Plot | None:
 
 @mpl.rc_context(STYLE)
 def operators(report: Report) -> Plot | None:
-    """Draw what the nodes of each ONNX graph are; None where there is no such graph."""
+    """Draw the nodes of each ONNX graph by kind; None where there is no such graph."""
     graphs = {name: row.operators for name, row in report.variants.items() if row.operators}
     if not graphs:
         return None
@@ -210,7 +210,7 @@ def _power(value: float) -> str:
 
 
 def _span(report: Report, gates: Iterable[float]) -> tuple[float, float]:
-    """Return limits of a log axis on which every difference and gate has its place."""
+    """Return limits of a log axis that has room for every difference and gate."""
     parities = [row.parity for row in report.variants.values()]
     values = [
         *gates,

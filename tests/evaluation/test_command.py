@@ -189,7 +189,7 @@ def test_a_gateway_that_asks_for_a_key(tmp_path: Path, key: str | None, asked_fo
 def test_another_server(tmp_path: Path, info: Reply) -> None:
     with answering(echo, info) as far_end:
         done = evaluate(far_end, squad(tmp_path, ("1", "one", "one")))
-    assert done.stderr == f"error: what answers at {far_end.url} is another server\n"
+    assert done.stderr == f"error: the server at {far_end.url} is not this project's gateway\n"
 
 
 def test_a_reply_that_is_no_answer_fails_its_question_alone(tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_a_reply_that_is_no_answer_fails_its_question_alone(tmp_path: Path) -> N
     dataset = squad(tmp_path, ("1", "one", "one"), ("2", "odd", "odd"))
     with answering(reply) as far_end:
         done = evaluate(far_end, dataset)
-    assert 'failed: 2: EvaluationError: the reply is no answer: ["odd"]' in done.stderr
+    assert 'failed: 2: EvaluationError: the reply is not an answer: ["odd"]' in done.stderr
     assert rows(done)[0][1:4] == ["2", "1", "50.00"]
 
 
@@ -228,7 +228,7 @@ def test_a_gateway_that_stays_busy_is_given_up(tmp_path: Path) -> None:
     assert len(far_end.asked) == 9
     lines = [line for line in done.stderr.splitlines() if "failed" in line]
     assert re.match("failed: 0: EvaluationError: given up: the gateway is too busy", lines[0])
-    assert "asks to come again in 1 s, which is more than the patience of 1.5 s" in lines[0]
+    assert "asks for 1 s more, which exceeds the patience of 1.5 s" in lines[0]
     assert lines[-1] == "and 3 more of 8 questions failed"
     assert "calibration" not in done.stdout
 
@@ -236,7 +236,7 @@ def test_a_gateway_that_stays_busy_is_given_up(tmp_path: Path) -> None:
 def test_a_wait_that_is_longer_than_the_patience_is_not_begun(tmp_path: Path) -> None:
     with answering(lambda _: Reply(429, BUSY, {"retry-after": "3600"})) as far_end:
         done = evaluate(far_end, squad(tmp_path, ("1", "one", "one")))
-    assert "asks to come again in 3600 s" in done.stderr
+    assert "asks for 3600 s more" in done.stderr
     assert len(far_end.asked) == 1
 
 

@@ -22,7 +22,7 @@ def seconds(status: int, header: str | None) -> float | None:
         (429, "-5", RETRY_SECONDS),
         (429, "Fri, 99 Feb 2026", RETRY_SECONDS),
         (503, "2", 2),
-        (503, None, None),  # of a proxy that knows no more than that
+        (503, None, None),  # from a proxy that cannot say when to retry
         (504, "2", None),
         (200, "2", None),
     ],

@@ -103,7 +103,7 @@ def sources(golden: Golden, tmp_path_factory: pytest.TempPathFactory) -> Sources
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    """All variants of one of the two; read only."""
+    """All variants of a golden checkpoint; read only."""
     golden = read_golden("projected")
     repository = tmp_path_factory.mktemp("exported") / "model_repository"
     return Exported(golden, repository, run_export(golden.folder, repository))

@@ -1,4 +1,4 @@
-"""The rules by which NVIDIA's native backends hold a model's config against its graph.
+"""The rules by which NVIDIA's native backends check a model's config against its graph.
 
 From the sources of release 24.10 (the same in 23.01 and 25.02), without auto-complete:
 
@@ -6,11 +6,11 @@ From the sources of release 24.10 (the same in 23.01 and 25.02), without auto-co
   ``CompareDimsSupported`` in ``src/onnxruntime_utils.cc``;
 - tensorflow_backend, ``src/tensorflow.cc``, ``ValidateTRITONTF_SavedModel``, and ``CompareDims`` in
   ``src/tensorflow_utils.cc``: the same rules;
-- core, ``src/backend_model_instance.cc``, ``GenerateWarmupData``: a warm-up has all inputs, every
-  dimension of it is a number, and its file holds the bytes of one row at least.
+- core, ``src/backend_model_instance.cc``, ``GenerateWarmupData``: a warm-up has all inputs, each of
+  its dimensions is a number, and its file holds the bytes of at least one row.
 
-OpenVINO's configs are held to the same rules, for the backend that we put in the place of the
-native one. That one wants lengths in the outputs and batches of one size (openvino_backend,
+OpenVINO's configs must meet the same rules, for the backend that replaces the native one. The
+native one needs lengths in the outputs and batches of one size (openvino_backend,
 ``src/openvino.cc``, ``ValidateOutputs`` and ``ProcessRequests``), so it serves no such model.
 """
 
@@ -34,7 +34,7 @@ class Tensor:
     """An input or an output of a graph."""
 
     dtype: int  # as in Triton's DataType
-    shape: tuple[int, ...]  # the batch among it
+    shape: tuple[int, ...]  # including the batch
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""EM and F1 of a model file, with what is expected told from its logits, question by question."""
+"""EM and F1 of a model file; the expected answers come from its logits, question by question."""
 
 import json
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from qa.tokenizer import load_tokenizer
 from tests.export.conftest import SEQUENCE_LENGTH, read_golden
 
 FP32 = variant_named("onnx_fp32")
-SEED = 6  # of weights for which a third of the questions have the empty answer
+SEED = 6  # with its weights a third of the questions have the empty answer
 
 
 def write_model(folder: Path) -> tuple[Path, Path]:
@@ -37,7 +37,7 @@ def write_model(folder: Path) -> tuple[Path, Path]:
 
 
 def written(examples: Sequence[Example], path: Path) -> Path:
-    """Write a file with one id for all, and no answer as annotation tools have it."""
+    """Write a file where all have one id, and no answer is written as annotation tools do."""
     paragraphs = [
         {
             "context": each.context,
@@ -75,7 +75,7 @@ def test_the_empty_answer_is_given_where_some_questions_have_none(tmp_path: Path
         arguments = (FP32, model, dataset, tokenizer, SEQUENCE_LENGTH, None)
         return measure_accuracy(*arguments, progress=lambda *_: None)
 
-    # the model's own answers are the gold ones: all is right as long as an answer must be given
+    # the model's own answers are the gold ones: all are right as long as an answer is required
     answerable = [
         replace(each, answers=(span,)) for each, span in zip(examples, spans, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""The reader: what it takes, and that what it refuses is said clearly."""
+"""The reader: what it accepts, and clear messages for what it refuses."""
 
 import json
 import shlex
@@ -93,7 +93,7 @@ def test_other_tensors_are_ignored_and_named(folder: Path, change_tensors: Chang
     change_tensors(lambda tensors: tensors.update(extra))
     checkpoint = read_checkpoint(folder)
     assert checkpoint.ignored == ("electra.embeddings.position_ids",)
-    ignored = "ignored, as the model has no use for them: electra.embeddings.position_ids"
+    ignored = "ignored, as the model does not use them: electra.embeddings.position_ids"
     assert checkpoint.notices.count(ignored) == 1
 
 
@@ -130,9 +130,9 @@ def test_other_names(
     assert found.ignored == ()
     for name, values in exact.items():
         np.testing.assert_array_equal(found.weights[name], values)
-    said = [notice for notice in found.notices if "which was left off" in notice]
+    said = [notice for notice in found.notices if "which was removed" in notice]
     assert said == (
-        [f"the names of all tensors begin with {prefix}, which was left off"] if prefix else []
+        [f"the names of all tensors begin with {prefix}, which was removed"] if prefix else []
     )
 
 
@@ -232,8 +232,8 @@ def test_truncated_shard(shards: Path) -> None:
     [
         ("{", "not valid JSON"),
         ("{}", "no weight_map"),
-        ('{"weight_map": {"a": "../b"}}', "'../b', which is not one beside it"),
-        ('{"weight_map": {"a": 1}}', "1, which is not one beside it"),
+        ('{"weight_map": {"a": "../b"}}', "'../b', which is not a file beside it"),
+        ('{"weight_map": {"a": 1}}', "1, which is not a file beside it"),
     ],
 )
 def test_malformed_index(shards: Path, text: str, words: str) -> None:
@@ -367,7 +367,7 @@ def test_pickle(folder: Path, name: str) -> None:
         ("tf_model.h5", ["Keras's", "transformers 4", "from_tf=True"]),
         ("flax_model.msgpack", ["Flax", "from_flax=True"]),
         ("adapter_model.safetensors", ["peft", "merge_and_unload()"]),
-        ("electra.safetensors", ["call it model.safetensors"]),
+        ("electra.safetensors", ["rename it to model.safetensors"]),
         ("model.onnx", ["a graph already"]),
     ],
 )

@@ -1,4 +1,4 @@
-"""The fingerprint of an export: all that makes the models is in it, and what does not is not."""
+"""The fingerprint of an export covers everything that makes the models, and nothing else."""
 
 import ast
 import shutil
@@ -11,7 +11,7 @@ from export.fingerprint import ROOT, code_files
 
 # what reads the checkpoint, makes the model files, and writes the configs beside them
 MAKERS = ("export/checkpoint/reader.py", "export/graphs/conversion.py", "export/triton_config.py")
-PACKAGES = ("export", "qa")  # embedded computes and measures; nothing that is written comes of it
+PACKAGES = ("export", "qa")  # embedded computes and measures; no file depends on it
 
 
 def imported(path: Path) -> set[Path]:

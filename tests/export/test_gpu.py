@@ -1,4 +1,4 @@
-"""Variants on a GPU, which is simulated: what is proven, measured and chosen there, and how."""
+"""Variants on a simulated GPU: how they are compared, measured and chosen there."""
 
 from pathlib import Path
 

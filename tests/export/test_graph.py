@@ -11,11 +11,9 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from export.errors import ExportError
 from export.graphs import onnx_graph
 from export.graphs.graph_weights import SCALE, graph_shapes
-from export.graphs.layer_norm import split_skips
 from export.graphs.onnx_file import EXTERNAL_SUFFIX, is_empty, write_onnx
 from export.graphs.onnx_graph import fuse, fused_graph, plain_graph
-from export.graphs.onnx_int8 import write_int8
-from export.graphs.row_scales import scale_rows
+from export.graphs.onnx_int8 import scale_rows, split_skips, write_int8
 from export.graphs.savedmodel import write_savedmodel
 from export.proof.fused_operators import ATTENTION
 from export.proof.parity import Model
@@ -163,7 +161,7 @@ def test_a_graph_without_dense_layers_is_refused(sources: Sources) -> None:
 
 
 def test_int8_is_what_quantize_dynamic_makes(sources: Sources, tmp_path: Path) -> None:
-    """Of the graph with scaled rows; but for the order of the nodes, and LayerNorm in parts."""
+    """For the graph with scaled rows, except the order of the nodes and LayerNorm in parts."""
     scaled = onnx.load(sources.fused)
     scale_rows(scaled.graph)
     onnx.save(scaled, tmp_path / "scaled.onnx")
@@ -234,7 +232,7 @@ def numbered(golden: Golden) -> onnx.ModelProto:
 
 
 def test_attention_that_is_not_recognised_fails(golden: Golden) -> None:
-    """As when TensorFlow makes the division by the scale a multiplication."""
+    """For example when TensorFlow turns the division by the scale into a multiplication."""
     model, config = numbered(golden), golden.checkpoint.config
     (_, divided, *_) = [node for node in model.graph.node if SCALE in node.input]
     divided.op_type = "Mul"
@@ -244,7 +242,7 @@ def test_attention_that_is_not_recognised_fails(golden: Golden) -> None:
 
 
 def test_weights_that_were_joined_otherwise_fail(golden: Golden) -> None:
-    """As when another onnxruntime puts the key before the query."""
+    """For example when another onnxruntime puts the key before the query."""
     model, config = numbered(golden), golden.checkpoint.config
     names = [each.name for each in model.graph.initializer]
     fused = fuse(model, onnx_graph._narrow(config))

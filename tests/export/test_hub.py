@@ -213,7 +213,7 @@ def test_no_weights_at_all(hub: Hub) -> None:
 
 
 def test_name_that_the_hub_does_not_allow(hub: Hub) -> None:
-    assert "no name that the hub allows" in hub.refuse("owner/a--b")
+    assert "nor a name that the hub allows" in hub.refuse("owner/a--b")
 
 
 def test_path_wins(hub: Hub) -> None:

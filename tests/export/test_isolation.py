@@ -1,4 +1,4 @@
-"""Work in a process of its own: results, errors and deaths come back as they should."""
+"""A function in its own process: results, errors and crashes come back as they should."""
 
 import ctypes
 import multiprocessing
@@ -74,8 +74,8 @@ def test_errors_of_ours_come_back() -> None:
     [
         (fail, ["fail failed: ZeroDivisionError: a defect"]),
         (crash, ["process of crash was ended by SIGSEGV"]),
-        (be_killed, ["was ended by SIGKILL, as when memory runs out"]),
-        (leave, ["process of leave ended with exit code 3; its last words: last words"]),
+        (be_killed, ["was ended by SIGKILL, which happens when memory runs out"]),
+        (leave, ["process of leave ended with exit code 3; its last output: last words"]),
     ],
 )
 def test_a_process_that_dies(work: Callable[[], None], words: list[str]) -> None:

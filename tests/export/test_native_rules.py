@@ -1,4 +1,4 @@
-"""Every exported config is one that NVIDIA's native backends load its graph by."""
+"""NVIDIA's native backends accept every exported config for its graph."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -137,7 +137,7 @@ def test_progress_ends_where_it_said(golden: Golden, source: Path, tmp_path: Pat
 
 
 def test_int8_weights_are_integers(irs: dict[str, Path], golden: Golden) -> None:
-    """Of five dense layers of each encoder layer, not of the one that GELU feeds."""
+    """In five dense layers of each encoder layer, not in the one that GELU feeds."""
     model = openvino.Core().read_model(irs["int8"])
     shapes = [
         tuple(node.get_output_shape(0))

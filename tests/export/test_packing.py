@@ -23,8 +23,8 @@ from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKern
 from export.errors import ExportError
 from export.graphs.half import to_fp16
 from export.graphs.packing import pack
-from export.proof.evaluator import load_reference
 from export.proof.operators import OPERATORS
+from export.proof.runtime import load_reference
 from export.variants import FP16_TOLERANCE
 from qa.tensors import ATTENTION_MASK, OUTPUTS
 from tests.export.conftest import Golden, Sources, check_onnx
@@ -183,7 +183,7 @@ def test_weights_beyond_float16(fused: onnx.ModelProto) -> None:
 
 
 def test_row_of_padding_alone(golden: Golden, packed: Path) -> None:
-    """It changes no other row, and its logits are those of no token at all: the bias."""
+    """It changes no other row, and its logits are the bias."""
     model = load_reference(packed)
     bias = golden.checkpoint.weights["qa_outputs.bias"]
     inputs = {name: values.copy() for name, values in golden.inputs.items()}
@@ -202,7 +202,7 @@ def test_onnxruntime_has_packing_mode_for_cuda_alone(packed: Path) -> None:
 
 
 def test_attention_that_is_not_packed_fails(fused: onnx.ModelProto) -> None:
-    """As when the layers do not share one mask."""
+    """For example when the layers do not share one mask."""
     model = copy_of(fused)
     attention = [node for node in model.graph.node if node.op_type == "Attention"]
     attention[-1].input[3] = ATTENTION_MASK

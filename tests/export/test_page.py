@@ -29,7 +29,7 @@ HOSTILE = "<script>alert(\"1\")</script> & $x$ '{}'"
 
 
 def single() -> Report:
-    """One variant, of which nothing optional was measured."""
+    """One variant, without the measurements that are optional."""
     row = _row(VARIANTS[0], 0)
     return _report({VARIANTS[0].model_name: replace(row, accuracy=None, speed=None, triton=None)})
 
@@ -40,7 +40,7 @@ def whole() -> Report:
 
 
 def with_a_gpu() -> Report:
-    """Every variant, of which four were measured on a GPU too."""
+    """Every variant; four of them were measured on a GPU too."""
     made = replace(whole(), gpu="NVIDIA A100-SXM4-40GB, 40 GiB")
     speeds = {
         variant.model_name: Speed(2000.0 - 300 * number, 900.0, 2100.0, 1.25 + number, 7)
@@ -51,7 +51,7 @@ def with_a_gpu() -> Report:
 
 
 def hostile() -> Report:
-    """Names and texts that would break a page that takes them as they are."""
+    """Names and texts that would break a page that does not escape them."""
     row = replace(
         _row(VARIANTS[3], 3),
         files={HOSTILE: "ab" * 32, "b": "cd" * 32},

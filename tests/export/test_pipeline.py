@@ -94,7 +94,7 @@ def test_variants_that_differ_in_tf32_alone_have_the_same_files(exported: Export
 
 
 def test_speeds_are_of_one_run(exported: Exported) -> None:
-    """Measured for those that are worth it on this CPU, which depends on the machine."""
+    """The variants worth serving on this CPU have one: which they are depends on the machine."""
     measured = {name: row.speed for name, row in exported.report.variants.items() if row.speed}
     assert {"electra_qa_onnx_int8", "electra_qa_onnx_fp32"} <= set(measured)
     assert len({speed.rounds for speed in measured.values()}) == 1
@@ -200,7 +200,7 @@ def test_accuracy(exported: Exported, tmp_path: Path) -> None:
 
 
 def test_accuracy_where_some_questions_have_no_answer(exported: Exported, tmp_path: Path) -> None:
-    """By SQuAD 2.0's metric: what is expected is told from the logits by hand."""
+    """By SQuAD 2.0's metric; the expected answers are taken from the logits by hand."""
     context = "William crossed the sea in 1066, and Harold did not."
     asked = ("Who crossed it?", "When was that?", "Who came in 1067?", "Why did he not cross it?")
     golds = ("William", "1066", "", " ")
@@ -233,7 +233,7 @@ def test_int8_that_lost_too_much_fails() -> None:
 
 @contextmanager
 def largest_file(size_bytes: int) -> Iterator[None]:
-    """As a disk that is full: writing beyond fails with an OSError; for child processes too."""
+    """Act like a full disk: longer files fail with an OSError, in child processes too."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, limits[1]))
     try:
@@ -275,7 +275,7 @@ def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
     "variant", [each for each in VARIANTS if each.twin == each.name], ids=lambda each: each.name
 )
 def test_full_disk_of_every_writer(materials: Materials, tmp_path: Path, variant: Variant) -> None:
-    """An error that says so, from whatever library writes; never a model file cut short."""
+    """Whatever library writes, the error says so, and no model file is cut short in silence."""
     with largest_file(20_000), pytest.raises((OSError, ExportError)) as raised:
         isolated(make, variant, materials, tmp_path / variant.file, progress=lambda *_: None)
     said = str(raised.value).lower()
@@ -283,7 +283,7 @@ def test_full_disk_of_every_writer(materials: Materials, tmp_path: Path, variant
 
 
 def test_weights_that_overflow(folder: Path, change_tensors: Change) -> None:
-    """Told by the reference, before a variant is made."""
+    """The reference finds them before a variant is made."""
 
     def enlarge(tensors: dict[str, Any]) -> None:
         tensors["qa_outputs.weight"] = np.full_like(tensors["qa_outputs.weight"], 3e38)

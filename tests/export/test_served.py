@@ -22,7 +22,7 @@ MODELS = [name for names in EXPORTED.values() for name in names]
 
 @pytest.fixture
 def repository(exported: Exported, tmp_path: Path) -> Path:
-    """Some exported variants, and one of which there is only the committed config."""
+    """Some exported variants, and one with only its committed config."""
     folder = tmp_path / "model_repository"
     for name in MODELS:
         shutil.copytree(exported.repository / name, folder / name)
@@ -41,7 +41,7 @@ def test_they_hold_what_was_exported_and_nothing_else(repository: Path) -> None:
         for name in EXPORTED[folder.name]:
             assert snapshot(folder / name) == snapshot(repository / name)
     linked = folders[0] / MODELS[0] / "1" / "model.onnx"
-    assert linked.samefile(repository / MODELS[0] / "1" / "model.onnx")  # takes no room
+    assert linked.samefile(repository / MODELS[0] / "1" / "model.onnx")  # takes no space
     assert not (folders[0] / MODELS[0] / CONFIG).samefile(repository / MODELS[0] / CONFIG)
 
 

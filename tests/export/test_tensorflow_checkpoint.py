@@ -242,7 +242,7 @@ def test_vocabulary_where_google_keeps_it(tmp_path: Path) -> None:
     (folder / "vocab.txt").rename(tmp_path / "electra_base" / "vocab.txt")
     found = read_checkpoint(google.write())
     assert found.tokenizer_json == google.exact.tokenizer_json
-    assert f"the tokenizer is that of {tmp_path / 'electra_base'}" in found.notices
+    assert f"the tokenizer was taken from {tmp_path / 'electra_base'}" in found.notices
 
 
 def test_no_vocabulary(written: Written) -> None:

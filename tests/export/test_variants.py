@@ -1,4 +1,4 @@
-"""Which variants are worth it on a CPU, by its instructions."""
+"""Which variants are worth serving on a CPU, by its instructions."""
 
 import pytest
 

@@ -118,7 +118,7 @@ def append(*tokens: dict[str, Any], first: int = 6000) -> Callable[[dict[str, An
 
 
 CASED = {"do_lower_case": False}
-UNSAID = "which transformers takes for"
+UNSAID = "which transformers reads as"
 DECODER = "added_tokens_decoder"
 
 EQUAL = (
@@ -458,7 +458,7 @@ REFUSED = (
             cased,
             tokenizer_config=CASED,
         ),
-        ("pre-tokenizer leaves [PAD]",),
+        ("pre-tokenizer keeps [PAD]",),
     ),
     Case(
         "a space put before",
