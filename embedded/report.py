@@ -10,7 +10,7 @@ from embedded.errors import EmbeddedError
 
 FILE_NAME = "report.json"
 TOKENIZER = "tokenizer.json"  # beside it; the gateway makes its windows with it
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,14 @@ class Speed:
 
 
 @dataclass(frozen=True)
+class Calibration:
+    """The SQuAD file on which fixed int8 scales were measured."""
+
+    file: str  # its path, as it was given; "" is the project's sample
+    sha256: str
+
+
+@dataclass(frozen=True)
 class VariantReport:
     """One variant, as it was made."""
 
@@ -62,6 +70,7 @@ class VariantReport:
     accuracy: Accuracy | None  # where a dataset was given
     speed: Speed | None  # on the CPU, where it was measured
     gpu_speed: Speed | None  # on the GPU
+    calibration: Calibration | None  # of static int8
     fingerprint: str  # export.fingerprint.fingerprint
     created: str  # UTC, ISO 8601
 
@@ -87,6 +96,12 @@ class Report:
     gpu_order: tuple[str, ...]  # model names, fastest first on a GPU
     variants: Mapping[str, VariantReport]  # by Triton's model name
     notices: tuple[str, ...] = ()  # a sentence each: what was assumed, and what was left out
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The calibration of its static int8, if it has any."""
+        rows = self.variants.values()
+        return next((row.calibration for row in rows if row.calibration), None)
 
     @property
     def cpu_speeds(self) -> dict[str, Speed]:
@@ -131,6 +146,7 @@ def _row(values: dict[str, Any]) -> VariantReport:
         "cpu_flags": tuple(values["cpu_flags"]),
         "parity": Parity(**values["parity"]),
         "accuracy": Accuracy(**values["accuracy"]) if values["accuracy"] else None,
+        "calibration": Calibration(**values["calibration"]) if values["calibration"] else None,
         "speed": Speed(**values["speed"]) if values["speed"] else None,
         "gpu_speed": Speed(**values["gpu_speed"]) if values["gpu_speed"] else None,
     }

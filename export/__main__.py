@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from embedded.gpu import serving_gpu
+from export.calibration import SAMPLE
 from export.command import (
     BUNDLED_CHECKPOINT,
     MODELS,
-    SAMPLE,
     SEQUENCE_LENGTH,
     Repository,
     bundled,

@@ -27,7 +27,6 @@ from qa.squad import SquadError, read_examples
 MODELS = Path("model_repository")
 BUNDLED_CHECKPOINT = "checkpoints/electra-mini-squad"
 SEQUENCE_LENGTH = 384
-SAMPLE = Path(__file__).parent / "data" / "squad-train-sample.json"
 
 Repository = Annotated[Path, typer.Option(help="Triton's model repository.")]
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from embedded.digest import sha256, sha256_of_all
 from embedded.packages import ONNXRUNTIME, TENSORFLOW, installed
+from embedded.report import Calibration
 from export.checkpoint.reader import checkpoint_files
 
 ROOT = Path(__file__).parents[1]
@@ -49,16 +50,19 @@ def library_versions() -> dict[str, str]:
     return installed(*_LIBRARIES)
 
 
-def fingerprint(digests: Mapping[str, str], sequence_length: int, calibration: Path) -> str:
+def fingerprint(
+    digests: Mapping[str, str], sequence_length: int, calibration: Calibration | None
+) -> str:
     """Return one digest of everything that the files of a variant depend on.
 
-    That is the checkpoint, the sequence length, the calibration data, our code, the libraries.
+    That is the checkpoint, the sequence length, the calibration data where it has any, our code,
+    and the libraries.
     """
     return sha256_of_all(
         [
             *(f"{name} {digest}" for name, digest in digests.items()),
             f"sequence length {sequence_length}",
-            f"calibration {sha256(calibration)}",
+            *([f"calibration {calibration.sha256}"] if calibration else []),
             *(f"{path.relative_to(ROOT)} {sha256(path)}" for path in code_files()),
             *(f"{name} {number}" for name, number in library_versions().items()),
         ]

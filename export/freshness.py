@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from embedded.errors import EmbeddedError
-from embedded.report import TOKENIZER, Report, VariantReport, read_report
+from embedded.report import TOKENIZER, Calibration, Report, VariantReport, read_report
 from export.checkpoint.reader import checkpoint_exists
 from export.fingerprint import checkpoint_digests, fingerprint
 from export.variants import CONFIG, Variant
@@ -32,7 +32,7 @@ def outdated(
     checkpoint: Path,
     variants: Iterable[Variant],
     length: int,
-    calibration: Path,
+    calibration: Calibration,
 ) -> tuple[Variant, ...]:
     """Return those of ``variants`` that are missing or that an export would make differently.
 
@@ -44,14 +44,14 @@ def outdated(
         if checkpoint_exists(checkpoint)
         else report.checkpoint_sha256
     )
-    current = fingerprint(digests, length, calibration)
     if not (repository / TOKENIZER).is_file():
         return tuple(variants)
     return tuple(
         variant
         for variant in variants
         if (row := report.variants.get(variant.model_name)) is None
-        or row.fingerprint != current
+        or row.fingerprint
+        != fingerprint(digests, length, calibration if variant.calibrated else None)
         or not _exists(repository, variant, row)
     )
 

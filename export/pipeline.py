@@ -11,6 +11,7 @@ from embedded.digest import sha256
 from embedded.gpu import Gpu
 from embedded.report import FILE_NAME as REPORT
 from embedded.report import TOKENIZER, Report, Speed, VariantReport
+from export.calibration import calibration_on
 from export.checkpoint.reader import Checkpoint
 from export.errors import ExportError
 from export.fingerprint import checkpoint_digests, fingerprint, library_versions
@@ -104,7 +105,6 @@ def _make(request: Request, folder: Path, made: Path, step: Step) -> Report:
     questions = _questions(materials, step)
     proofs = _proofs(request, materials, made, questions, step)
     versions = _try_in_triton(request, made, step)
-    inputs = fingerprint(digests, request.sequence_length, request.calibration)
     rows = _kept(request, digests) | {
         variant.model_name: _row(
             request,
@@ -112,7 +112,7 @@ def _make(request: Request, folder: Path, made: Path, step: Step) -> Report:
             made,
             proofs[proven_as(variant, request.gpu)],
             versions.get(variant),
-            inputs,
+            digests,
         )
         for variant in request.variants
     }
@@ -204,8 +204,9 @@ def _row(
     made: Path,
     proof: Proof,
     triton: str | None,
-    fingerprint: str,
+    digests: Mapping[str, str],
 ) -> VariantReport:
+    calibration = calibration_on(request.calibration) if variant.calibrated else None
     paths = sorted(path for path in (made / variant.folder).rglob("*") if path.is_file())
     return VariantReport(
         files={path.relative_to(made).as_posix(): sha256(path) for path in paths},
@@ -220,7 +221,8 @@ def _row(
         accuracy=proof.accuracy,
         speed=None,
         gpu_speed=None,
-        fingerprint=fingerprint,
+        calibration=calibration,
+        fingerprint=fingerprint(digests, request.sequence_length, calibration),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 

@@ -12,9 +12,9 @@ import typer
 from embedded.cpu import read_cpu
 from embedded.gpu import Gpu, serving_gpu
 from embedded.report import Report
+from export.calibration import current, file_for
 from export.command import (
     MODELS,
-    SAMPLE,
     SEQUENCE_LENGTH,
     Repository,
     bundled,
@@ -46,27 +46,22 @@ def main(
             f"checkpoint, or else {SEQUENCE_LENGTH}."
         ),
     ] = None,
-    calibration: Annotated[
-        Path,
-        typer.Option(
-            help="SQuAD file for the scales of static int8.",
-            show_default="200 questions of SQuAD 1.1's training set",
-        ),
-    ] = SAMPLE,
 ) -> None:
     """Export the variants that are missing from a model repository, or older than their inputs.
 
-    It reads no environment variables: other commands call it, and have variables of their own.
+    Static int8 is calibrated on the file of the last export of the same checkpoint. This command
+    reads no environment variables: other commands call it, and have variables of their own.
     """
     with ending():
         gpu = serving_gpu()
         selected = select_variants(variants)
         previous = previous_report(repository)
-        revision = None
-        if previous and checkpoint is None:
+        revision = recorded = None
+        if previous and checkpoint in (None, previous.checkpoint):
+            recorded = previous.calibration
             checkpoint, revision = previous.checkpoint, previous.revision
             sequence_length = sequence_length or previous.sequence_length
-        checkpoint = checkpoint or bundled()
+        checkpoint, calibration = checkpoint or bundled(), current(recorded)
         sequence_length = sequence_length or SEQUENCE_LENGTH
         if not variants:
             selected = _to_serve(previous, gpu)
@@ -76,7 +71,13 @@ def main(
             )
         if selected:
             export_checkpoint(
-                checkpoint, selected, repository, sequence_length, calibration, gpu, revision
+                checkpoint,
+                selected,
+                repository,
+                sequence_length,
+                file_for(selected, calibration),
+                gpu,
+                revision,
             )
 
 

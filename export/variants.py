@@ -83,6 +83,11 @@ class Variant:
         return FP16_TOLERANCE if gpu and self.tf32 else self.tolerance
 
     @property
+    def calibrated(self) -> bool:
+        """Whether it has fixed int8 scales, which are measured on windows of real text."""
+        return self.format == "openvino" and self.precision == "int8"
+
+    @property
     def name(self) -> str:
         """What ``--variants`` calls it."""
         return f"{self.format}_{self.precision}"

@@ -76,6 +76,7 @@ def _variant(repository: Path, name: str, row: Row) -> VariantReport:
         accuracy=None if f1_difference is None else Accuracy("", 0, 0, 0, f1_difference),
         speed=_speed(row.windows_per_second),
         gpu_speed=_speed(row.gpu_windows_per_second),
+        calibration=None,
         fingerprint="",
         created="",
     )

@@ -62,8 +62,8 @@ def make(variant: Variant, materials: Materials, file: Path, *, progress: Progre
         checkpoint = read_checkpoint(materials.checkpoint)
         write_savedmodel(checkpoint, file, half=variant.precision == "fp16")
         return
-    source, is_int8 = source_file(variant.graph, materials), variant.precision == "int8"
-    if variant.format == "openvino" and is_int8:
+    source = source_file(variant.graph, materials)
+    if variant.calibrated:
         from export.graphs.openvino_int8 import write_int8_ir
 
         windows = calibration_windows(
@@ -74,7 +74,7 @@ def make(variant: Variant, materials: Materials, file: Path, *, progress: Progre
         from export.graphs.openvino_ir import write_ir
 
         write_ir(source, file)
-    elif is_int8:
+    elif variant.precision == "int8":
         from export.graphs.onnx_int8 import write_int8
 
         write_int8(source, file)

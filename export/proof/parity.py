@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedded.report import Parity
+from export.calibration import SAMPLE
 from export.checkpoint.reader import Checkpoint, read_checkpoint
 from export.errors import ExportError
 from export.proof.reference import reference_logits
@@ -19,7 +20,6 @@ from qa.tensors import ATTENTION_MASK, END_LOGITS, INPUT_IDS, START_LOGITS
 from qa.tokenizer import load_tokenizer
 from qa.windows import Windows
 
-SAMPLE = Path(__file__).parents[1] / "data" / "squad-train-sample.json"
 WINDOWS = 64
 BATCH_SIZE = 8  # short windows beside longer ones, so that padding is tested too
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from embedded.report import Report, VariantReport
+from embedded.report import Calibration, Report, VariantReport
 from export.report.figures import datasets, digest, rows, short_name
 from export.report.plots import plots
 from pages.page import Facts, Page, Tile, html
@@ -107,10 +107,15 @@ def _detail(name: str, row: VariantReport) -> Facts:
         "Operators": ", ".join(f"{number} {kind}" for kind, number in operators),
         "Files, sha256": _files(row.files),
         "All files, sha256": f"`{digest(row)}`" if len(row.files) > 1 else "",
+        "Calibrated on": _calibration(row.calibration) if row.calibration else "",
         "Fingerprint of inputs": f"`{row.fingerprint}`",
         "Made": row.created,
     }
     return Facts(values, title=name)
+
+
+def _calibration(calibration: Calibration) -> str:
+    return f"{calibration.file or 'the sample of this project'} `{calibration.sha256}`"
 
 
 def _device(row: VariantReport) -> str:

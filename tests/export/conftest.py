@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 from embedded.report import Report
+from export.calibration import SAMPLE
 from export.checkpoint.reader import Checkpoint, read_checkpoint
-from export.command import SAMPLE
 from export.graphs.onnx_file import write_onnx
 from export.graphs.onnx_graph import MAX_IR_VERSION, OPSET, fused_graph, plain_graph
 from export.isolation import Progress

@@ -1,5 +1,6 @@
 """The commands: what they read and print, when they do nothing, and that a kill does no harm."""
 
+import json
 import shutil
 import signal
 import subprocess
@@ -14,9 +15,11 @@ import typer
 from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner, Result
 
-from embedded.report import read_report
+from embedded.digest import sha256
+from embedded.report import Calibration, read_report
 from export import __main__ as export
 from export import refresh
+from export.calibration import SAMPLE
 from export.variants import VARIANTS
 from tests.export.conftest import GOLDEN, SEQUENCE_LENGTH, Exported, Golden, read_golden, snapshot
 
@@ -144,6 +147,30 @@ def test_refresh_is_quick(exported: Exported) -> None:
     )
     assert done.stdout == "0 False\n"
     assert time.monotonic() - started < 5  # about 0.5 s where nothing else runs
+
+
+def test_refresh_calibrates_on_the_file_of_the_export(tmp_path: Path) -> None:
+    """It makes nothing while that file is the same, or gone; what it cannot make, it refuses."""
+    repository, few = tmp_path / "models", tmp_path / "few.json"
+    articles = json.loads(SAMPLE.read_text())["data"][:2]
+    few.write_text(json.dumps({"data": articles}))
+    to = ("--repository", repository)
+    given = ("--variants", "openvino_int8", "--sequence-length", 64, "--calibration", few)
+    result = run(GOLDEN / "plain", *to, *given)
+    assert result.exit_code == 0, result.output
+    report = read_report(repository)
+    assert report is not None
+    assert report.calibration == Calibration(str(few), sha256(few))
+    for arguments in (to, (GOLDEN / "plain", *to)):
+        result = run(*arguments, command=refresh.main)
+        assert (result.exit_code, result.output) == (0, "")
+    few.unlink()
+    result = run(*to, command=refresh.main)
+    assert (result.exit_code, result.output) == (0, "")
+    shutil.rmtree(repository / "electra_qa_openvino_int8" / "1")
+    said = refuse(*to, command=refresh.main)
+    assert f"openvino_int8 has to be made again, but {few}" in said
+    assert "make export CALIBRATION=file" in said
 
 
 def test_refresh_by_another_length(exported: Exported) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from embedded.report import Accuracy, Parity, Report, Speed, VariantReport
+from embedded.report import Accuracy, Calibration, Parity, Report, Speed, VariantReport
 from export.documents import README, variants_table, with_table
 from export.report.figures import digest, short_name
 from export.report.page import page
@@ -59,6 +59,7 @@ def hostile() -> Report:
         computed_by=HOSTILE,
         triton=HOSTILE,
         accuracy=Accuracy(HOSTILE, 1, 0.0, 0.0, 0.0),
+        calibration=Calibration(HOSTILE, HOSTILE),
         fingerprint=HOSTILE,
         created=HOSTILE,
         parity=Parity(1, 0.0, 0.0, 1, 0),  # no difference at all, and no answer either
@@ -123,6 +124,7 @@ def _row(variant: Variant, number: int) -> VariantReport:
         accuracy=None if gpu else Accuracy("dev-v1.1.json", 10570, 72 + f1, 82.16 + f1, f1),
         speed=None if gpu else Speed(speed, speed - 4, speed + 6, 14.5 - number, 5),
         gpu_speed=None,
+        calibration=Calibration("", "5d" * 32) if variant.calibrated else None,
         fingerprint="4c" * 32,
         created=f"2026-01-02T03:04:{number:02}+00:00",
     )

@@ -16,7 +16,7 @@ from embedded.cpu import read_cpu
 from embedded.digest import sha256
 from embedded.report import Accuracy, read_report
 from embedded.selection import LARGEST_F1_LOSS
-from export.command import SAMPLE
+from export.calibration import SAMPLE, calibration_on
 from export.errors import ExportError
 from export.freshness import outdated, previous_report
 from export.graphs.conversion import Materials, make, source_file, trace
@@ -51,7 +51,8 @@ def stale(
     report = read_report(exported.repository)
     assert report is not None
     checkpoint = checkpoint or exported.golden.folder
-    return outdated(report, exported.repository, checkpoint, VARIANTS, SEQUENCE_LENGTH, calibration)
+    scales = calibration_on(calibration)
+    return outdated(report, exported.repository, checkpoint, VARIANTS, SEQUENCE_LENGTH, scales)
 
 
 def test_report(exported: Exported) -> None:
@@ -143,10 +144,16 @@ def test_no_tokenizer_outdates_all(copy: Exported) -> None:
     assert stale(copy) == VARIANTS
 
 
-def test_other_inputs_outdate_all(exported: Exported, folder: Path, tmp_path: Path) -> None:
-    assert stale(exported, folder) == VARIANTS  # another golden checkpoint
+def test_another_checkpoint_outdates_all(exported: Exported, folder: Path) -> None:
+    assert stale(exported, folder) == VARIANTS
+
+
+def test_another_calibration_outdates_what_is_calibrated(
+    exported: Exported, tmp_path: Path
+) -> None:
     (tmp_path / "calibration.json").write_text(SAMPLE.read_text() + "\n")
-    assert stale(exported, calibration=tmp_path / "calibration.json") == VARIANTS
+    found = stale(exported, calibration=tmp_path / "calibration.json")
+    assert found == (variant_named("openvino_int8"),)
 
 
 def test_same_inputs_keep_the_other_variants(copy: Exported) -> None:
