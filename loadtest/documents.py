@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from loadtest.report.figures import level_of, three_figures
-from loadtest.report.series import batch_series, load_series
+from loadtest.report.series import batch_series, level_series
 from loadtest.result import SCHEMA, Result, read_result
 from loadtest.samples import summarize
 from pages.markdown import with_part
@@ -45,7 +45,7 @@ def _batches(results: Sequence[Result]) -> Iterator[str]:
 
 
 def _loads(results: Sequence[Result]) -> Iterator[str]:
-    for series in load_series(results):
+    for series in level_series(results):
         for level in (level for level in series.rows if level.latencies):
             load = level_of(series.kind, level.level)
             yield _row(series.label, load, "answers", level.throughput, level.latencies)

@@ -62,13 +62,13 @@ def main(
     variant: str, repository: Path, dataset: Path, questions: int, sequence_length: int
 ) -> None:
     """Print the rows as JSON."""
-    compute = load(repository, variant)
+    compute = load_model(repository, variant)
     asked = read_questions(dataset, questions)
     windows = make_all_windows(read_tokenizer(repository / TOKENIZER), asked, sequence_length)
     print(ROWS.dump_json(run(compute, windows, asked, variant)).decode())
 
 
-def load(repository: Path, variant: str) -> Model:
+def load_model(repository: Path, variant: str) -> Model:
     """Return what computes a batch of ``variant`` as its backend does on the CPU.
 
     It takes the contract's inputs, int32 ``[rows, length]``, and returns start and end logits,

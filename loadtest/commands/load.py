@@ -20,7 +20,7 @@ from loadtest.commands.options import (
 from loadtest.errors import LoadTestError
 from loadtest.load.gateway import gateway_at
 from loadtest.load.plan import closed, open_
-from loadtest.load.under_load import Load, load_gateway
+from loadtest.load.under_load import Load, run_plans
 from loadtest.result import FOLDER
 from loadtest.stop import interrupt_me
 from qa.squad import SAMPLE
@@ -55,7 +55,7 @@ def load(
     }
     under = Load(route, dataset, questions, seconds, processes, workers)
     chosen = {f"load-{each}": plan for each, plan in plans.items() if loop in (each, "both")}
-    load_gateway(chosen, under, gateway_at(url, model, repository), results)
+    run_plans(chosen, under, gateway_at(url, model, repository), results)
 
 
 def _numbers(text: str, kind: Callable[[str], float], option: str) -> list[float]:

@@ -18,7 +18,7 @@ from loadtest.commands.options import (
 )
 from loadtest.load.gateway import gateway_at
 from loadtest.load.plan import slo as plan_slo
-from loadtest.load.under_load import Load, load_gateway
+from loadtest.load.under_load import Load, run_plans
 from loadtest.result import FOLDER
 from loadtest.stop import interrupt_me
 from qa.squad import SAMPLE
@@ -45,4 +45,4 @@ def slo(
     interrupt_me()
     under = Load(route, dataset, questions, seconds, processes, workers)
     plans = {"slo": plan_slo(p99_ms)}
-    load_gateway(plans, under, gateway_at(url, model, repository), results)
+    run_plans(plans, under, gateway_at(url, model, repository), results)

@@ -40,7 +40,7 @@ class Load:
     workers: int
 
 
-def load_gateway(
+def run_plans(
     plans: Mapping[str, Plan], load: Load, served: AbstractContextManager[Gateway], folder: Path
 ) -> None:
     """Run ``plans`` against the gateway that is ``served``; write to ``folder`` and print.

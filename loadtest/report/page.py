@@ -6,15 +6,15 @@ from pathlib import Path
 from loadtest.published import read_published
 from loadtest.report.batch_plots import batch_plots
 from loadtest.report.batch_tables import batch_table, published_table
-from loadtest.report.load_plots import load_plots
-from loadtest.report.load_tables import (
+from loadtest.report.level_plots import level_plots
+from loadtest.report.level_tables import (
     accuracy_table,
-    load_table,
+    level_table,
     loadgen_table,
     slo_table,
     versus_table,
 )
-from loadtest.report.series import batch_series, load_series
+from loadtest.report.series import batch_series, level_series
 from loadtest.result import Device, Result
 from pages.drawing import Plot, png
 from pages.page import Doubt, Facts, Page, html
@@ -52,17 +52,17 @@ def plots_of(results: Sequence[Result]) -> list[Plot]:
     slos = [result.slo for result in results if result.slo]
     return [
         *batch_plots(batch_series(results), read_published()),
-        *load_plots(load_series(results), slos),
+        *level_plots(level_series(results), slos),
     ]
 
 
 def tables_of(results: Sequence[Result]) -> list[Table]:
     """Return every table that has a row."""
-    batches, loads, published = batch_series(results), load_series(results), read_published()
+    batches, loads, published = batch_series(results), level_series(results), read_published()
     made = (
         batch_table(batches),
         published_table(batches, published),
-        load_table(loads),
+        level_table(loads),
         slo_table(results),
         versus_table(results),
         accuracy_table(results),

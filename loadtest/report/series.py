@@ -107,7 +107,7 @@ def batch_series(results: Sequence[Result]) -> list[Series[BatchRow]]:
     ]
 
 
-def load_series(results: Sequence[Result]) -> list[Series[Level]]:
+def level_series(results: Sequence[Result]) -> list[Series[Level]]:
     """Return the lines of all loads, also levels at which no answer was right."""
     found: dict[tuple[str, ...], dict[float, list[LoadRow]]] = defaultdict(dict)
     of: dict[tuple[str, ...], Result] = {}

@@ -63,7 +63,7 @@ def batch_row(variant: str, batch: int, median: float, rounds: int = 3, seed: in
     )
 
 
-def load_row(
+def level_row(
     system: str,
     loop: Literal["closed", "open"],
     level: float,
@@ -104,15 +104,15 @@ def bench() -> Result:
 
 def load() -> Result:
     """A gateway in both loops, with the highest rate that held."""
-    closed = [load_row("gateway onnx_int8", "closed", users) for users in (1, 2, 4)]
-    arrivals = [load_row("gateway onnx_int8", "open", rate) for rate in (5, 10)]
+    closed = [level_row("gateway onnx_int8", "closed", users) for users in (1, 2, 4)]
+    arrivals = [level_row("gateway onnx_int8", "open", rate) for rate in (5, 10)]
     return replace(run("slo", minute=1), loads=(*closed, *arrivals), slo=Slo(130, 48.2, 47.7, 69.4))
 
 
 def versus() -> Result:
     """A gateway and a baseline, in three rounds that took turns."""
     rows = [
-        load_row(system, "closed", 4, number, median, seed=10 * place + number)
+        level_row(system, "closed", 4, number, median, seed=10 * place + number)
         for number in range(3)
         for place, (system, median) in enumerate(
             {"gateway onnx_int8": 20.0, "transformers pipeline": 90.0}.items()

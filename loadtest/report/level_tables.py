@@ -11,7 +11,7 @@ from loadtest.samples import summarize
 from pages.table import Cell, Table
 
 
-def load_table(series: Sequence[Series[Level]]) -> Table:
+def level_table(series: Sequence[Series[Level]]) -> Table:
     """Return the levels of load, with failures apart from latency."""
     return Table(
         "Questions under load",

@@ -27,7 +27,7 @@ _OUTSIDE = ("rest of the gateway", "client and network")
 _FEWEST_IN_BIN = 20
 
 
-def load_plots(series: Sequence[Series[Level]], slos: Sequence[Slo]) -> Iterator[Plot]:
+def level_plots(series: Sequence[Series[Level]], slos: Sequence[Slo]) -> Iterator[Plot]:
     """Yield every plot for which ``series`` hold data."""
     series = list(_answered(series))
     if not series:
