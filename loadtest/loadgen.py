@@ -23,7 +23,7 @@ import typer
 
 from embedded.inference import make_request
 from embedded.report import TOKENIZER
-from loadtest.batches.inputs import Rows, make_rows, read_questions, read_tokenizer
+from loadtest.batches.inputs import Rows, make_rows, read_examples, read_tokenizer
 from loadtest.batches.server import connected
 from loadtest.batches.triton import Triton
 from loadtest.exported import PREFIX
@@ -212,7 +212,7 @@ def open_bench(triton: Triton, model: str, dataset: Path, tokenizer: Path, folde
     """
     info = triton.info(model)
     windows = make_rows(
-        "squad", read_tokenizer(tokenizer), read_questions(dataset), info.sequence_length
+        "squad", read_tokenizer(tokenizer), read_examples(dataset), info.sequence_length
     )
     return Bench(triton, model, windows, min(BATCH, info.max_batch_size, len(windows)), folder)
 

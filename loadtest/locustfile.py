@@ -11,10 +11,9 @@ from locust import events
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
-from loadtest.load.batch_user import BatchUser
 from loadtest.load.crew import listen
 from loadtest.load.interactive import Interactive
-from loadtest.load.users import AnswerUser, HuggingFaceUser
+from loadtest.load.users import AnswerUser, BatchUser, HuggingFaceUser
 from qa.squad import SAMPLE
 
 __all__ = ["AnswerUser", "BatchUser", "HuggingFaceUser"]

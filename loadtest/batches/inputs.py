@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from loadtest.errors import LoadTestError
-from qa.squad import Example, SquadError, read_examples
+from qa import squad
+from qa.squad import Example, SquadError
 from qa.tokenizer import TokenizerError, load_tokenizer
 from qa.windows import Rows as ModelRows
 from qa.windows import Windows, make_windows
@@ -38,12 +39,12 @@ class Rows(ModelRows):
             yield self.take(np.arange(first, first + size) % len(self))
 
 
-def read_questions(path: Path) -> list[Example]:
-    """Read a SQuAD file; raises LoadTestError when it is missing or malformed."""
+def read_examples(path: Path) -> list[Example]:
+    """Read a SQuAD file; raises LoadTestError where it is missing or malformed."""
     try:
-        return read_examples(path)
+        return squad.read_examples(path)
     except SquadError as error:
-        raise LoadTestError(str(error)) from error
+        raise LoadTestError(f"the questions cannot be read: {error}") from error
 
 
 def read_tokenizer(path: Path) -> Tokenizer:

@@ -8,7 +8,7 @@ from statistics import fmean
 import numpy as np
 from tokenizers import Tokenizer
 
-from loadtest.batches.inputs import read_questions
+from loadtest.batches.inputs import read_examples
 from loadtest.errors import LoadTestError
 from loadtest.published import PublishedTable
 from loadtest.result import BatchRow, LoadRow
@@ -92,7 +92,7 @@ def read_work_questions(
     """Return the windows and tokens of each question of a SQuAD file."""
     return [
         QuestionCost(len(windows), int(windows.row_lengths.sum()), int(windows.row_lengths.max()))
-        for each in read_questions(path)
+        for each in read_examples(path)
         for windows in [
             make_windows(tokenizer, each.question, each.context, sequence_length=sequence_length)
         ]

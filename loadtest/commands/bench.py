@@ -13,7 +13,7 @@ from embedded.gpu import serving_gpu
 from loadtest.batches.benchmark import Benchmark, Plan
 from loadtest.batches.closed_loop import Budget
 from loadtest.batches.flop import ModelShape, read_config
-from loadtest.batches.inputs import Kind, read_questions, read_tokenizer
+from loadtest.batches.inputs import Kind, read_examples, read_tokenizer
 from loadtest.batches.meter import Meter
 from loadtest.batches.server import connected
 from loadtest.batches.table import batch_tables
@@ -74,7 +74,7 @@ def bench(
     init_gevent()
     interrupt_me()
     exported = read_exported(repository)
-    examples = read_questions(dataset)
+    examples = read_examples(dataset)
     plan = Plan(
         variants=_variants(variants, exported, repository),
         batches=_batches(batches),

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from loadtest.batches.inputs import read_questions, read_tokenizer
+from loadtest.batches.inputs import read_examples, read_tokenizer
 from loadtest.capacity.need import NOTE as NEED_NOTE
 from loadtest.capacity.need import Capacity, need, need_table
 from loadtest.capacity.prediction import (
@@ -75,7 +75,7 @@ def capacity(
         if plot:
             plot.write_bytes(png(prediction_plot(points, questions, shared)))
     wanted = _rates(rates)
-    examples = read_questions(dataset)
+    examples = read_examples(dataset)
     json = REPLY_BYTES + fmean(
         len(f'{{"question":"{each.question}","context":"{each.context}"}}'.encode())
         for each in examples

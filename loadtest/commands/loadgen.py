@@ -17,7 +17,7 @@ from embedded.gpu import serving_gpu
 from embedded.layout import remove_leftovers
 from embedded.selection import choose
 from loadtest import child
-from loadtest.batches.inputs import read_questions
+from loadtest.batches.inputs import read_examples
 from loadtest.device import environment
 from loadtest.errors import LoadTestError
 from loadtest.exported import model_name, read_exported
@@ -68,7 +68,7 @@ def loadgen(
             "MLPerf's LoadGen is not installed, as it has no build for arm64; where there is a C++ "
             "compiler, pip install mlcommons-loadgen makes one"
         )
-    questions = len(read_questions(dataset))
+    questions = len(read_examples(dataset))
     _check_scenarios(scenarios)
     model = model_name(variant) if variant else _chosen(repository)
     exported = read_exported(repository)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from loadtest.batches.inputs import read_questions, read_tokenizer
+from loadtest.batches.inputs import read_examples, read_tokenizer
 from loadtest.batches.sessions import session_table
 from loadtest.commands.options import BATCHES, Batches, Dataset
 from loadtest.exported import model_name
@@ -23,7 +23,7 @@ def sessions(
     ),
 ) -> None:
     """Time ONNX Runtime alone on windows of SQuAD, on the GPU where there is one."""
-    tokenizer, questions = read_tokenizer(repository / "tokenizer.json"), read_questions(dataset)
+    tokenizer, questions = read_tokenizer(repository / "tokenizer.json"), read_examples(dataset)
     sizes = [int(each) for each in batches.replace(",", " ").split()]
     for variant in variants.replace(",", " ").split():
         folder = repository / model_name(variant)

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from loadtest.baselines import bare_loop
 from loadtest.baselines.server import NAME, PYTHON, pipeline_at
-from loadtest.batches.inputs import read_questions as read_examples
+from loadtest.batches.inputs import read_examples
 from loadtest.commands.baseline import PORT
 from loadtest.commands.compare import ratio_table
 from loadtest.commands.options import MODELS, Dataset, ModelName, Python, Questions, Repository

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from loadtest.batches.inputs import Kind, make_rows, read_questions, read_tokenizer
+from loadtest.batches.inputs import Kind, make_rows, read_examples, read_tokenizer
 from loadtest.commands.options import Dataset
 from loadtest.errors import LoadTestError
 from loadtest.exported import read_exported
@@ -33,7 +33,7 @@ def windows(
             "with --repository"
         )
     tokenizer = read_tokenizer(repository / "tokenizer.json")
-    rows = make_rows(kind, tokenizer, read_questions(dataset), exported.sequence_length)
+    rows = make_rows(kind, tokenizer, read_examples(dataset), exported.sequence_length)
     arrays = (rows.input_ids, rows.attention_mask, rows.token_type_ids)
     steps = [
         {name: array[number].tolist() for name, array in zip(tensors.INPUTS, arrays, strict=True)}

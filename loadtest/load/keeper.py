@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from loadtest.load.questions import Answer, Question, body_of, parse_answer
+from loadtest.load.questions import Answer, Question, body_of
 
 RIGHT, WRONG, TRANSPORT = "right", "wrong", "transport"
 
@@ -36,13 +36,13 @@ class Sample(NamedTuple):
     timing: str  # the reply's Server-Timing
 
 
-def judge(status: int, body: bytes | None, known: Answer) -> str:
-    """Return the outcome of a request; one that got no reply has the status 0."""
+def judge(status: int, answer: Answer | None, known: Answer) -> str:
+    """Return the outcome of a request; the status is 0 where no reply came."""
     if status == 0:
         return TRANSPORT
     if status != 200:
         return str(status)
-    return RIGHT if parse_answer(body or b"") == known else WRONG
+    return RIGHT if answer == known else WRONG
 
 
 class Keeper:
@@ -61,7 +61,7 @@ class Keeper:
         """Take a new assignment; the order of its questions differs from process to process."""
         self.assignment = assignment
         self.bodies = {
-            route: [body_of(each, route) for each in assignment.questions]
+            route: [body_of([each], route) for each in assignment.questions]
             for route in assignment.known
         }
         self.random = random.Random(process)  # noqa: S311

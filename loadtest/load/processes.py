@@ -13,9 +13,8 @@ from locust.runners import MasterRunner
 
 from embedded.process import end, start
 from loadtest.errors import LoadTestError
-from loadtest.load.batch_user import BatchUser
 from loadtest.load.gateway import free_port
-from loadtest.load.users import AnswerUser, HuggingFaceUser
+from loadtest.load.users import AnswerUser, BatchUser, HuggingFaceUser
 
 LOCUSTFILE = Path(__file__).parent.parent / "locustfile.py"
 PORT = 5557  # Locust's own choice

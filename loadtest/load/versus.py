@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from loadtest.errors import LoadTestError
-from loadtest.load.batch_user import BatchUser
 from loadtest.load.client import is_gone
 from loadtest.load.measurement import System
 from loadtest.load.questions import Question
 from loadtest.load.rows import Level
+from loadtest.load.users import BatchUser
 from loadtest.result import Accuracy, LoadRow
 from qa.metric import evaluate
 from qa.squad import Example, has_unanswerable

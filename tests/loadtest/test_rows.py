@@ -6,7 +6,7 @@ from loadtest.errors import LoadTestError
 from loadtest.load.answers import check_answers
 from loadtest.load.counts import Counts
 from loadtest.load.keeper import Assignment, Keeper, Sample, judge
-from loadtest.load.questions import Answer, Question
+from loadtest.load.questions import Answer, Question, parse_answers
 from loadtest.load.rows import Level, make_row, mean_stages, of_phase
 from loadtest.load.tables import describe, latency_table, stage_table
 from loadtest.result import LoadRow
@@ -45,7 +45,8 @@ def row(*samples: Sample) -> LoadRow:
     ],
 )
 def test_outcomes(status: int, body: bytes | None, outcome: str) -> None:
-    assert judge(status, body, KNOWN) == outcome
+    (answer,) = parse_answers(body or b"", "/answer")
+    assert judge(status, answer, KNOWN) == outcome
 
 
 def test_processes_ask_all_questions_each_in_an_order_of_its_own() -> None:

@@ -11,7 +11,7 @@ from embedded.backends.providers import CPU, CUDA
 from export.triton_config import config_text
 from export.variants import variant_named
 from loadtest.batches import sessions
-from loadtest.batches.inputs import read_questions, read_tokenizer
+from loadtest.batches.inputs import read_examples, read_tokenizer
 from loadtest.batches.sessions import session_table
 from loadtest.errors import LoadTestError
 from qa.squad import SAMPLE
@@ -36,7 +36,7 @@ def repository(file: Path, tmp_path: Path) -> Path:
 
 def timed(repository: Path, model: str = FP16.model_name) -> Table:
     tokenizer = read_tokenizer(repository / "tokenizer.json")
-    questions = read_questions(SAMPLE)
+    questions = read_examples(SAMPLE)
     return session_table(repository / model, tokenizer, questions, [1, 20], 0)
 
 
