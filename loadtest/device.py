@@ -29,7 +29,7 @@ def environment(*, device: Device | None = None, **versions: str) -> Environment
     return Environment(
         device=device or read_device(on_gpu=onnxruntime_has_cuda()),
         versions={"python": python_version(), **installed(*PACKAGES), **versions},
-        command=_command(),
+        command=("python", *sys.orig_argv[1:]),  # without the folders of its interpreter
         commit=_commit(),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         load_average=os.getloadavg()[0],
@@ -65,11 +65,6 @@ def computing_device(model: str, *, on_gpu: bool) -> Device:
             "CUDA_VISIBLE_DEVICES, or Triton on another machine?"
         )
     return device
-
-
-def _command() -> tuple[str, ...]:
-    """Return this process's command, without the folders of its interpreter."""
-    return ("python", *sys.orig_argv[1:])
 
 
 def _commit() -> str | None:

@@ -17,7 +17,7 @@ from loadtest.batches.inputs import Kind, read_examples, read_tokenizer
 from loadtest.batches.meter import Meter
 from loadtest.batches.server import connected
 from loadtest.batches.table import batch_tables
-from loadtest.commands.options import BATCHES, Batches, Dataset
+from loadtest.commands.options import BATCHES, MODELS, Batches, Dataset, Results, TritonUrl, numbers
 from loadtest.device import environment
 from loadtest.errors import LoadTestError
 from loadtest.exported import PREFIX, Exported, model_name, read_exported
@@ -58,17 +58,13 @@ def bench(
     clients: Annotated[
         int, typer.Option(envvar="CLIENTS", min=1, help="Batches under way at a time.")
     ] = 1,
-    url: Annotated[
-        str | None, typer.Option(envvar="TRITON_URL", help="A Triton that runs: host:port of gRPC.")
-    ] = None,
-    repository: Annotated[Path, typer.Option(help="What the embedded Triton serves.")] = Path(
-        "model_repository"
-    ),
+    url: TritonUrl = None,
+    repository: Annotated[Path, typer.Option(help="What the embedded Triton serves.")] = MODELS,
     config: Annotated[
         Path | None, typer.Option(help="The model's config.json; report.json says it if none.")
     ] = None,
     questions: Annotated[int, typer.Option(min=1, help="For EM and F1, if not known.")] = 200,
-    results: Annotated[Path, typer.Option(help="Where the result is written.")] = FOLDER,
+    results: Results = FOLDER,
 ) -> None:
     """Measure the latency of batches, and print NVIDIA's figures beside it."""
     init_gevent()
@@ -77,7 +73,7 @@ def bench(
     examples = read_examples(dataset)
     plan = Plan(
         variants=_variants(variants, exported, repository),
-        batches=_batches(batches),
+        batches=tuple(dict.fromkeys(numbers("--batches", batches, int))),
         kind=kind,
         sequence_length=seq,
         rounds=rounds,
@@ -140,13 +136,3 @@ def _exported(exported: Exported | None, repository: Path) -> Exported:
             "export, or name another folder with --repository, or --variants and --config"
         )
     return exported
-
-
-def _batches(text: str) -> tuple[int, ...]:
-    try:
-        sizes = tuple(dict.fromkeys(int(each) for each in text.replace(",", " ").split()))
-    except ValueError as error:
-        raise LoadTestError(f"batches {text!r}: whole numbers are needed, as in '1 128'") from error
-    if not sizes or min(sizes) < 1:
-        raise LoadTestError(f"batches {text!r}: a batch has one window at least")
-    return sizes

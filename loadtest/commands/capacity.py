@@ -27,7 +27,7 @@ from loadtest.capacity.work import (
     read_work,
     read_work_questions,
 )
-from loadtest.commands.options import MODELS, Dataset, Repository
+from loadtest.commands.options import MODELS, Dataset, Repository, numbers
 from loadtest.errors import LoadTestError
 from loadtest.published import read_published
 from loadtest.result import Result, read_result
@@ -74,7 +74,7 @@ def capacity(
         console.print(prediction_table(points), NOTE, sep="\n")
         if plot:
             plot.write_bytes(png(prediction_plot(points, questions, shared)))
-    wanted = _rates(rates)
+    wanted = numbers("--rates", rates, float)
     examples = read_examples(dataset)
     json = REPLY_BYTES + fmean(
         len(f'{{"question":"{each.question}","context":"{each.context}"}}'.encode())
@@ -114,13 +114,3 @@ def _work(results: Sequence[Result], questions: Sequence[QuestionCost]) -> Work:
             "name both files"
         )
     return read_work(batches, alone[0], questions)
-
-
-def _rates(text: str) -> list[float]:
-    try:
-        rates = [float(each) for each in text.split()]
-    except ValueError as error:
-        raise LoadTestError(f"--rates {text!r}: {error}") from error
-    if not rates or min(rates) <= 0:
-        raise LoadTestError(f"--rates {text!r}: give numbers above 0, as in '100 1000'")
-    return rates

@@ -1,6 +1,5 @@
 """``load``: questions under load, in closed and open loops."""
 
-from collections.abc import Callable
 from typing import Annotated, Literal
 
 import typer
@@ -16,8 +15,8 @@ from loadtest.commands.options import (
     RouteName,
     Url,
     Workers,
+    numbers,
 )
-from loadtest.errors import LoadTestError
 from loadtest.load.gateway import gateway_at
 from loadtest.load.plan import closed, open_
 from loadtest.load.under_load import Load, run_plans
@@ -50,19 +49,9 @@ def load(
     """Send SQuAD's questions to the gateway, and measure what becomes of them."""
     interrupt_me()
     plans = {
-        "closed": closed(_numbers(users, int, "--users")),
-        "open": open_(_numbers(rates, float, "--rates")),
+        "closed": closed(numbers("--users", users, int)),
+        "open": open_(numbers("--rates", rates, float)),
     }
     under = Load(route, dataset, questions, seconds, processes, workers)
     chosen = {f"load-{each}": plan for each, plan in plans.items() if loop in (each, "both")}
     run_plans(chosen, under, gateway_at(url, model, repository), results)
-
-
-def _numbers(text: str, kind: Callable[[str], float], option: str) -> list[float]:
-    try:
-        numbers = [kind(each) for each in text.split()]
-    except ValueError as error:
-        raise LoadTestError(f"{option} {text!r}: {error}") from error
-    if not numbers or min(numbers) <= 0:
-        raise LoadTestError(f"{option} {text!r}: give numbers above 0, as in '1 2 4'")
-    return numbers

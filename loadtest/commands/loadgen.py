@@ -18,6 +18,7 @@ from embedded.layout import remove_leftovers
 from embedded.selection import choose
 from loadtest import child
 from loadtest.batches.inputs import read_examples
+from loadtest.commands.options import MODELS, Results, TritonUrl
 from loadtest.device import environment
 from loadtest.errors import LoadTestError
 from loadtest.exported import model_name, read_exported
@@ -53,13 +54,9 @@ def loadgen(
     target: Annotated[
         float | None, typer.Option(min=0.1, help="Windows/s of Server; found by tries if none.")
     ] = None,
-    url: Annotated[
-        str | None, typer.Option(envvar="TRITON_URL", help="A Triton that runs: host:port of gRPC.")
-    ] = None,
-    repository: Annotated[Path, typer.Option(help="What the embedded Triton serves.")] = Path(
-        "model_repository"
-    ),
-    results: Annotated[Path, typer.Option(help="Where the result is written.")] = FOLDER,
+    url: TritonUrl = None,
+    repository: Annotated[Path, typer.Option(help="What the embedded Triton serves.")] = MODELS,
+    results: Results = FOLDER,
 ) -> None:
     """Run MLPerf's scenarios with the rules of BERT-99, and print LoadGen's verdict beside ours."""
     interrupt_me()

@@ -1,17 +1,24 @@
-"""The options that ``load`` and ``slo`` share."""
+"""Options that several commands share, and how lists of numbers are read."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
+from loadtest.errors import LoadTestError
 from loadtest.load.under_load import Route
+
+Number = TypeVar("Number", int, float)
 
 MODELS = Path("model_repository")
 BATCHES = "1 128 256 512"  # those of NVIDIA's tables
 
 Url = Annotated[
     str | None, typer.Option(envvar="URL", help="A gateway that runs; one is started if none.")
+]
+TritonUrl = Annotated[
+    str | None, typer.Option(envvar="TRITON_URL", help="A Triton that runs: host:port of gRPC.")
 ]
 ModelName = Annotated[
     str | None, typer.Option(envvar="MODEL", help="What the one that is started answers with.")
@@ -34,3 +41,18 @@ Processes = Annotated[
 ]
 Workers = Annotated[int, typer.Option(min=0, help="Of other machines, that join port 5557.")]
 Results = Annotated[Path, typer.Option(help="Where the results are written.")]
+
+
+def numbers(option: str, text: str, kind: Callable[[str], Number]) -> tuple[Number, ...]:
+    """Return the numbers of ``text``, the value of ``option``: between spaces or commas.
+
+    Raises LoadTestError where one is not of ``kind``, int or float, or not above 0.
+    """
+    try:
+        found = tuple(kind(each) for each in text.replace(",", " ").split())
+    except ValueError:
+        found = ()
+    if not found or min(found) <= 0:
+        what = "whole numbers" if kind is int else "numbers"
+        raise LoadTestError(f"{option} {text!r}: give {what} above 0, as in '1 2 4'")
+    return found

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from loadtest.batches.inputs import read_examples, read_tokenizer
 from loadtest.batches.sessions import session_table
-from loadtest.commands.options import BATCHES, Batches, Dataset
+from loadtest.commands.options import BATCHES, MODELS, Batches, Dataset, numbers
 from loadtest.exported import model_name
 from qa.squad import SAMPLE
 
@@ -18,13 +18,11 @@ def sessions(
     batches: Batches = BATCHES,
     seconds: Annotated[float, typer.Option(min=0, help="Each is run, five times at least.")] = 1.0,
     dataset: Dataset = SAMPLE,
-    repository: Annotated[Path, typer.Option(help="Where the variants are.")] = Path(
-        "model_repository"
-    ),
+    repository: Annotated[Path, typer.Option(help="Where the variants are.")] = MODELS,
 ) -> None:
     """Time ONNX Runtime alone on windows of SQuAD, on the GPU where there is one."""
     tokenizer, questions = read_tokenizer(repository / "tokenizer.json"), read_examples(dataset)
-    sizes = [int(each) for each in batches.replace(",", " ").split()]
+    sizes = numbers("--batches", batches, int)
     for variant in variants.replace(",", " ").split():
         folder = repository / model_name(variant)
         Console().print(session_table(folder, tokenizer, questions, sizes, seconds))

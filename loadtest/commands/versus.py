@@ -14,9 +14,17 @@ from loadtest.baselines.server import NAME, PYTHON, pipeline_at
 from loadtest.batches.inputs import read_examples
 from loadtest.commands.baseline import PORT
 from loadtest.commands.compare import ratio_table
-from loadtest.commands.options import MODELS, Dataset, ModelName, Python, Questions, Repository
+from loadtest.commands.options import (
+    MODELS,
+    Dataset,
+    ModelName,
+    Python,
+    Questions,
+    Repository,
+    Results,
+    numbers,
+)
 from loadtest.device import environment
-from loadtest.errors import LoadTestError
 from loadtest.load.answers import check_answers
 from loadtest.load.gateway import gateway_at
 from loadtest.load.measurement import Measurement, System
@@ -65,11 +73,11 @@ def versus(
     ] = None,
     dataset: Dataset = SAMPLE,
     questions: Questions = 200,
-    results: Annotated[Path, typer.Option(help="Where the result is written.")] = FOLDER,
+    results: Results = FOLDER,
 ) -> None:
     """Load the gateway and transformers' pipeline in turns, and print the ratios."""
     interrupt_me()
-    levels = _levels(users)
+    levels = [float(each) for each in numbers("--users", users, int)]
     examples, asked = read_examples(dataset), read_questions(dataset, questions)
     rows: list[LoadRow] = []
     with ExitStack() as stack:
@@ -102,16 +110,6 @@ def versus(
         partial=fault,
     )
     _finish(result, gateway.variant, results)
-
-
-def _levels(text: str) -> tuple[float, ...]:
-    try:
-        levels = tuple(float(int(each)) for each in text.split())
-    except ValueError as error:
-        raise LoadTestError(f"--users {text!r}: whole numbers are needed, as in '1 8'") from error
-    if not levels or min(levels) < 1:
-        raise LoadTestError(f"--users {text!r}: there is one user at least")
-    return levels
 
 
 def _measure(

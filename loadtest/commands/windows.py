@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from loadtest.batches.inputs import Kind, make_rows, read_examples, read_tokenizer
-from loadtest.commands.options import Dataset
+from loadtest.commands.options import MODELS, Dataset
 from loadtest.errors import LoadTestError
 from loadtest.exported import read_exported
 from qa import tensors
@@ -21,9 +21,7 @@ def windows(
     ] = "padded",
     count: Annotated[int, typer.Option(min=1, help="Windows, or all if there are fewer.")] = 512,
     dataset: Dataset = SAMPLE,
-    repository: Annotated[Path, typer.Option(help="Whose tokenizer cuts them.")] = Path(
-        "model_repository"
-    ),
+    repository: Annotated[Path, typer.Option(help="Whose tokenizer cuts them.")] = MODELS,
 ) -> None:
     """Write windows as perf_analyzer reads them, so that it computes what ``bench`` does."""
     exported = read_exported(repository)

@@ -129,7 +129,7 @@ def test_an_unknown_variant_is_refused_with_those_that_are_known(
     ("options", "words"),
     [
         (("--url", "127.0.0.1:1"), ("127.0.0.1:1", "is it up")),
-        (("--batches", "0"), ("'0'", "one window at least")),
+        (("--batches", "0"), ("--batches '0'", "whole numbers above 0")),
         (("--seq", "128"), ("384", "128", "--sequence-length")),
         (("--dataset", "missing.json"), ("missing.json",)),
         (("--dataset", "pyproject.toml"), ("pyproject.toml", "not a SQuAD file")),
