@@ -1,6 +1,6 @@
-"""``python -m loadtest.documents``: write what docs/ holds of the result files' classes.
+"""``python -m loadtest.documents [RESULT ...]``: write ``docs/results.schema.json``.
 
-With result files named after it, the figures of these go into README.md, between their markers.
+The figures of the result files, if any are named, go into README.md, between its markers.
 """
 
 import json
@@ -30,9 +30,9 @@ def figures_table(results: Sequence[Result]) -> str:
 
 
 def with_figures(text: str, results: Sequence[Result]) -> str:
-    """Return ``text`` with the figures of ``results`` in their place.
+    """Return ``text`` with the figures of ``results`` between its markers.
 
-    Raises ValueError when it has none.
+    Raises ValueError when it has no markers.
     """
     return with_part(text, "benchmarks", figures_table(results))
 

@@ -1,4 +1,4 @@
-"""The Triton that is measured: one that runs already, or the embedded one."""
+"""The Triton to measure: one that is running already, or an embedded one."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
@@ -17,11 +17,11 @@ GRACE_SECONDS = 5
 
 @contextmanager
 def connected(url: str | None, repository: Path, models: Sequence[str]) -> Iterator[Triton]:
-    """Yield a connection to the Triton at ``url``, or to an embedded one if there is no such.
+    """Yield a connection to the Triton at ``url``, or to an embedded one without a URL.
 
-    The embedded one has ``models`` of ``repository``, and loads each when it is asked to. Raises
-    LoadTestError when the server is not up or cannot start, or when a model is not that of its
-    export.
+    The embedded one has ``models`` of ``repository``, and loads each on request. Raises
+    LoadTestError when the server is not up or cannot start, or when the files of a model are not
+    those of its export.
     """
     try:
         with ExitStack() as stack:

@@ -33,12 +33,12 @@ def bench(
         str,
         typer.Option(
             envvar="VARIANTS",
-            help="As in 'onnx_fp32 onnx_int8'; all that this machine runs if none.",
+            help="As in 'onnx_fp32 onnx_int8'; by default, all for this machine.",
         ),
     ] = "",
     batches: Batches = BATCHES,
     seq: Annotated[
-        int | None, typer.Option(envvar="SEQ", help="Tokens per window; the model's if none.")
+        int | None, typer.Option(envvar="SEQ", help="Tokens per window; by default, the model's.")
     ] = None,
     kind: Annotated[
         Kind,
@@ -53,17 +53,21 @@ def bench(
     ] = 60,
     warmup_seconds: Annotated[float, typer.Option(min=0, help="At most, per row and round.")] = 30,
     rounds: Annotated[
-        int, typer.Option(envvar="ROUNDS", min=1, help="Of all variants in turn.")
+        int, typer.Option(envvar="ROUNDS", min=1, help="Rounds, each with all variants in turn.")
     ] = 1,
     clients: Annotated[
-        int, typer.Option(envvar="CLIENTS", min=1, help="Batches under way at a time.")
+        int, typer.Option(envvar="CLIENTS", min=1, help="Batches in flight at a time.")
     ] = 1,
     url: TritonUrl = None,
-    repository: Annotated[Path, typer.Option(help="What the embedded Triton serves.")] = MODELS,
+    repository: Annotated[
+        Path, typer.Option(help="Folder of the embedded Triton's models.")
+    ] = MODELS,
     config: Annotated[
-        Path | None, typer.Option(help="The model's config.json; report.json says it if none.")
+        Path | None, typer.Option(help="config.json of the model; by default, from report.json.")
     ] = None,
-    questions: Annotated[int, typer.Option(min=1, help="For EM and F1, if not known.")] = 200,
+    questions: Annotated[
+        int, typer.Option(min=1, help="Questions to measure unknown EM and F1.")
+    ] = 200,
     results: Results = FOLDER,
 ) -> None:
     """Measure the latency of batches, and print NVIDIA's figures beside it."""
@@ -91,7 +95,7 @@ def bench(
         where = None if plan.is_local else Device("cpu", f"Triton at {url}", 0, 0)
         made = environment(device=where, triton=triton.version())
         with Meter(plan.longest_seconds) as meter:
-            # what another Triton serves may not be what was exported here
+            # another Triton may serve models of another export
             known = dict(exported.accuracies) if exported and not url else {}
             found = Benchmark(plan, meter, known)
             fault = found.run(triton)
@@ -108,7 +112,7 @@ def bench(
 
 
 def _finish(result: Result, shape: ModelShape, folder: Path) -> None:
-    """Write and print what there is; raises what stopped it."""
+    """Write and print the result; raises what ended the run early."""
     console = Console(width=None if sys.stdout.isatty() else 120)  # a log has room
     path = None
     if result.batches:
@@ -132,7 +136,7 @@ def _variants(names: str, exported: Exported | None, repository: Path) -> tuple[
 def _exported(exported: Exported | None, repository: Path) -> Exported:
     if exported is None:
         raise LoadTestError(
-            f"there is no report.json in {repository}, which says what the models are; run make "
+            f"there is no report.json in {repository}, which describes the models; run make "
             "export, or name another folder with --repository, or --variants and --config"
         )
     return exported

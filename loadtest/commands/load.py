@@ -26,15 +26,15 @@ from qa.squad import SAMPLE
 
 
 def load(
-    loop: Annotated[Literal["closed", "open", "both"], typer.Option(help="Or both.")] = "both",
+    loop: Annotated[Literal["closed", "open", "both"], typer.Option(help="Which loop.")] = "both",
     users: Annotated[
-        str, typer.Option(envvar="USERS", help="Of the closed loop, in steps.")
+        str, typer.Option(envvar="USERS", help="Users of the closed loop, in steps.")
     ] = "1 2 4 8 16",
     rates: Annotated[
-        str, typer.Option(envvar="RATES", help="Of the open loop, questions/s.")
+        str, typer.Option(envvar="RATES", help="Questions/s of the open loop, in steps.")
     ] = "10 20 40",
     seconds: Annotated[
-        float, typer.Option(envvar="SECONDS", min=0.1, help="That each step is measured.")
+        float, typer.Option(envvar="SECONDS", min=0.1, help="Seconds to measure each step.")
     ] = 10,
     url: Url = None,
     model: ModelName = None,
@@ -46,7 +46,7 @@ def load(
     workers: Workers = 0,
     results: Results = FOLDER,
 ) -> None:
-    """Send SQuAD's questions to the gateway, and measure what becomes of them."""
+    """Send SQuAD's questions to the gateway, and measure latency, throughput and failures."""
     interrupt_me()
     plans = {
         "closed": closed(numbers("--users", users, int)),

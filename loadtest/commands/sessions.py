@@ -1,4 +1,4 @@
-"""``sessions``: ONNX Runtime without a server, batches cut and run in every way."""
+"""``sessions``: ONNX Runtime without a server, with batches cut and run in every way."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,11 +14,13 @@ from qa.squad import SAMPLE
 
 
 def sessions(
-    variants: Annotated[str, typer.Option(help="Of ONNX, as in 'onnx_fp16 onnx_tf32'.")],
+    variants: Annotated[str, typer.Option(help="ONNX variants, as in 'onnx_fp16 onnx_tf32'.")],
     batches: Batches = BATCHES,
-    seconds: Annotated[float, typer.Option(min=0, help="Each is run, five times at least.")] = 1.0,
+    seconds: Annotated[
+        float, typer.Option(min=0, help="Seconds for each way; it runs at least five times.")
+    ] = 1.0,
     dataset: Dataset = SAMPLE,
-    repository: Annotated[Path, typer.Option(help="Where the variants are.")] = MODELS,
+    repository: Annotated[Path, typer.Option(help="Folder of the variants.")] = MODELS,
 ) -> None:
     """Time ONNX Runtime alone on windows of SQuAD, on the GPU where there is one."""
     tokenizer, questions = read_tokenizer(repository / "tokenizer.json"), read_examples(dataset)

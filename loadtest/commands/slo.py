@@ -26,10 +26,10 @@ from qa.squad import SAMPLE
 
 def slo(
     p99_ms: Annotated[
-        float, typer.Option(envvar="P99_MS", min=0, help="What 99 % must not exceed.")
+        float, typer.Option(envvar="P99_MS", min=0, help="Limit of the 99th percentile, ms.")
     ] = 130,
     seconds: Annotated[
-        float, typer.Option(envvar="SECONDS", min=0.1, help="That each rate is measured.")
+        float, typer.Option(envvar="SECONDS", min=0.1, help="Seconds to measure each rate.")
     ] = 20,
     url: Url = None,
     model: ModelName = None,

@@ -1,4 +1,4 @@
-"""``versus``: the gateway beside what a user would pick instead, in the same run."""
+"""``versus``: the gateway beside what a user would use instead, in the same run."""
 
 import sys
 from collections.abc import Sequence
@@ -42,33 +42,35 @@ from qa.squad import SAMPLE
 
 def versus(
     users: Annotated[
-        str, typer.Option(envvar="USERS", help="Of the closed loop, in turn.")
+        str, typer.Option(envvar="USERS", help="Users of the closed loop, in steps.")
     ] = "1 8",
     rounds: Annotated[
-        int, typer.Option(envvar="ROUNDS", min=1, help="Of all systems in turn.")
+        int, typer.Option(envvar="ROUNDS", min=1, help="Rounds, each with all systems in turn.")
     ] = 3,
     seconds: Annotated[
-        float, typer.Option(envvar="SECONDS", min=0.1, help="That each is measured.")
+        float, typer.Option(envvar="SECONDS", min=0.1, help="Seconds to measure each.")
     ] = 10,
-    url: Annotated[str | None, typer.Option(help="A gateway that runs.")] = None,
+    url: Annotated[
+        str | None, typer.Option(help="A running gateway; by default, one is started.")
+    ] = None,
     model: ModelName = None,
     repository: Repository = MODELS,
     baseline_url: Annotated[
-        str | None, typer.Option(help="A baseline that runs; the pipeline is started if none.")
+        str | None, typer.Option(help="A running baseline; by default, the pipeline is started.")
     ] = None,
     checkpoint: Annotated[
         Path | None,
         typer.Option(
-            envvar="CHECKPOINT", help="Of the pipeline; what the gateway's was made of if none."
+            envvar="CHECKPOINT", help="Checkpoint of the pipeline; by default, the gateway's."
         ),
     ] = None,
-    port: Annotated[int, typer.Option(envvar="BASELINE_PORT", help="Of the pipeline.")] = PORT,
+    port: Annotated[int, typer.Option(envvar="BASELINE_PORT", help="Port of the pipeline.")] = PORT,
     python: Python = PYTHON,
     ceiling: Annotated[
         str | None,
         typer.Option(
-            help="Variants of ONNX and OpenVINO that bare loops compute; '' for none; onnx_int8, "
-            "and what the gateway has of OpenVINO, if not given."
+            help="Variants of ONNX and OpenVINO for bare loops; '' for none. By default onnx_int8, "
+            "and the gateway's variant if it is one of OpenVINO."
         ),
     ] = None,
     dataset: Dataset = SAMPLE,
@@ -119,7 +121,7 @@ def _measure(
     rounds: int,
     rows: list[LoadRow],
 ) -> str | None:
-    """Add the rows that are measured to ``rows``; return why it ended before its end."""
+    """Measure all, and add the rows to ``rows``; return why it ended early, or None."""
     console = Console(stderr=True)
 
     def measure(system: System, level: Level, number: int) -> LoadRow:
@@ -132,7 +134,7 @@ def _measure(
 
 
 def _finish(result: Result, variant: str, folder: Path) -> None:
-    """Write and print what there is; raises what stopped it."""
+    """Write and print the result; raises what ended the run early."""
     console = Console(width=None if sys.stdout.isatty() else 120)
     console.print(versus_table(result.loads, result.accuracies), highlight=False)
     ours, names = f"gateway {variant}", {row.system for row in result.loads if row.latencies}

@@ -1,4 +1,4 @@
-"""``windows``: the harness's own input as a file, for perf_analyzer's ``--input-data``."""
+"""``windows``: the input of ``bench`` as a file, for perf_analyzer's ``--input-data``."""
 
 import json
 from pathlib import Path
@@ -19,11 +19,15 @@ def windows(
     kind: Annotated[
         Kind, typer.Option("--input", help="Windows without padding, or those of SQuAD.")
     ] = "padded",
-    count: Annotated[int, typer.Option(min=1, help="Windows, or all if there are fewer.")] = 512,
+    count: Annotated[
+        int, typer.Option(min=1, help="How many windows; all if there are fewer.")
+    ] = 512,
     dataset: Dataset = SAMPLE,
-    repository: Annotated[Path, typer.Option(help="Whose tokenizer cuts them.")] = MODELS,
+    repository: Annotated[
+        Path, typer.Option(help="Folder of the tokenizer that cuts them.")
+    ] = MODELS,
 ) -> None:
-    """Write windows as perf_analyzer reads them, so that it computes what ``bench`` does."""
+    """Write windows for perf_analyzer, so that it computes what ``bench`` does."""
     exported = read_exported(repository)
     if exported is None:
         raise LoadTestError(

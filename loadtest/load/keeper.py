@@ -1,4 +1,4 @@
-"""What a loading process keeps: its assignment, and a sample of every request."""
+"""What a loading process keeps: its assignment, and a sample of each question."""
 
 import itertools
 import random
@@ -14,26 +14,26 @@ Loop = Literal["closed", "open"]
 
 
 class Assignment(NamedTuple):
-    """What the users of a level ask, of whom, and how."""
+    """What the users of a level ask, where, and how."""
 
     url: str
     loop: Loop
     rate: float  # arrivals per second that each user makes in an open loop
     questions: Sequence[Question]
-    known: Mapping[str, Sequence[Answer]]  # by route, for those that are asked
+    known: Mapping[str, Sequence[Answer]]  # by route
 
 
 class Sample(NamedTuple):
-    """One request, of whatever outcome."""
+    """One question that was asked, with any outcome."""
 
     route: str
-    question: int  # its number
-    sent: int  # the phase in which it was to be sent
+    question: int  # its number in the assignment
+    sent: int  # the phase in which it was due
     done: int  # the phase in which the reply came
-    ms: float  # from the time at which it was to be sent
-    delay: float  # ms that it was sent later than that
+    ms: float  # from the time at which it was due to the reply
+    delay: float  # ms from that time until it was sent
     outcome: str  # RIGHT, WRONG, TRANSPORT, or a status: "429"
-    timing: str  # the reply's Server-Timing
+    timing: str  # the header Server-Timing of the reply
 
 
 def judge(status: int, answer: Answer | None, known: Answer) -> str:
@@ -48,17 +48,16 @@ def judge(status: int, answer: Answer | None, known: Answer) -> str:
 class Keeper:
     """What the users of one process share.
 
-    Phases are numbered by the process that commands: a level has one in which it settles and one
-    in which it is measured.
+    The commanding process numbers the phases: a level has one to settle and one to be measured.
     """
 
     def __init__(self) -> None:
         self.phase = 0
-        self.in_flight: Counter[int] = Counter()  # requests by the phase in which they were sent
+        self.in_flight: Counter[int] = Counter()  # requests by the phase in which they were due
         self.samples: list[Sample] = []
 
     def assign(self, assignment: Assignment, process: int) -> None:
-        """Take a new assignment; the order of its questions differs from process to process."""
+        """Take a new assignment; each process asks its questions in another order."""
         self.assignment = assignment
         self.bodies = {
             route: [body_of([each], route) for each in assignment.questions]
@@ -70,10 +69,10 @@ class Keeper:
         self._order = itertools.cycle(order)
 
     def next_question(self) -> int:
-        """Return the number of the question whose turn it is."""
+        """Return the number of the next question."""
         return next(self._order)
 
     def take(self) -> list[Sample]:
-        """Return the samples since the last time, and forget them."""
+        """Return the samples since the last call, and forget them."""
         taken, self.samples = self.samples, []
         return taken

@@ -1,4 +1,4 @@
-"""The questions that users send, how each route wants them, and the answers known to be right."""
+"""The questions that users send and the answers that come back, and each route's JSON of them."""
 
 import json
 import random
@@ -12,14 +12,14 @@ SEED = 0
 
 
 class Question(NamedTuple):
-    """What is asked, and of what."""
+    """A question and its context."""
 
     question: str
     context: str
 
 
 class Answer(NamedTuple):
-    """What a reply is compared by: not its score, whose last digits may differ."""
+    """What replies are compared by: without the score, whose last digits may differ."""
 
     text: str
     start: int

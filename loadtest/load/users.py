@@ -1,4 +1,4 @@
-"""Locust's users: each asks questions, one after the other or at random times of its own."""
+"""Locust's users: each asks questions, one after another or at random times."""
 
 import time
 from collections.abc import Sequence
@@ -24,21 +24,21 @@ RETRY_SECONDS = 0.1
 
 
 class AskingUser(FastHttpUser):
-    """One who asks what the keeper's assignment says.
+    """A user who asks the questions of the keeper's assignment.
 
-    In a closed loop a user waits for the reply and then sends the next question. One who was
-    refused waits for as long as the reply's ``retry-after`` asks.
+    In a closed loop, a user waits for the reply and then sends the next question. After a refusal
+    it waits for as long as the reply's ``retry-after`` asks.
 
-    In an open loop a user is a Poisson source of the assignment's rate, and many of them are one
-    of the sum of their rates. Nothing waits for a reply, and latency counts from the time at which
-    a question was to be sent: a server that stalls hides neither the questions that come
+    In an open loop, a user is a Poisson source of the assignment's rate; many users are one source
+    of the sum of their rates. No question waits for a reply, and latency counts from the time at
+    which a question was due. So a server that stalls hides neither the questions that arrive
     meanwhile nor how long they wait.
     """
 
     abstract = True
     route: str
     at_once = 1  # questions in a request
-    keeper: Keeper  # of this process; loadtest.load.crew sets it
+    keeper: Keeper  # of this process; set by loadtest.load.crew
     connection_timeout = network_timeout = PATIENCE_SECONDS
     concurrency = 10_000  # connections, so that no question waits for one
 
@@ -48,7 +48,7 @@ class AskingUser(FastHttpUser):
         self.client.client.clientpool.client_args.update(proxy_options(self.keeper.assignment.url))
 
     def on_start(self) -> None:
-        """Wait for the first time to send, which in an open loop is random as all others."""
+        """In an open loop, wait for the first time to send, which is random like all others."""
         self.due = time.perf_counter()
         self.pause = 0.0
         if self.keeper.assignment.loop == "open":
@@ -74,7 +74,7 @@ class AskingUser(FastHttpUser):
         self.due += self.keeper.random.expovariate(self.keeper.assignment.rate)
 
     def _send(self, due: float) -> float:
-        """Send a question that is due, keep what came of it, and return how long to wait, s."""
+        """Send what is ``due``, keep its samples, and return how long to wait, s."""
         keeper, sent = self.keeper, self.keeper.phase
         keeper.in_flight[sent] += 1
         try:

@@ -1,4 +1,4 @@
-"""How figures are written, on the screen and on the page."""
+"""How figures are written, on the terminal and on the page."""
 
 from loadtest.result import Accuracy
 from loadtest.samples import Latency
@@ -6,12 +6,12 @@ from pages.table import Cell
 
 
 def three_figures(value: float) -> str:
-    """Return a number with three figures or more."""
+    """Return ``value`` with three significant figures or more."""
     return f"{value:#.3g}" if value < 100 else f"{value:,.1f}" if value < 1000 else f"{value:,.0f}"
 
 
 def level_of(kind: str, level: float) -> str:
-    """Return a batch size, or a level of a "closed" or "open" loop, in words."""
+    """Return in words a batch size, or a level of a "closed" or "open" loop."""
     if kind == "batch":
         return f"batch {level:g}"
     if kind == "open":
