@@ -1,4 +1,4 @@
-"""Results made by hand, of every kind of run, for what reads them."""
+"""Handmade results of every kind of run."""
 
 from dataclasses import replace
 from typing import Literal
@@ -30,7 +30,7 @@ def latencies(median: float, count: int, seed: int, spread: float = 0.2) -> tupl
 
 
 def run(name: str, device: Device = CPU, minute: int = 0) -> Result:
-    """A run that measured nothing yet."""
+    """A run that has measured nothing yet."""
     environment = Environment(
         device=device,
         versions={"triton": "2.66.0", "onnxruntime": "1.32.0"},
@@ -124,7 +124,7 @@ def versus() -> Result:
 
 
 def loadgen() -> Result:
-    """Two of LoadGen's scenarios, of which one is invalid."""
+    """Two of LoadGen's scenarios, one of them invalid."""
     rows = (
         LoadGenRow(
             "SingleStream", "onnx_int8", True, {"Result is": "VALID"}, (9.0, 10.0), 1, None, True

@@ -19,7 +19,7 @@ class Reply:
 
 
 def stall(period: float, share: float) -> float:
-    """The seconds that a server still stands still which does so for ``share`` of a period."""
+    """The seconds for which a server that stalls for ``share`` of each period still stalls."""
     now = time.monotonic() % period
     return max(0.0, share * period - now)
 
@@ -33,8 +33,8 @@ def serving(
 ) -> Iterator[str]:
     """Serve, and yield the URL; ``reply`` is given the number of the question, from 0.
 
-    No more than ``at_once`` replies are made at a time; the others wait. Who does not send the
-    ``key`` is refused.
+    At most ``at_once`` replies are made at a time; the others wait. Requests without the ``key``
+    are refused.
     """
     numbers, places = count(), Semaphore(at_once)
 

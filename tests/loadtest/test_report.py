@@ -1,4 +1,4 @@
-"""The report: a page and pictures of results that are made by hand, and the commands."""
+"""The report: the page and pictures of handmade results, and the commands."""
 
 import re
 import subprocess
@@ -42,7 +42,7 @@ def bare_bench() -> Result:
 
 
 def bare_load() -> Result:
-    """What a baseline gives: latencies, no stages and no metrics, and few of them."""
+    """A baseline gives few latencies, and neither stages nor metrics."""
     few = replace(
         level_row("transformers pipeline", "closed", 1),
         latencies=latencies(90, 5, 0),

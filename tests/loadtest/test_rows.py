@@ -1,4 +1,4 @@
-"""From what a process keeps to the row of a level."""
+"""From the samples that a process keeps to the row of a level."""
 
 import pytest
 
@@ -70,7 +70,7 @@ def test_samples_are_taken_once() -> None:
 
 
 def test_what_counts_for_a_phase() -> None:
-    """A closed loop counts what was answered in it; an open one what was to be sent in it."""
+    """A closed loop counts the questions answered in a phase, an open one those due in it."""
     before, inside, after = sample(1, sent=1, done=2), sample(2, sent=2, done=2), sample(3, sent=2)
     after = after._replace(done=3)
     samples = [before, inside, after]

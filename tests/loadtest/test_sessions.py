@@ -1,4 +1,4 @@
-"""What ``python -m loadtest sessions`` times, on a GPU that is simulated."""
+"""What ``python -m loadtest sessions`` times, on a simulated GPU."""
 
 import shutil
 from pathlib import Path

@@ -40,7 +40,7 @@ def test_closed_loop_over_two_processes(tmp_path: Path) -> None:
 
 
 def test_an_open_loop_shows_what_a_closed_one_hides(tmp_path: Path) -> None:
-    """A server stands still for 0.25 s of every second: what should be sent in it is late."""
+    """A server stands still for 0.25 s of every second: what is due in it is late."""
     with serving(lambda _: Reply(seconds=stall(1.0, 0.25))) as url:
         code, _, err = loadtest(
             tmp_path / "open",
@@ -61,7 +61,7 @@ def test_an_open_loop_shows_what_a_closed_one_hides(tmp_path: Path) -> None:
 
 
 def test_slo(tmp_path: Path) -> None:
-    """Of a server of 4 places, 0.05 s each, and users of much patience, nearly all holds."""
+    """With 4 places of 0.05 s each and patient users, nearly the whole offline rate holds."""
     with serving(lambda _: Reply(seconds=0.05), at_once=4) as url:
         code, out, err = loadtest(
             tmp_path, "slo", "--url", url, "--p99-ms", "5000", "--seconds", "0.5", *FEW
