@@ -1,13 +1,11 @@
 """``bench``: batch latency of the variants, beside NVIDIA's published figures."""
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from grpc.experimental.gevent import init_gevent
-from rich.console import Console
 
 from embedded.gpu import serving_gpu
 from loadtest.batches.benchmark import Benchmark, Plan
@@ -22,6 +20,7 @@ from loadtest.device import environment
 from loadtest.errors import LoadTestError
 from loadtest.exported import PREFIX, Exported, model_name, read_exported
 from loadtest.published import read_published
+from loadtest.report.figures import terminal
 from loadtest.result import FOLDER, Device, Result, write_result
 from loadtest.stop import interrupt_me, raise_again
 from qa.proxies import is_this_machine
@@ -113,7 +112,7 @@ def bench(
 
 def _finish(result: Result, shape: ModelShape, folder: Path) -> None:
     """Write and print the result; raises what ended the run early."""
-    console = Console(width=None if sys.stdout.isatty() else 120)  # a log has room
+    console = terminal()
     path = None
     if result.batches:
         for each in batch_tables(result, read_published(), shape):

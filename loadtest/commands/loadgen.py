@@ -1,6 +1,5 @@
 """``loadgen``: MLPerf's LoadGen on a model, and its verdict beside ours."""
 
-import sys
 import tempfile
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -23,6 +22,7 @@ from loadtest.device import environment
 from loadtest.errors import LoadTestError
 from loadtest.exported import model_name, read_exported
 from loadtest.mlperf import ROW, SCENARIOS, SERVER_P99_MS, unofficial
+from loadtest.report.figures import terminal
 from loadtest.result import FOLDER, LoadGenRow, Result, write_result
 from loadtest.samples import summarize
 from loadtest.stop import interrupt_me, raise_again, stoppable
@@ -121,7 +121,7 @@ def _finish(result: Result, seconds: float, folder: Path) -> None:
     """Write and print the result; raises what ended the run early."""
     path = None
     if result.loadgen:
-        console = Console(width=None if sys.stdout.isatty() else 120)
+        console = terminal()
         console.print(verdict_table(result.loadgen), highlight=False)
         windows = int(result.loadgen[0].summary["performance_sample_count"])
         if said := unofficial(seconds, windows):

@@ -1,6 +1,5 @@
 """``versus``: the gateway beside what a user would use instead, in the same run."""
 
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -34,6 +33,7 @@ from loadtest.load.rows import Level
 from loadtest.load.tables import versus_table
 from loadtest.load.users import AnswerUser
 from loadtest.load.versus import BATCHED, accuracy_of, batched, take_turns
+from loadtest.report.figures import terminal
 from loadtest.report.sides import matched, side_of
 from loadtest.result import FOLDER, LoadRow, Result, write_result
 from loadtest.stop import interrupt_me, raise_again, stoppable
@@ -135,7 +135,7 @@ def _measure(
 
 def _finish(result: Result, variant: str, folder: Path) -> None:
     """Write and print the result; raises what ended the run early."""
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = terminal()
     console.print(versus_table(result.loads, result.accuracies), highlight=False)
     ours, names = f"gateway {variant}", {row.system for row in result.loads if row.latencies}
     for each in ("", BATCHED):
