@@ -53,7 +53,7 @@ def measure(
     lengths = [each.lengths for each in batches]
 
     def is_warm(phase: _Phase) -> bool:
-        """Whether the time per token has settled; that per batch cannot, as SQuAD's differ."""
+        """Whether the time per token has settled: batches of SQuAD differ in length."""
         return bool(phase.samples) and (
             has_settled(_times(phase, lengths)) or phase.spent >= budget.warmup_seconds
         )

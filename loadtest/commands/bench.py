@@ -32,7 +32,7 @@ def bench(
         str,
         typer.Option(
             envvar="VARIANTS",
-            help="As in 'onnx_fp32 onnx_int8'; by default, all for this machine.",
+            help="Variants, as in 'onnx_fp32 onnx_int8'; by default, all for this machine.",
         ),
     ] = "",
     batches: Batches = BATCHES,
@@ -48,9 +48,11 @@ def bench(
         int, typer.Option(envvar="BATCHES_PER_ROW", min=1, help="Batches measured per round.")
     ] = 200,
     seconds: Annotated[
-        float, typer.Option(envvar="SECONDS", min=0.1, help="At most, per row and round.")
+        float, typer.Option(envvar="SECONDS", min=0.1, help="Most seconds per row and round.")
     ] = 60,
-    warmup_seconds: Annotated[float, typer.Option(min=0, help="At most, per row and round.")] = 30,
+    warmup_seconds: Annotated[
+        float, typer.Option(min=0, help="Most seconds per row and round.")
+    ] = 30,
     rounds: Annotated[
         int, typer.Option(envvar="ROUNDS", min=1, help="Rounds, each with all variants in turn.")
     ] = 1,

@@ -42,12 +42,14 @@ def loadgen(
             show_default="200 questions of it",
         ),
     ] = SAMPLE,
-    scenarios: Annotated[str, typer.Option(envvar="SCENARIOS", help="MLPerf's names.")] = " ".join(
-        SCENARIOS
-    ),
+    scenarios: Annotated[
+        str, typer.Option(envvar="SCENARIOS", help="MLPerf's names of them.")
+    ] = " ".join(SCENARIOS),
     seconds: Annotated[
         float,
-        typer.Option(envvar="SECONDS", min=1, help="Least seconds for each; MLPerf's is 600."),
+        typer.Option(
+            envvar="SECONDS", min=1, help="Least seconds for each scenario; MLPerf's are 600."
+        ),
     ] = 60,
     target: Annotated[
         float | None,
