@@ -10,7 +10,7 @@ from loadtest.result import FOLDER, read_result
 
 
 def report(
-    files: Annotated[list[Path], typer.Argument(help="result files of one or more runs")],
+    files: Annotated[list[Path], typer.Argument(help="result files, of one run or of many")],
     output: Annotated[
         Path, typer.Option(envvar="OUTPUT", help="folder to write the report to")
     ] = FOLDER / "report",
