@@ -105,7 +105,7 @@ async def predict(
 def _client(gateway: Gateway, **options: Any) -> httpx.AsyncClient:
     """Return a client of ``gateway``, by the environment's proxy unless it is on this machine.
 
-    Raises ApiKeyError for a key that no header can hold, EvaluationError for a proxy of no use.
+    Raises ApiKeyError for a key that no header can hold; EvaluationError for an unusable proxy.
     """
     headers = authorization(gateway.api_key)
     url = httpx.URL(gateway.url)
