@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from evaluation.client import Failure, Gateway, Outcome, Reply, predict, served_model
 from evaluation.errors import EvaluationError
 from evaluation.report import calibration_error, failure_lines, scores_table
+from qa.api_key import ApiKeyError
 from qa.metric import metric_notice
 from qa.squad import Example, SquadError, has_unanswerable, read_examples
 
@@ -116,7 +117,7 @@ def main(
         started = time.perf_counter()
         outcomes = _predict(gateway, examples, options, concurrency, patience)
         seconds = time.perf_counter() - started
-    except (SquadError, EvaluationError) as error:
+    except (SquadError, ApiKeyError, EvaluationError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(1) from error
     _report(model or served, examples, outcomes, seconds)

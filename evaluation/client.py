@@ -9,6 +9,7 @@ import httpx
 
 from evaluation.errors import EvaluationError
 from evaluation.patience import Patience, retry_after
+from qa.api_key import authorization
 from qa.proxies import is_this_machine
 from qa.squad import Example
 
@@ -22,15 +23,6 @@ class Gateway:
 
     url: str
     api_key: str | None = field(default=None, repr=False)
-
-    def __post_init__(self) -> None:
-        """Raise EvaluationError for a key that no header can hold, without showing it."""
-        key = self.api_key or ""
-        if not (key.isascii() and key.isprintable() and " " not in key):
-            raise EvaluationError(
-                "the API key has a character that a header cannot hold: only ASCII letters, digits "
-                "and punctuation are allowed"
-            )
 
 
 @dataclass(frozen=True)
@@ -54,7 +46,8 @@ Outcome = Reply | Failure
 async def served_model(gateway: Gateway) -> str:
     """Return the name of the model that ``gateway`` serves.
 
-    Raises EvaluationError when it does not answer, or is not this project's.
+    Raises EvaluationError when it does not answer, or is not this project's; ApiKeyError for a key
+    that no header can hold.
     """
     url = gateway.url
     try:
@@ -110,8 +103,11 @@ async def predict(
 
 
 def _client(gateway: Gateway, **options: Any) -> httpx.AsyncClient:
-    """Return a client of ``gateway``, by the environment's proxy unless it is on this machine."""
-    headers = {"authorization": f"Bearer {gateway.api_key}"} if gateway.api_key else {}
+    """Return a client of ``gateway``, by the environment's proxy unless it is on this machine.
+
+    Raises ApiKeyError for a key that no header can hold; EvaluationError for an unusable proxy.
+    """
+    headers = authorization(gateway.api_key)
     url = httpx.URL(gateway.url)
     try:
         return httpx.AsyncClient(

@@ -3,7 +3,7 @@
 import os
 import sys
 
-# gRPC's own handling of a fork aborts one child in ten under gevent; ours start programs at once
+# under gevent, gRPC's fork handlers abort one child in ten; ours need none, as each runs a program
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 import locust  # noqa: F401 - before all others: it patches the standard library for gevent
@@ -15,7 +15,7 @@ from loadtest.stop import ending
 
 def main() -> None:
     """Run the command that the arguments name."""
-    # the callback makes it a group of commands, be there but one
+    # with a callback, typer expects the command's name even where it has one command only
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, callback=lambda: None)
     asked = [each for each in COMMANDS if each in sys.argv[1:2]]
     for each in asked or COMMANDS:

@@ -1,4 +1,4 @@
-"""Child processes: a module that runs to its end, and a server that is up for a while."""
+"""Child processes: a module that runs to its end, and a server that runs for a block."""
 
 import subprocess
 import sys
@@ -11,14 +11,15 @@ from pathlib import Path
 from embedded.process import end, kill, start
 from loadtest.errors import LoadTestError
 
-START_SECONDS = 180  # torch alone takes some from a cold disk
+START_SECONDS = 180  # importing torch from a cold disk takes long
 STOP_SECONDS = 40
 
 
 def run(module: str, *arguments: str | Path, seconds: float | None = None) -> str:
-    """Return what ``python -m module`` writes to stdout, in ``seconds`` at most.
+    """Run ``python -m module``, and return what it writes to stdout.
 
-    Raises LoadTestError when it fails, with the last line of its stderr, or is not done in time.
+    Raises LoadTestError when it fails, with the last line of its stderr, or when it takes longer
+    than ``seconds``.
     """
     process = start(
         (sys.executable, "-m", module, *arguments),
@@ -45,10 +46,10 @@ def serving(
     is_ready: Callable[[], bool],
     remedy: str = "",
 ) -> Iterator[None]:
-    """Run ``command`` until the block is left, which begins when ``is_ready``.
+    """Run ``command`` around the block, which starts once ``is_ready`` returns true.
 
-    Raises LoadTestError when it ends before it is ready, or is not ready in time. ``name`` is what
-    it is called there; ``remedy`` stands behind the last line that it wrote.
+    Raises LoadTestError when the command ends before it is ready, or is not ready in time. The
+    message calls it ``name``, quotes the last line that it wrote, and ends with ``remedy``.
     """
     with tempfile.TemporaryDirectory(prefix="loadtest-") as folder:
         log = Path(folder, "server.log")

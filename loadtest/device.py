@@ -1,4 +1,4 @@
-"""What a run was made on and with: the device, versions, commit, date, and how busy it was."""
+"""The environment of a run: device, versions, commit, date, and how busy the machine was."""
 
 import os
 import subprocess
@@ -21,15 +21,15 @@ PACKAGES = (
 
 
 def environment(*, device: Device | None = None, **versions: str) -> Environment:
-    """Return where, when and how this process measures, from now.
+    """Return the environment of a measurement that this process starts now.
 
-    ``device`` is what the embedded Triton would use, where none is given; ``versions`` go beside
-    those of the packages that are installed, as in ``triton="2.51.0"``.
+    ``device`` is by default the one that the embedded Triton would use. ``versions`` are added to
+    those of the installed packages, as in ``triton="2.51.0"``.
     """
     return Environment(
         device=device or read_device(on_gpu=onnxruntime_has_cuda()),
         versions={"python": python_version(), **installed(*PACKAGES), **versions},
-        command=_command(),
+        command=("python", *sys.orig_argv[1:]),  # without the folder of its interpreter
         commit=_commit(),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         load_average=os.getloadavg()[0],
@@ -37,7 +37,7 @@ def environment(*, device: Device | None = None, **versions: str) -> Environment
 
 
 def read_device(*, on_gpu: bool) -> Device:
-    """Return this machine's first GPU that CUDA may use, if that computes, or else its CPU."""
+    """Return the first GPU that CUDA may use, or the CPU if there is none or not ``on_gpu``."""
     gpu = read_gpu() if on_gpu else None
     if gpu is not None:
         return Device(
@@ -54,27 +54,22 @@ def read_device(*, on_gpu: bool) -> Device:
 
 
 def computing_device(model: str, *, on_gpu: bool) -> Device:
-    """Return the device of this machine on which a Triton says it computes ``model``.
+    """Return the device of this machine that computes ``model``: a GPU if Triton says ``on_gpu``.
 
-    Raises LoadTestError when that is a GPU and none is found here: a row names no other device.
+    Raises LoadTestError when no GPU is found here, as the CPU would be the wrong device to name.
     """
     device = read_device(on_gpu=on_gpu)
     if on_gpu and device.kind != "gpu":
         raise LoadTestError(
-            f"Triton computes {model} on a GPU, and NVML finds none here: is it hidden by "
-            "CUDA_VISIBLE_DEVICES, or Triton on another machine?"
+            f"Triton computes {model} on a GPU, and NVML finds none here: does "
+            "CUDA_VISIBLE_DEVICES hide it, or is Triton on another machine?"
         )
     return device
 
 
-def _command() -> tuple[str, ...]:
-    """Return this process's command, without the folders of its interpreter."""
-    return ("python", *sys.orig_argv[1:])
-
-
 def _commit() -> str | None:
     """Return the commit of this project, with "-dirty" where a tracked file is changed."""
-    # of no other checkout that an environment happens to lie in
+    # not of another checkout that happens to contain this environment
     ours = (f"--git-dir={ROOT / '.git'}", f"--work-tree={ROOT}")
     describe = ("git", *ours, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
     try:

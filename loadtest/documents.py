@@ -1,6 +1,6 @@
-"""``python -m loadtest.documents``: write what docs/ holds of the result files' classes.
+"""``python -m loadtest.documents [RESULT ...]``: write ``docs/results.schema.json``.
 
-With result files named after it, the figures of these go into README.md, between their markers.
+The figures of the result files, if any are named, go into README.md, between its markers.
 """
 
 import json
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from loadtest.report.figures import level_of, three_figures
-from loadtest.report.series import batch_series, load_series
+from loadtest.report.series import batch_series, level_series
 from loadtest.result import SCHEMA, Result, read_result
 from loadtest.samples import summarize
 from pages.markdown import with_part
@@ -30,9 +30,9 @@ def figures_table(results: Sequence[Result]) -> str:
 
 
 def with_figures(text: str, results: Sequence[Result]) -> str:
-    """Return ``text`` with the figures of ``results`` in their place.
+    """Return ``text`` with the figures of ``results`` between its markers.
 
-    Raises ValueError when it has none.
+    Raises ValueError when it has no markers.
     """
     return with_part(text, "benchmarks", figures_table(results))
 
@@ -45,7 +45,7 @@ def _batches(results: Sequence[Result]) -> Iterator[str]:
 
 
 def _loads(results: Sequence[Result]) -> Iterator[str]:
-    for series in load_series(results):
+    for series in level_series(results):
         for level in (level for level in series.rows if level.latencies):
             load = level_of(series.kind, level.level)
             yield _row(series.label, load, "answers", level.throughput, level.latencies)

@@ -2,4 +2,4 @@
 
 
 class LoadTestError(Exception):
-    """A measurement that cannot be made, or not be finished; the message says why."""
+    """A measurement that cannot be made or finished; the message says why."""

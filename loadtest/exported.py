@@ -1,4 +1,4 @@
-"""What the exporter's ``report.json`` says of the variants: the shape, and how they answer."""
+"""What an export holds: its ``report.json``, and the configs of its models."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from loadtest.batches.flop import ModelShape, read_shape
 from loadtest.errors import LoadTestError
 from loadtest.result import Accuracy
 
-PREFIX = "electra_qa_"  # of Triton's model names
+PREFIX = "electra_qa_"  # of model names in Triton
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,12 @@ class Exported:
     sequence_length: int
     shape: ModelShape
     accuracies: Mapping[str, Accuracy]  # by variant, where the exporter measured it
-    devices: Mapping[str, str]  # "any", "cpu" or "gpu", by variant whose files are there
+    devices: Mapping[str, str]  # "any", "cpu" or "gpu", by variant; only where its files exist
 
     def runnable(self, *, has_gpu: bool) -> tuple[str, ...]:
-        """Return the variants that are another thing on this machine than the others are.
+        """Return the variants for this machine's device, without duplicates.
 
-        Those for its device; and TF32, which a CPU does not have, on a GPU only.
+        A CPU has no TF32: a TF32 variant computes the same as the FP32 one there, and is left out.
         """
         wanted = ("any", "gpu" if has_gpu else "cpu")
         return tuple(
@@ -40,7 +40,7 @@ class Exported:
 
 
 def model_name(variant: str) -> str:
-    """Return Triton's name of a variant, which may be given as that too."""
+    """Return the model name in Triton of ``variant``, which may be that name already."""
     return PREFIX + variant.removeprefix(PREFIX)
 
 
@@ -78,7 +78,7 @@ def read_exported(repository: Path) -> Exported | None:
 
 
 def backend_args(folder: Path) -> dict[str, str]:
-    """Return what Triton would tell the backend of the model in ``folder``, but for its device.
+    """Return what Triton passes to the backend of the model in ``folder``, without the device.
 
     Raises LoadTestError when there is no such model, or its config cannot be read.
     """

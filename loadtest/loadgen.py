@@ -1,7 +1,7 @@
 """``python -m loadtest.loadgen``: MLPerf's LoadGen drives a model of a Triton over gRPC.
 
-A process of its own, without Locust and gevent: LoadGen calls from threads that C++ started. One
-window is one query sample. It appends a ``LoadGenRow`` per run to a file, a line of JSON each.
+It is a process of its own, without Locust and gevent, as LoadGen calls it from threads of C++. One
+window is one query sample. Each run appends a ``LoadGenRow`` to a file, as a line of JSON.
 """
 
 import itertools
@@ -23,7 +23,7 @@ import typer
 
 from embedded.inference import make_request
 from embedded.report import TOKENIZER
-from loadtest.batches.inputs import Rows, make_rows, read_questions, read_tokenizer
+from loadtest.batches.inputs import Rows, make_rows, read_examples, read_tokenizer
 from loadtest.batches.server import connected
 from loadtest.batches.triton import Triton
 from loadtest.exported import PREFIX
@@ -40,21 +40,18 @@ from loadtest.result import LoadGenRow
 from loadtest.stop import ending
 from loadtest.warm_up import has_settled
 
-BATCH = 32  # windows of a request in Offline; the server joins what waits
-IN_FLIGHT = {
-    "SingleStream": 1,
-    "Offline": 2,
-    "Server": 1024,
-}  # requests; Triton's queue holds 1,024
-WARM_UP_SECONDS = 10.0  # at most, each, in batches and in single windows
-TRIES = (0.8, 0.65, 0.5, 0.35, 0.2)  # of the offline rate, until one holds
-TRY_SECONDS = 20.0  # of a try; what holds is then run for the whole time
+BATCH = 32  # windows in a request of Offline; Triton joins requests that wait
+#: Requests at a time. Triton's queue holds 1,024.
+IN_FLIGHT = {"SingleStream": 1, "Offline": 2, "Server": 1024}
+WARM_UP_SECONDS = 10.0  # at most, with batches, and again with single windows
+TRIES = (0.8, 0.65, 0.5, 0.35, 0.2)  # shares of the offline rate, until one holds
+TRY_SECONDS = 20.0  # the share that holds then runs for the whole time
 RULES_OF_LOADGEN = 0  # FromConfig's conf_type: the mlperf.conf in the package, and no other file
 
 
 @dataclass
 class Subject:
-    """The system under test: a model, its windows, and what we saw of its answers."""
+    """The system under test, and the times of its answers."""
 
     bench: "Bench"
     slots: threading.Semaphore
@@ -95,7 +92,7 @@ def _end(message: str) -> NoReturn:
 
 @dataclass(frozen=True)
 class Speed:
-    """What LoadGen has to be told beforehand, as the warm-up found it."""
+    """The speed that LoadGen has to be told beforehand, from the warm-up."""
 
     rate: float  # windows per second, in batches
     latency: float  # seconds of a single window
@@ -170,7 +167,7 @@ def make_settings(scenario: Scenario, seconds: float, windows: int, speed: Speed
     settings.min_duration_ms = round(1000 * seconds)
     settings.performance_sample_count_override = windows
     if unofficial(seconds, windows):
-        settings.min_query_count = 1  # as many as the time takes
+        settings.min_query_count = 1  # the time alone decides how many
     settings.server_target_qps = settings.offline_expected_qps = speed.rate
     settings.single_stream_expected_latency_ns = round(1e9 * speed.latency)
     return settings
@@ -179,7 +176,7 @@ def make_settings(scenario: Scenario, seconds: float, windows: int, speed: Speed
 def run_all(
     bench: Bench, scenarios: Sequence[Scenario], seconds: float, target: float | None
 ) -> Iterator[LoadGenRow]:
-    """Run the scenarios; Server at ``target`` windows per second, or at what is found to hold."""
+    """Run the scenarios; Server at ``target`` windows/s, or at the first of TRIES that holds."""
     speed = bench.warm_up()
     for scenario in SCENARIOS:
         if scenario not in scenarios:
@@ -206,26 +203,26 @@ def _find_target(bench: Bench, seconds: float, offline: Speed) -> Iterator[LoadG
 
 
 def open_bench(triton: Triton, model: str, dataset: Path, tokenizer: Path, folder: Path) -> Bench:
-    """Return ``model`` and all windows of ``dataset`` for it.
+    """Return ``model`` with all windows of ``dataset``.
 
-    Raises LoadTestError when it is not there, or the windows cannot be made.
+    Raises LoadTestError when Triton lacks the model, or the windows cannot be made.
     """
     info = triton.info(model)
     windows = make_rows(
-        "squad", read_tokenizer(tokenizer), read_questions(dataset), info.sequence_length
+        "squad", read_tokenizer(tokenizer), read_examples(dataset), info.sequence_length
     )
     return Bench(triton, model, windows, min(BATCH, info.max_batch_size, len(windows)), folder)
 
 
 def main(
-    model: Annotated[str, typer.Option(help="Triton's name of it")],
+    model: Annotated[str, typer.Option(help="its name in Triton")],
     dataset: Annotated[Path, typer.Option(help="SQuAD file, all of whose windows are samples")],
-    repository: Annotated[Path, typer.Option(help="of the tokenizer and the embedded Triton")],
-    output: Annotated[Path, typer.Option(help="rows are appended, a line of JSON each")],
-    scenarios: Annotated[str, typer.Option(help="of MLPerf")] = " ".join(SCENARIOS),
-    seconds: Annotated[float, typer.Option(help="that a run takes at least")] = OFFICIAL_SECONDS,
+    repository: Annotated[Path, typer.Option(help="folder of the tokenizer and the models")],
+    output: Annotated[Path, typer.Option(help="file that rows are appended to, as lines of JSON")],
+    scenarios: Annotated[str, typer.Option(help="MLPerf's names of them")] = " ".join(SCENARIOS),
+    seconds: Annotated[float, typer.Option(help="least seconds of a run")] = OFFICIAL_SECONDS,
     target: Annotated[float | None, typer.Option(help="windows/s of Server")] = None,
-    url: Annotated[str | None, typer.Option(help="a Triton that runs")] = None,
+    url: Annotated[str | None, typer.Option(help="a running Triton, host:port of gRPC")] = None,
 ) -> None:
     """Run MLPerf's scenarios."""
     chosen = [each for each in SCENARIOS if each in scenarios.split()]

@@ -1,7 +1,7 @@
-"""What ``locust -f`` runs: users who ask questions, in this process or as a worker of another.
+"""What ``locust -f`` runs: users who ask questions, in this process or in workers.
 
-``loadtest load --processes`` and ``--workers`` have it run as workers; alone, it is for the web
-page of Locust and for all of Locust's own options.
+``loadtest load --processes`` starts workers that run it, and ``--workers`` waits for some. Run by
+hand, it offers Locust's web page and all of Locust's own options.
 """
 
 from argparse import ArgumentParser
@@ -11,10 +11,9 @@ from locust import events
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
-from loadtest.load.batch_user import BatchUser
 from loadtest.load.crew import listen
 from loadtest.load.interactive import Interactive
-from loadtest.load.users import AnswerUser, HuggingFaceUser
+from loadtest.load.users import AnswerUser, BatchUser, HuggingFaceUser
 from qa.squad import SAMPLE
 
 __all__ = ["AnswerUser", "BatchUser", "HuggingFaceUser"]
@@ -22,10 +21,10 @@ __all__ = ["AnswerUser", "BatchUser", "HuggingFaceUser"]
 
 @events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]
 def add_options(parser: ArgumentParser) -> None:
-    """Add ours to Locust's."""
+    """Add our options to Locust's."""
     ours = parser.add_argument_group("questions")
     ours.add_argument("--dataset", default=str(SAMPLE), help="SQuAD file")
-    ours.add_argument("--questions", type=int, default=200, help="different ones")
+    ours.add_argument("--questions", type=int, default=200, help="how many different ones")
     ours.add_argument("--results", default="results", help="folder where results are written")
     ours.add_argument("--loop", choices=("closed", "open"), default="closed")
     ours.add_argument("--rate", type=float, default=0.5, help="questions/s of an open loop's user")
@@ -33,7 +32,7 @@ def add_options(parser: ArgumentParser) -> None:
 
 @events.init.add_listener  # type: ignore[untyped-decorator]
 def begin(environment: Environment, **_: Any) -> None:
-    """Listen to who commands, or command."""
+    """Have a worker listen to its master, and any other process command."""
     if isinstance(environment.runner, WorkerRunner):
         listen(environment)
         return

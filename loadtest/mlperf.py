@@ -1,7 +1,7 @@
 """MLPerf's rules for BERT-99, LoadGen's summary of a run, and our own verdict on the same run.
 
-The rules themselves (percentiles, seeds, the limit of 130 ms) are read by LoadGen from the
-``mlperf.conf`` in its package; here is what a verdict of our own needs of them.
+LoadGen itself reads the rules (percentiles, seeds, the limit of 130 ms) from the ``mlperf.conf``
+in its package. Here are only those that our own verdict needs.
 """
 
 from collections.abc import Sequence
@@ -19,11 +19,11 @@ OFFICIAL_SECONDS = 600.0
 OFFICIAL_WINDOWS = 10_833  # of SQuAD's dev-v1.1, at 384 tokens with a step of 128
 SERVER_P99_MS = 130.0
 
-ROW = TypeAdapter(LoadGenRow)  # how the process that runs LoadGen hands over what it found
+ROW = TypeAdapter(LoadGenRow)  # how the process that runs LoadGen hands over its rows
 
 
 def unofficial(seconds: float, windows: int) -> str | None:
-    """Return what keeps a run from MLPerf's rules, as a line to print; None when nothing does."""
+    """Return the line that says why a run is not official; None when it may be."""
     short = []
     if seconds < OFFICIAL_SECONDS:
         short.append(f"{seconds:g} s instead of {OFFICIAL_SECONDS:g}")
@@ -33,7 +33,7 @@ def unofficial(seconds: float, windows: int) -> str | None:
 
 
 def parse_summary(text: str) -> dict[str, str]:
-    """Return the lines of ``mlperf_log_summary.txt`` that say something, by what they say it of.
+    """Return the values of ``mlperf_log_summary.txt`` by name.
 
     ``Result is : VALID`` becomes ``{"Result is": "VALID"}``.
     """
@@ -48,11 +48,11 @@ def verdict(
     elapsed: float,
     least_seconds: float,
 ) -> bool:
-    """Whether a run holds MLPerf's rules by our own samples (ms), of ``elapsed`` seconds.
+    """Whether a run of ``elapsed`` seconds is valid by our own samples (ms).
 
-    It does when it took the time that it had to, and in the Server scenario the 99th percentile
-    is within 130 ms. LoadGen asks for more there: so many queries that the percentile holds with
-    a confidence of 99 % (its "early stopping").
+    It is when it took ``least_seconds`` or more and, in the Server scenario, its 99th percentile
+    is at most 130 ms. LoadGen is stricter there: it asks for enough queries to be 99 % sure of the
+    percentile (its "early stopping").
     """
     if not latencies or elapsed < least_seconds:
         return False

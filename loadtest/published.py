@@ -25,7 +25,7 @@ class PublishedTable:
     device: str
     precision: str
     rows: tuple[PublishedRow, ...]
-    never_published: tuple[int, ...]  # batch sizes that the other tables have
+    never_published: tuple[int, ...]  # batch sizes that only other tables have
 
     def row(self, batch: int) -> PublishedRow | None:
         """Return the row of ``batch``; None where there is none."""
@@ -34,7 +34,7 @@ class PublishedTable:
 
 @dataclass(frozen=True)
 class Published:
-    """All tables, and what they are of."""
+    """All tables, and what they were measured with."""
 
     source: str
     url: str

@@ -1,7 +1,7 @@
-"""The result of a run: what was measured, of what, on what, and its file.
+"""The result of a run, and its file: what was measured, and where, when and how.
 
-``docs/results.schema.json`` is made from these classes. Times are in ms where the name does not
-say otherwise; every sample is kept, so that whoever doubts a percentile can compute it.
+``docs/results.schema.json`` is made from these classes. Times are in ms unless the name says
+otherwise. Every sample is kept, so that anyone can check a percentile.
 """
 
 import re
@@ -37,9 +37,9 @@ class Environment:
     device: Device
     versions: Mapping[str, str]  # by package, Triton's among them
     command: tuple[str, ...]
-    commit: str | None  # "-dirty" at its end: with changes that no commit has
+    commit: str | None  # ends with "-dirty" where a tracked file was changed
     started: str  # ISO 8601, UTC
-    load_average: float  # of the machine over the minute before: other work is noise
+    load_average: float  # of the machine in the minute before: other work is noise
 
 
 @dataclass(frozen=True)
@@ -64,11 +64,11 @@ class TritonSplit:
 
 @dataclass(frozen=True)
 class Peak:
-    """What the device could do, in TFLOP/s, in the precision of a variant."""
+    """The peak of the device, in TFLOP/s, in the precision of a variant."""
 
     precision: str
     measured: float | None  # by a matrix multiplication in the same run
-    datasheet: float | None = None  # where the GPU is known; dense
+    datasheet: float | None = None  # dense; None for a GPU that is not known
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class BatchRow:
     input: Literal["padded", "squad"]
     clients: int
     rounds: tuple[tuple[float, ...], ...]  # ms of every measured batch, by round
-    seconds: float  # elapsed while these were measured, all rounds
+    seconds: float  # elapsed while they were measured, over all rounds
     warmup_batches: int
     settled: bool  # whether latency had settled when the warm-up ended
     real_tokens: int  # tokens that are not padding, in the measured batches
@@ -89,7 +89,7 @@ class BatchRow:
     split: TritonSplit | None
     accuracy: Accuracy | None
     peak: Peak | None
-    # the device that computed it; None where it is another machine's, or an older result
+    # the device that computed the row; None on another machine, and in older results
     device: str | None = None
 
     @property
@@ -164,14 +164,14 @@ class Result:
 
     name: str
     environment: Environment
-    checkpoint: str  # its name; "random" stands in it where the weights are
-    dataset: str | None = None  # file name, and the questions or windows taken of it
+    checkpoint: str  # its name, which contains "random" where the weights are random
+    dataset: str | None = None  # file name, and the questions or windows taken from it
     batches: tuple[BatchRow, ...] = ()
     loads: tuple[LoadRow, ...] = ()
     slo: Slo | None = None
     loadgen: tuple[LoadGenRow, ...] = ()
     accuracies: Mapping[str, Accuracy] = field(default_factory=dict)  # by system
-    partial: str | None = None  # why it ended before its end
+    partial: str | None = None  # why the run ended early
     schema_version: int = SCHEMA_VERSION
 
 
@@ -191,7 +191,7 @@ def write_result(result: Result, folder: Path = FOLDER) -> Path:
 def read_result(path: Path) -> Result:
     """Read a result file.
 
-    Raises LoadTestError when it cannot be read, or is of another schema.
+    Raises LoadTestError when it cannot be read, or has another version of the schema.
     """
     try:
         result = SCHEMA.validate_json(path.read_bytes())
@@ -203,7 +203,7 @@ def read_result(path: Path) -> Result:
         raise LoadTestError(f"{path} is not a result: {where}: {first['msg']}") from error
     if result.schema_version != SCHEMA_VERSION:
         raise LoadTestError(
-            f"{path} is of schema {result.schema_version}, not {SCHEMA_VERSION}: "
+            f"{path} has version {result.schema_version} of the schema, not {SCHEMA_VERSION}: "
             "another version of this project wrote it"
         )
     return result

@@ -1,6 +1,6 @@
-"""Latencies of single requests in ms, and what is said of them: mean and percentiles.
+"""The mean and the percentiles of latencies in ms, from every sample.
 
-Samples are kept whole: Locust's own statistics round them to 1, 10 or 100 ms.
+Locust's own statistics are of no use here: they round samples to 1, 10 or 100 ms.
 """
 
 from collections.abc import Sequence
@@ -27,9 +27,9 @@ class Latency:
 def summarize(samples: Sequence[float]) -> Latency:
     """Return the mean and the true percentiles of ``samples`` (ms).
 
-    A percentile is the smallest sample that at least that share does not exceed (nearest rank):
-    one that was really measured, and never less than what was asked for. Raises ValueError when
-    there is no sample.
+    A percentile is the smallest sample that at least that share of all samples does not exceed
+    (nearest rank): it was really measured, and is not interpolated. Raises ValueError when there
+    is no sample.
     """
     if not len(samples):
         raise ValueError("there is no sample to summarize")
@@ -56,12 +56,12 @@ class NvidiaReading:
 
 
 def nvidia_reading(samples: Sequence[float]) -> NvidiaReading | None:
-    """Return ``samples`` (ms) as NVIDIA's script reads them; None where that has no value.
+    """Return ``samples`` (ms) as NVIDIA's script reads them; None for fewer than four.
 
-    It sorts the batches, drops the two slowest, and averages all of the rest, and the fastest 90,
-    95 and 99 % of it, cut to whole batches: TensorFlow2/LanguageModeling/ELECTRA/run_tf_squad.py
-    of NVIDIA's DeepLearningExamples, "LATENCY SUMMARY". So its 99 % is never above its mean. With
-    fewer than four batches, the fastest 90 % would be none.
+    The script sorts the batches and drops the two slowest. It averages all of the rest, and the
+    fastest 90, 95 and 99 % of the rest, rounded down to whole batches. So its 99 % is never above
+    its mean. Source: "LATENCY SUMMARY" in TensorFlow2/LanguageModeling/ELECTRA/run_tf_squad.py of
+    NVIDIA's DeepLearningExamples. Of three batches, the fastest 90 % would be none.
     """
     kept = np.sort(samples)[:-NVIDIA_DROPPED]
     counts = {share: int(len(kept) * share) for share in (0.9, 0.95, 0.99)}

@@ -1,4 +1,4 @@
-"""What stops a command before its end: Ctrl-C, SIGTERM or an error of ours; how it ends then."""
+"""How a command ends early: by Ctrl-C, SIGTERM or an error of ours."""
 
 import signal
 import sys
@@ -16,18 +16,17 @@ INTERRUPTED = "interrupted"  # why a result is partial
 
 @dataclass
 class Stop:
-    """Why a measurement ended before its end, if it did."""
+    """Why a measurement ended early; None when it did not."""
 
     reason: str | None = None
 
 
 def interrupt_me() -> None:
-    """Have Ctrl-C and SIGTERM raise KeyboardInterrupt in the greenlet that calls this.
+    """Make Ctrl-C and SIGTERM raise KeyboardInterrupt in the greenlet that calls this.
 
-    As Python delivers them they would be raised in whichever greenlet runs, and gevent would
-    print them on the way.
+    Otherwise Python raises it in whichever greenlet is running, and gevent prints it.
     """
-    import gevent  # only here: processes without it end as all others
+    import gevent  # imported here, as some processes that import this module do without it
 
     for number in (signal.SIGINT, signal.SIGTERM):
         gevent.signal_handler(number, gevent.kill, gevent.getcurrent(), KeyboardInterrupt)
@@ -35,7 +34,7 @@ def interrupt_me() -> None:
 
 @contextmanager
 def stoppable() -> Iterator[Stop]:
-    """Leave the block when an interrupt or a LoadTestError stops it, and keep the reason."""
+    """Let an interrupt or a LoadTestError end the block, and keep the reason."""
     stop = Stop()
     try:
         yield stop
@@ -46,7 +45,7 @@ def stoppable() -> Iterator[Stop]:
 
 
 def raise_again(reason: str | None, kept: Path | None) -> None:
-    """Raise what stopped a measurement, if anything did; ``kept`` is where its result is."""
+    """Raise what ended a measurement early, if anything did; ``kept`` is the file of its result."""
     if reason == INTERRUPTED:
         raise KeyboardInterrupt
     if reason:
@@ -55,10 +54,10 @@ def raise_again(reason: str | None, kept: Path | None) -> None:
 
 
 def ending(command: Callable[..., None]) -> Callable[..., None]:
-    """Return ``command`` as all of ours end.
+    """Return ``command`` with the endings that all our commands have.
 
-    An error of ours is one line, and exit code 1. An interrupt is one too, and code 130, as a
-    shell says of what SIGINT ended.
+    A LoadTestError prints one line, and the exit code is 1. An interrupt prints one line too, and
+    the code is 130, as shells have it for SIGINT.
     """
 
     @wraps(command)

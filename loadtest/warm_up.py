@@ -8,11 +8,10 @@ TOLERANCE = 0.05
 
 
 def has_settled(latencies: Sequence[float], block: int = BLOCK) -> bool:
-    """Whether the last ``block`` latencies have the median of the ``block`` before them.
+    """Whether the medians of the last two blocks of latencies differ by 5 % at most.
 
-    They have when the medians differ by no more than 5 %: caches are filled, threads started,
-    memory pools grown and clocks raised, and what is left is noise. Fewer than two blocks have
-    not settled.
+    Then caches are filled, threads started, memory pools grown and clocks raised, and only noise
+    is left. Fewer than two blocks have not settled.
     """
     if len(latencies) < 2 * block:
         return False

@@ -1,1 +1,1 @@
-"""What a user would pick instead, on the same checkpoint and cores."""
+"""What a user would use instead, on the same checkpoint and cores."""

@@ -1,10 +1,10 @@
-"""A bare loop over a variant's runtime, without any server: the ceiling of what one can reach.
+"""A bare loop over a variant's runtime, without a server: the ceiling of what a server can reach.
 
-It computes the windows of the same questions as the backends do on a CPU, and by their own code.
-Neither tokenizing nor reading spans is timed.
+It computes the windows of the same questions with the code of the backends on a CPU. It times
+neither the tokenizer nor the reading of spans.
 
 ``python -m loadtest.baselines.bare_loop`` is a process of its own, without Locust and gevent, which
-would have the threads that compute side by side take turns.
+would make threads that compute side by side take turns.
 """
 
 import time
@@ -29,27 +29,27 @@ from qa.windows import Windows, make_windows
 
 ROUTE = "no server"
 
-#: By the format of a variant, which is the first word of its name.
+#: By format, which is the first word of a variant's name.
 RUNTIMES = {"onnx": "ONNX Runtime", "openvino": "OpenVINO"}
 
-#: Computed whatever the gateway serves, so that results can be compared.
+#: Always computed, so that results can be compared.
 USUAL = "onnx_int8"
 
-ROWS = TypeAdapter(tuple[LoadRow, ...])  # how the process hands over what it measured
+ROWS = TypeAdapter(tuple[LoadRow, ...])  # how the process hands over its rows
 
 
 def beside(variant: str) -> list[str]:
-    """Return the variants whose bare loops are a ceiling of a gateway that serves ``variant``."""
+    """Return the variants whose bare loops belong beside a gateway that serves ``variant``."""
     return [USUAL, variant] if variant.startswith("openvino_") else [USUAL]
 
 
 def measure(
     variant: str, repository: Path, dataset: Path, questions: int, sequence_length: int
 ) -> tuple[LoadRow, ...]:
-    """Return the rows that ``run`` measures, in a process of its own.
+    """Return the rows of ``run``, measured in a process of its own.
 
     ``questions`` is how many of ``dataset`` are computed. Raises LoadTestError, with the last line
-    that the process said, when there are no rows.
+    of the process's stderr, when it fails.
     """
     arguments = (variant, repository, dataset, str(questions), str(sequence_length))
     try:
@@ -62,25 +62,25 @@ def main(
     variant: str, repository: Path, dataset: Path, questions: int, sequence_length: int
 ) -> None:
     """Print the rows as JSON."""
-    compute = load(repository, variant)
+    compute = load_model(repository, variant)
     asked = read_questions(dataset, questions)
     windows = make_all_windows(read_tokenizer(repository / TOKENIZER), asked, sequence_length)
     print(ROWS.dump_json(run(compute, windows, asked, variant)).decode())
 
 
-def load(repository: Path, variant: str) -> Model:
-    """Return what computes a batch of ``variant`` as its backend does on the CPU.
+def load_model(repository: Path, variant: str) -> Model:
+    """Return a function that computes a batch of ``variant`` as its backend does on a CPU.
 
-    It takes the contract's inputs, int32 ``[rows, length]``, and returns start and end logits,
-    float32 likewise. Raises LoadTestError when no bare loop runs its format, or when its files are
-    not there.
+    The function takes the contract's inputs, int32 ``[rows, length]``, and returns start and end
+    logits, float32 ``[rows, length]``. Raises LoadTestError when no bare loop runs the variant's
+    format, or when its files are missing.
     """
     kind = format_of(variant)
     args = backend_args(repository / model_name(variant))
     path, threads = model_path(args), thread_count(args)
     if not path.exists():
         raise LoadTestError(f"the variant is not exported: there is no {path}; run make export")
-    # only here: each takes a second to import
+    # imported here, as each takes a second
     if kind == "openvino":
         from embedded.backends import openvino_ir
 
@@ -103,11 +103,11 @@ def format_of(variant: str) -> str:
 def run(
     compute: Model, windows: Sequence[Windows], questions: Sequence[Question], variant: str
 ) -> tuple[LoadRow, LoadRow]:
-    """Return a row of the questions one by one, as of one user, and one of all at once.
+    """Return a row of the questions one by one, as one user asks, and a row of all at once.
 
-    Of all at once, every answer's latency is that of the whole, as in MLPerf's Offline scenario.
+    In the second, each answer has the latency of the whole, as in MLPerf's Offline scenario.
     """
-    for _ in range(2):  # the first pays for what is allocated once, and for kernels of new shapes
+    for _ in range(2):  # the first round allocates memory and prepares kernels
         one_by_one = [_seconds(compute, [each]) for each in windows]
         at_once = _seconds(compute, windows)
     return (

@@ -1,10 +1,11 @@
 """A baseline: transformers' question-answering pipeline behind FastAPI and uvicorn.
 
-Run as a file, by the Python of an environment made of ``requirements.txt``, where nothing of this
-project is installed. It is written as someone who knows these libraries would: an endpoint that is
-not async, so that FastAPI calls it in a thread of its pool, and torch on all cores; and one for
-many questions, which the pipeline computes in batches of contexts of like length. The pipeline's
-own defaults hold: windows of 384 tokens that overlap by 128, answers of at most 15 tokens.
+It runs as a file, with the Python of an environment made from ``requirements.txt``, in which
+nothing of this project is installed. It is what someone who knows these libraries would write:
+endpoints that are not async, so that FastAPI calls them in a thread of its pool; torch on all
+cores; and an endpoint for many questions, which the pipeline computes in batches of contexts of
+similar length. The pipeline's defaults apply: windows of 384 tokens that overlap by 128, answers of
+at most 15 tokens.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from transformers import pipeline
 
-BATCH_SIZE = 8  # windows; contexts of like length are padded to the longest of so many
+BATCH_SIZE = 8  # windows, which are padded to the longest of them
 
 
 class Question(BaseModel):
@@ -57,14 +58,14 @@ def make_app(checkpoint: str) -> FastAPI:
         model=checkpoint,
         tokenizer=checkpoint,
         device="cpu",
-        dtype=torch.float32,  # the file's float16 is slow on a CPU, where it runs at all
+        dtype=torch.float32,  # float16, as in the file, is slow on a CPU or does not run
     )
     answerer.model.eval()
     app = FastAPI(title="transformers pipeline")
 
     @app.get("/health/ready")
     def ready() -> None:
-        """Reply at all."""
+        """Reply as soon as the server is up."""
 
     @app.post("/answer")
     def answer(question: Question) -> Answer:
@@ -80,14 +81,14 @@ def make_app(checkpoint: str) -> FastAPI:
 
 
 def _in_batches(answerer: Any, pairs: Sequence[Question]) -> list[Answer]:
-    """Answer the longest contexts first, so that a batch is padded to its own longest only."""
+    """Answer the longest contexts first, so that a batch has contexts of similar length."""
     order = sorted(range(len(pairs)), key=lambda number: -len(pairs[number].context))
     found = answerer(
         question=[pairs[number].question for number in order],
         context=[pairs[number].context for number in order],
         batch_size=BATCH_SIZE,
     )
-    each = found if isinstance(found, list) else [found]  # one answer comes without a list
+    each = found if isinstance(found, list) else [found]  # a single answer is not in a list
     answers = dict(zip(order, each, strict=True))
     return [Answer(**answers[number]) for number in range(len(pairs))]
 

@@ -1,4 +1,4 @@
-"""The pipeline baseline as a child process, by the Python of its own environment."""
+"""The pipeline baseline as a child process, with the Python of its own environment."""
 
 import os
 from collections.abc import Iterator
@@ -19,15 +19,14 @@ NAME = "transformers pipeline"
 
 @contextmanager
 def pipeline_at(checkpoint: Path, port: int, python: Path) -> Iterator[str]:
-    """Run the pipeline on ``checkpoint`` and ``port`` until the block is left; yield its URL.
+    """Serve ``checkpoint`` with the pipeline on ``port`` during the block; yield its URL.
 
-    Raises LoadTestError when there is no environment for it, the port is taken, or it does not
-    come up.
+    Raises LoadTestError when it has no environment, the port is taken, or it does not start.
     """
     if not python.is_file():
         raise LoadTestError(
-            f"the baseline has no environment ({python} is missing): make baseline, or name the "
-            "Python of one that has transformers with --python"
+            f"the baseline has no environment ({python} is missing): run make baseline, or name a "
+            "Python that has transformers with --python"
         )
     if not (checkpoint / "config.json").is_file():
         raise LoadTestError(

@@ -1,1 +1,1 @@
-"""Batch latency: batches of windows straight to Triton, as NVIDIA's tables have it."""
+"""Batch latency: batches of windows sent straight to Triton, as in NVIDIA's tables."""

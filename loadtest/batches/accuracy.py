@@ -1,4 +1,4 @@
-"""Exact match and F1 of a variant, measured through the very Triton whose latency is."""
+"""Exact match and F1 of a variant, measured with the same Triton as its latency."""
 
 from collections.abc import Sequence
 
@@ -24,7 +24,7 @@ def measure_accuracy(
 ) -> Accuracy:
     """Answer ``examples`` of the file ``dataset`` with ``model``, and score the answers.
 
-    Where some have no answer, the empty one is given when its logit is the highest. Raises
+    Where some have no answer, the empty answer is given when its logit is the highest. Raises
     LoadTestError when Triton does not answer.
     """
     options = SpanOptions(null_threshold=0.0 if has_unanswerable(examples) else None)

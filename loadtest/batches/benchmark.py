@@ -25,12 +25,12 @@ from qa.squad import Example
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be measured, and with what."""
+    """What to measure, and how."""
 
     variants: tuple[str, ...]
     batches: tuple[int, ...]
     kind: Kind
-    sequence_length: int | None  # None: the model's
+    sequence_length: int | None  # None: that of the model
     rounds: int
     clients: int
     budget: Budget
@@ -38,35 +38,37 @@ class Plan:
     tokenizer: Tokenizer
     examples: Sequence[Example]
     dataset: Path
-    questions: int  # of the dataset, for the accuracy of variants of which it is not known
+    questions: int  # of the dataset, to measure the accuracy of variants where it is not known
     is_local: bool  # whether Triton computes on this machine
 
     @property
     def row_rounds(self) -> int:
-        """How many rounds of rows there are."""
+        """The rounds of all rows."""
         return len(self.variants) * len(self.batches) * self.rounds
 
     @property
     def longest_seconds(self) -> float:
-        """What all of it may take, but for batches that do not end."""
+        """The longest that all of it may take, unless a batch does not end."""
         return self.row_rounds * (self.budget.warmup_seconds + self.budget.seconds)
 
 
 @dataclass
 class Benchmark:
-    """What was measured so far."""
+    """A run, and what it has measured so far."""
 
     plan: Plan
     meter: Meter
-    accuracies: dict[str, Accuracy] = field(default_factory=dict)  # known ones are not measured
+    accuracies: dict[str, Accuracy] = field(
+        default_factory=dict
+    )  # by variant; those known before are not measured
     peaks: dict[str, Peak] = field(default_factory=dict)  # by variant
     rounds: dict[Subject, list[Round]] = field(default_factory=dict)
-    device: Device | None = None  # with its clocks of the last round
-    devices: dict[str, str] = field(default_factory=dict)  # by variant: what computed it
+    device: Device | None = None  # with its clocks in the last round
+    devices: dict[str, str] = field(default_factory=dict)  # the name of what computed each variant
     done: int = 0  # rounds of rows
 
     def run(self, triton: Triton) -> str | None:
-        """Measure all; return why it ended before its end, if it did."""
+        """Measure everything; return why it ended early, or None."""
         rows = cache(self._rows)
         with stoppable() as stop:
             for _ in range(self.plan.rounds):
@@ -82,7 +84,7 @@ class Benchmark:
         return stop.reason
 
     def table(self) -> tuple[BatchRow, ...]:
-        """Return the rows that measured a batch at least."""
+        """Return the rows of which at least one batch was measured."""
         return tuple(
             make_row(
                 subject,
@@ -104,17 +106,17 @@ class Benchmark:
         if wanted not in (None, length):
             raise LoadTestError(
                 f"{model.name} takes windows of {length} tokens, not of {wanted}: leave SEQ out, "
-                f"or export it anew with --sequence-length {wanted}"
+                f"or export the model again with --sequence-length {wanted}"
             )
         if (largest := max(self.plan.batches)) > model.max_batch_size:
             raise LoadTestError(
-                f"a batch of {largest} is larger than {model.name} takes: its max_batch_size is "
+                f"a batch of {largest} is too large for {model.name}, whose max_batch_size is "
                 f"{model.max_batch_size}; start Triton with --model-control-mode=explicit, and the "
-                "model is loaded for larger ones"
+                "model is loaded with a larger one"
             )
 
     def _prepare(self, variant: str, triton: Triton, model: ModelInfo) -> None:
-        """Measure what does not change from round to round, while nothing else computes."""
+        """Measure what is the same in every round, while nothing else computes."""
         plan = self.plan
         if variant not in self.accuracies:
             self._show(f"{variant}: exact match and F1")

@@ -1,4 +1,4 @@
-"""The peak of the device in a variant's precision: measured, and by the datasheet."""
+"""The peak of the device in a variant's precision: measured, and from the datasheet."""
 
 import re
 import tomllib
@@ -16,25 +16,25 @@ SECONDS = 120
 
 @dataclass(frozen=True)
 class Datasheet:
-    """The dense peaks of a GPU in TFLOP/s (int8: TOP/s) by precision, and who says so."""
+    """The dense peaks of a GPU in TFLOP/s (int8: TOP/s) by precision, and their source."""
 
-    name: str  # a regular expression for NVML's name
+    name: str  # a regular expression for the name that NVML gives
     source: str
     peaks: dict[str, float]
 
 
 def precision_of(variant: str) -> str:
-    """Return the precision that a variant's name says; raises LoadTestError if it says none."""
+    """Return the precision in a variant's name; raises LoadTestError if there is none."""
     found = [part for part in variant.split("_") if part in PRECISIONS]
     if len(found) != 1:
         raise LoadTestError(
-            f"variant {variant!r} does not say its precision, one of {', '.join(PRECISIONS)}"
+            f"the name of variant {variant!r} lacks a precision, one of {', '.join(PRECISIONS)}"
         )
     return found[0]
 
 
 def find_datasheet(device: Device) -> Datasheet | None:
-    """Return the datasheet of ``device``; None where it is not known, or a part of a GPU."""
+    """Return the datasheet of ``device``; None for an unknown device or a part of a GPU."""
     if device.kind == "cpu" or " MIG " in device.name:
         return None
     sheets = (Datasheet(**each) for each in tomllib.loads(DATASHEETS.read_text())["gpus"])
@@ -42,9 +42,9 @@ def find_datasheet(device: Device) -> Datasheet | None:
 
 
 def find_peak(variant: str, device: Device) -> tuple[Peak, str | None]:
-    """Return what ``device`` could do in the precision of ``variant``, measured now.
+    """Measure the peak of ``device`` in the precision of ``variant``.
 
-    And why it was not measured, if it was not.
+    Returns the peak, and the reason where it could not be measured.
     """
     precision = precision_of(variant)
     if precision == "tf32" and device.kind == "cpu":

@@ -1,4 +1,4 @@
-"""Batches through Triton in a closed loop, a Locust user per client: the rounds of a row."""
+"""One round of a row: batches through Triton in a closed loop, with a Locust user per client."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -20,16 +20,16 @@ from loadtest.errors import LoadTestError
 from loadtest.stop import stoppable
 from loadtest.warm_up import has_settled
 
-STATISTICS_SECONDS = 0.1  # Triton counts a request when its reply has been sent
+STATISTICS_SECONDS = 0.1  # Triton counts a request only after it has sent the reply
 
 
 @dataclass(frozen=True)
 class Budget:
     """When the warm-up and the measurement of a round end."""
 
-    batches: int  # that are measured, unless the time ends before them
-    seconds: float  # after which no further batch begins; one is measured whatever it takes
-    warmup_seconds: float  # after which the warm-up ends though latency has not settled
+    batches: int  # to measure, unless the time ends first
+    seconds: float  # after which no batch begins; at least one is measured
+    warmup_seconds: float  # after which the warm-up ends even if latency has not settled
 
 
 def measure(
@@ -43,17 +43,17 @@ def measure(
 ) -> Round:
     """Send batches of ``rows`` to ``model`` and time them, ``clients`` at a time.
 
-    The time of a batch is that of the call, as a client sees it: the request's serialisation,
-    the way there and back, and the logits as arrays. ``advance`` is called between batches, with
-    the share of the round that is done. A fault or Ctrl-C ends the round, which keeps what was
-    measured and says why.
+    The time of a batch is that of the call, as a client sees it: it includes serialising the
+    request, the network both ways, and reading the logits into arrays. ``advance`` is called
+    between batches with the share of the round that is done. A fault or Ctrl-C ends the round,
+    which keeps what was measured and the reason.
     """
     batches = list(rows.batches(batch))
     requests = [make_request(model, each) for each in batches]
     lengths = [each.lengths for each in batches]
 
     def is_warm(phase: _Phase) -> bool:
-        """Batches of SQuAD differ in length, so it is the time of a token that has to settle."""
+        """Whether the time per token has settled: batches of SQuAD differ in length."""
         return bool(phase.samples) and (
             has_settled(_times(phase, lengths)) or phase.spent >= budget.warmup_seconds
         )
@@ -87,12 +87,12 @@ def _statistics(triton: Triton, model: str) -> Statistics:
 
 
 def _times(phase: "_Phase", lengths: Sequence[Sequence[int]]) -> list[float]:
-    """Return the ms of a real token, by batch."""
+    """Return the ms per real token of each batch."""
     return [ms / sum(lengths[number]) for ms, number in phase.samples]
 
 
 class _Phase:
-    """Batches that clients take turns to send, until ``is_over`` says so, and their times."""
+    """Batches that the clients send until ``is_over`` returns true, and their times."""
 
     def __init__(self, requests: Sequence[Any], is_over: Callable[["_Phase"], bool]) -> None:
         self._requests = requests
@@ -108,7 +108,7 @@ class _Phase:
         return time.perf_counter() - self.first if self.sent else 0.0
 
     def connect(self, triton: Triton) -> None:
-        """Open the connection: the first batch is not to wait for it."""
+        """Open the connection, so that the first batch does not wait for it."""
         try:
             triton.version()
         except LoadTestError as error:
@@ -135,10 +135,10 @@ class _Phase:
 
 
 def _run(url: str, clients: int, phase: _Phase) -> None:
-    """Have as many Locust users send the batches of ``phase``; raises its fault."""
+    """Send the batches of ``phase`` with ``clients`` Locust users; raises its fault."""
 
     class Client(User):
-        """One client: a connection of its own, and a batch as soon as the last was answered."""
+        """A client with its own connection, which sends a batch as soon as the last is answered."""
 
         def on_start(self) -> None:
             self.triton = Triton(url)

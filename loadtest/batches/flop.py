@@ -1,4 +1,4 @@
-"""How many floating-point operations a window needs, by the shape of the model."""
+"""How many floating-point operations a window needs, from the shape of the model."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -8,7 +8,7 @@ from typing import Any
 
 from loadtest.errors import LoadTestError
 
-LOGITS = 2  # of a token: start and end
+LOGITS = 2  # per token: start and end
 
 
 @dataclass(frozen=True)
@@ -22,14 +22,14 @@ class ModelShape:
 
 
 def window_flop(shape: ModelShape, tokens: int) -> int:
-    """Return the operations of one window of ``tokens`` real tokens: none for padding.
+    """Return the operations of one window of ``tokens`` real tokens; padding counts none.
 
-    A multiplication and an addition are two; only matrix products are counted, as in Narayanan
-    et al. 2021, "Efficient Large-Scale Language Model Training on GPU Clusters Using
-    Megatron-LM", appendix: of a layer that is 8 n h^2 (query, key, value and output) + 4 n^2 h
-    (scores, and values by them) + 4 n h i (feed-forward), which is its 24 n h^2 + 4 n^2 h for
-    i = 4 h. Outside of the layers, a projection of the embeddings where they are of another size,
-    2 n e h, and the logits, 4 n h.
+    A multiplication and an addition are two operations. Only matrix products count, as in the
+    appendix of Narayanan et al. 2021, "Efficient Large-Scale Language Model Training on GPU
+    Clusters Using Megatron-LM". A layer has 8 n h^2 (query, key, value and output) + 4 n^2 h
+    (scores, and their product with the values) + 4 n h i (feed-forward); for i = 4 h, that is the
+    appendix's 24 n h^2 + 4 n^2 h. Outside the layers there are the logits, 4 n h, and, where
+    embeddings have another size e, their projection, 2 n e h.
     """
     n, h = tokens, shape.hidden
     layer = 8 * n * h * h + 4 * n * n * h + 4 * n * h * shape.intermediate
@@ -38,12 +38,12 @@ def window_flop(shape: ModelShape, tokens: int) -> int:
 
 
 def windows_flop(shape: ModelShape, lengths: Iterable[int]) -> int:
-    """Return the operations of windows of so many real tokens each."""
+    """Return the operations of windows with these numbers of real tokens."""
     return sum(window_flop(shape, length) for length in lengths)
 
 
 def read_shape(config: Mapping[str, Any], source: Path) -> ModelShape:
-    """Return the shape that a ``config.json`` of Hugging Face's layout, at ``source``, describes.
+    """Return the shape in ``config``, a ``config.json`` of Hugging Face's layout at ``source``.
 
     Raises LoadTestError when it lacks a size.
     """

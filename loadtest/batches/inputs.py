@@ -1,4 +1,4 @@
-"""What is sent to the model: windows of text without padding, or the windows of SQuAD."""
+"""The input of the model: windows of text without padding, or the windows of SQuAD."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from loadtest.errors import LoadTestError
-from qa.squad import Example, SquadError, read_examples
+from qa import squad
+from qa.squad import Example, SquadError
 from qa.tokenizer import TokenizerError, load_tokenizer
 from qa.windows import Rows as ModelRows
 from qa.windows import Windows, make_windows
@@ -21,7 +22,7 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Rows(ModelRows):
-    """Windows to send, all of one length, and batches of them."""
+    """Windows to send, padded to one length, and batches of them."""
 
     @property
     def lengths(self) -> tuple[int, ...]:
@@ -29,21 +30,21 @@ class Rows(ModelRows):
         return tuple(int(length) for length in self.attention_mask.sum(axis=1))
 
     def take(self, numbers: NDArray[np.intp]) -> "Rows":
-        """Return the windows of these numbers, in their order."""
+        """Return the windows with these numbers, in this order."""
         return Rows(*(array[numbers] for array in vars(self).values()))
 
     def batches(self, size: int) -> Iterator["Rows"]:
-        """Yield batches of exactly ``size`` until each window was in one; the last begins anew."""
+        """Yield batches of ``size`` with every window; the last one is filled up from the start."""
         for first in range(0, len(self), size):
             yield self.take(np.arange(first, first + size) % len(self))
 
 
-def read_questions(path: Path) -> list[Example]:
-    """Read a SQuAD file; raises LoadTestError when it is missing or malformed."""
+def read_examples(path: Path) -> list[Example]:
+    """Read a SQuAD file; raises LoadTestError where it is missing or malformed."""
     try:
-        return read_examples(path)
+        return squad.read_examples(path)
     except SquadError as error:
-        raise LoadTestError(str(error)) from error
+        raise LoadTestError(f"the questions cannot be read: {error}") from error
 
 
 def read_tokenizer(path: Path) -> Tokenizer:
@@ -64,10 +65,9 @@ def make_rows(
 ) -> Rows:
     """Return the windows to send.
 
-    ``padded`` are windows whose every token is real, as all of the hardware is to work: the
-    contexts of ``examples`` one after another, behind the first question. ``squad`` are the
-    windows of each question, as NVIDIA's script makes them, in an order that is random and
-    always the same.
+    ``padded`` windows have real tokens only, so that no work is on padding: the first question,
+    and the contexts of ``examples`` one after another. ``squad`` windows are those of each
+    question, as NVIDIA's script makes them, in a random order that is always the same.
     """
     if kind == "padded":
         return _full(tokenizer, examples, sequence_length)
@@ -80,7 +80,7 @@ def make_rows(
 
 def _full(tokenizer: Tokenizer, examples: Sequence[Example], sequence_length: int) -> Rows:
     text = " ".join(dict.fromkeys(each.context for each in examples))
-    repeats = -(-sequence_length // len(text.split()))  # every word is a token at least
+    repeats = -(-sequence_length // len(text.split()))  # every word has at least one token
     question = examples[0].question
     windows = make_windows(
         tokenizer, question, " ".join([text] * repeats), sequence_length=sequence_length
@@ -90,7 +90,7 @@ def _full(tokenizer: Tokenizer, examples: Sequence[Example], sequence_length: in
 
 
 def join(parts: Iterable[Windows]) -> Rows:
-    """Return the windows of several questions as one."""
+    """Return the windows of several questions together."""
     every = list(parts)
     return Rows(
         input_ids=np.concatenate([each.input_ids for each in every]),

@@ -2,7 +2,6 @@
 
 import time
 from datetime import timedelta
-from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -11,10 +10,10 @@ DRAWN_SECONDS = 1.0
 
 
 class Meter:
-    """How far a measurement of at most ``longest_seconds`` is, on the terminal.
+    """The progress of a measurement that takes at most ``longest_seconds``.
 
-    It is drawn when it is told something, at most once a second: a thread that draws would delay
-    a reply that is being timed.
+    ``show`` draws it, at most once a second: a thread that draws could delay a reply that is being
+    timed.
     """
 
     def __init__(self, longest_seconds: float) -> None:
@@ -31,21 +30,16 @@ class Meter:
         self._drawn = 0.0
 
     def __enter__(self) -> "Meter":
-        """Show it."""
+        """Show the bar."""
         self._progress.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Leave the last state on the terminal."""
         self._progress.stop()
 
     def show(self, what: str, done: float) -> None:
-        """Show what is being measured, and the share of all that is done."""
+        """Show what is being measured, and the share of the whole that is done."""
         now = time.monotonic()
         if now - self._drawn < DRAWN_SECONDS:
             return
@@ -54,7 +48,7 @@ class Meter:
         self._progress.update(self._task, description=what, completed=done, left=left, refresh=True)
 
     def say(self, line: str) -> None:
-        """Print a line above it."""
+        """Print a line above the bar."""
         self._progress.console.print(line, highlight=False)
 
 

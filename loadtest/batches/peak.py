@@ -1,8 +1,9 @@
-"""The most TFLOP/s of this device: ``python -m loadtest.batches.peak PRECISION DEVICE``.
+"""The peak TFLOP/s of this device: ``python -m loadtest.batches.peak PRECISION DEVICE``.
 
-One large matrix product in the runtime and the precision of a variant, in a process of its own:
-a runtime that dies or keeps its threads must not touch the measurement. The best of many is
-taken: it is a ceiling. Work on integers counts as the same work on floats.
+It computes one large matrix product in the runtime and the precision of a variant. It is a process
+of its own, as a runtime that crashes or keeps its threads must not affect the measurement. The
+fastest of many runs counts, as a peak is a ceiling. Operations on integers count like those on
+floats.
 """
 
 import sys
@@ -15,20 +16,21 @@ from numpy.typing import NDArray
 
 from embedded.backends.providers import CPU, CUDA, Provider
 
-SIZES = {"cpu": 2048, "gpu": 8192}  # of the square factors
+SIZES = {"cpu": 2048, "gpu": 8192}  # rows and columns of the factors
 SECONDS = 2.0
-LEAST = 5
+LEAST = 5  # runs
 
 
 class PeakError(Exception):
-    """A peak that cannot be measured honestly; the message says why."""
+    """A peak that cannot be measured; the message says why."""
 
 
 def measure_peak(precision: str, device: str) -> float:
     """Return the TFLOP/s of a product in ``precision`` on ``device``, "cpu" or "gpu".
 
-    ``precision`` is "fp32", "tf32", "fp16" or "int8" for ONNX Runtime's, "openvino_bf16" or
-    "openvino_int8" for OpenVINO's. Raises PeakError when the runtime would compute another.
+    ``precision`` is "fp32", "tf32", "fp16" or "int8" for ONNX Runtime, "openvino_bf16" or
+    "openvino_int8" for OpenVINO. Raises PeakError when the runtime would use another precision or
+    device.
     """
     size = SIZES[device]
     if precision.startswith("openvino_"):
@@ -73,7 +75,7 @@ def _onnxruntime(precision: str, device: str, size: int) -> Callable[[], object]
         "peak",
         [helper.make_tensor_value_info("left", helper.np_dtype_to_tensor_dtype(left.dtype), None)],
         [helper.make_tensor_value_info("product", outputs.get(precision, TensorProto.FLOAT), None)],
-        [numpy_helper.from_array(right, "right")],  # a weight, which a runtime may lay out anew
+        [numpy_helper.from_array(right, "right")],  # a weight, whose layout a runtime may change
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     providers: list[Provider] = [(CPU, {})]
@@ -99,8 +101,8 @@ def _openvino(precision: str, size: int) -> Callable[[], object]:
     left, right = _factors("fp32", size)
     parameter = ops.parameter([size, size], np.float32, name="left")
     factors = [parameter, ops.constant(right)]
-    if precision == "int8":  # marked as nncf marks what is to be computed in int8
-        ranges = ((0, 1, 256), (-1, 1, 255))  # of u8 activations and of i8 weights
+    if precision == "int8":  # marked for int8 as nncf does it
+        ranges = ((0, 1, 256), (-1, 1, 255))  # for u8 activations and i8 weights
         factors = [
             ops.fake_quantize(each, *(np.float32(limit) for limit in (low, high) * 2), levels)
             for each, (low, high, levels) in zip(factors, ranges, strict=True)
@@ -117,7 +119,7 @@ def _openvino(precision: str, size: int) -> Callable[[], object]:
 
 
 def _computed_in(compiled: Any) -> str:
-    """Return the precision in which the product is computed, as OpenVINO itself says."""
+    """Return the precision in which OpenVINO says it computes the product."""
     for node in compiled.get_runtime_model().get_ordered_ops():
         info = node.get_rt_info()
         if info["layerType"].astype(str) in ("FullyConnected", "MatMul"):
@@ -126,7 +128,7 @@ def _computed_in(compiled: Any) -> str:
 
 
 def main() -> int:
-    """Print the number; return the exit code."""
+    """Print the TFLOP/s; return the exit code."""
     try:
         print(measure_peak(*sys.argv[1:]))
     except PeakError as error:

@@ -1,4 +1,4 @@
-"""The rounds of a row of the batch latency table, and the row that they make."""
+"""The rounds of a row of the batch latency table, and the row made from them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ class Round:
     """What one round of a row measured."""
 
     latencies: tuple[float, ...]  # ms of each batch
-    seconds: float  # from the first one's start to the last one's end
+    seconds: float  # from the start of the first batch to the end of the last
     warmup_batches: int
     settled: bool
-    lengths: tuple[int, ...]  # real tokens of every window that was measured
+    lengths: tuple[int, ...]  # real tokens of each measured window
     split: TritonSplit | None
-    fault: str | None  # why it ended before its end
+    fault: str | None  # why the round ended early
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What a row is of."""
+    """What the rounds of a row have in common."""
 
     variant: str
     batch: int
@@ -40,7 +40,7 @@ def make_row(
     peak: Peak | None,
     device: str | None = None,
 ) -> BatchRow:
-    """Return the row of ``rounds``, of which each measured a batch at least."""
+    """Return the row of ``rounds``, each with at least one measured batch."""
     return BatchRow(
         **vars(subject),
         rounds=tuple(each.latencies for each in rounds),
@@ -57,7 +57,7 @@ def make_row(
 
 
 def _mean_split(rounds: Sequence[Round]) -> TritonSplit | None:
-    """Return the mean of the rounds' splits, each by its batches."""
+    """Return the mean split of the rounds, weighted by their batches."""
     total = sum(len(each.latencies) for each in rounds)
     if not total:
         return None

@@ -1,4 +1,4 @@
-"""ONNX Runtime without a server: the time of a batch, cut and run in every way."""
+"""ONNX Runtime without a server: the time of a batch by every way to cut and run it."""
 
 import os
 import statistics
@@ -26,7 +26,7 @@ from qa.squad import Example
 Inputs = dict[str, NDArray[np.int32]]
 
 LEAST = 5  # runs
-SHAPES = (65, 129, 193, 257, 321)  # lengths that nothing was run with before
+SHAPES = (65, 129, 193, 257, 321)  # lengths of windows that were not run before
 
 
 def session_table(
@@ -38,8 +38,8 @@ def session_table(
 ) -> Table:
     """Time the ONNX model in ``folder`` on the windows of ``questions``; return the table.
 
-    On the GPU, where there is one. Every kind of run takes ``seconds``, or five runs. Raises
-    LoadTestError when there is no such model, or the GPU cannot be used.
+    It runs on the GPU where there is one. Each way runs for ``seconds``, and at least five times.
+    Raises LoadTestError when there is no such model, or the GPU cannot be used.
     """
     kind = "GPU" if serving_gpu() else "CPU"
     args = backend_args(folder) | {"model_instance_kind": kind, "model_instance_device_id": "0"}
@@ -53,8 +53,8 @@ def session_table(
 def _timed(
     args: dict[str, str], rows: Rows, batches: Sequence[int], seconds: float
 ) -> Iterator[tuple[str, ...]]:
-    """Yield the rows of the table of one variant."""
-    from embedded.backends import onnx_session  # its runtime takes a second
+    """Yield the cells of each row."""
+    from embedded.backends import onnx_session  # its import takes a second
 
     path = Path(args["model_repository"], args["model_version"], "model.onnx")
     if not path.is_file():
@@ -94,7 +94,7 @@ def _once(run: Callable[[], object]) -> float:
 
 
 def _milliseconds(run: Callable[[], object], seconds: float) -> float:
-    """Return the median of as many runs as ``seconds`` has room for; the first does not count."""
+    """Return the median of the runs in ``seconds``, without the first."""
     run()
     begun, found = time.perf_counter(), list[float]()
     while len(found) < LEAST or time.perf_counter() - begun < seconds:

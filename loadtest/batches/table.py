@@ -12,11 +12,11 @@ from loadtest.result import Accuracy, BatchRow, Result
 from loadtest.samples import NvidiaReading, nvidia_reading, summarize
 
 STACK = ("triton", *ONNXRUNTIME, "openvino", *TENSORFLOW)
-BESIDE = {"tf32": "tf32", "fp32": "tf32"}  # NVIDIA's precision for ours; fp16 for the narrower
+BESIDE = {"tf32": "tf32", "fp32": "tf32"}  # NVIDIA's precision for ours; fp16 for all others
 
 
 def batch_tables(result: Result, published: Published, shape: ModelShape) -> Iterator[Table | str]:
-    """Yield the tables of a batch latency run, and the notes on them."""
+    """Yield the tables of a batch latency run, and a note on the comparison."""
     rows = result.batches
     yield latency_table(rows)
     yield nvidia_table(rows)
@@ -48,8 +48,10 @@ def latency_table(rows: Sequence[BatchRow]) -> Table:
 
 
 def nvidia_table(rows: Sequence[BatchRow]) -> Table:
-    """Return NVIDIA's reading of the same samples, and where the time went in Triton."""
-    table = _table("As NVIDIA's script reads the same, and Triton's own split; mean ms", "variant")
+    """Return NVIDIA's reading of the same samples, and how Triton splits the time."""
+    table = _table(
+        "The same samples as NVIDIA's script reads them, and Triton's own split; mean ms", "variant"
+    )
     for name in (
         *("batch", "mean", '"90 %"', '"95 %"', '"99 %"'),
         *("queue", "input", "infer", "output"),
@@ -65,7 +67,7 @@ def nvidia_table(rows: Sequence[BatchRow]) -> Table:
 
 def work_table(rows: Sequence[BatchRow]) -> Table:
     """Return the work of real tokens, its share of the device's peak, and the accuracy."""
-    table = _table("Work on real tokens, and how right it is", "variant")
+    table = _table("Work on real tokens, and accuracy", "variant")
     for name in (
         *("batch", "tokens/window", "TFLOP/s", "measured peak", "share", "datasheet", "share"),
         *("EM", "F1"),
@@ -92,7 +94,7 @@ def work_table(rows: Sequence[BatchRow]) -> Table:
 
 
 def published_table(rows: Iterable[BatchRow], published: Published) -> Table:
-    """Return what was measured beside what NVIDIA published for the batch and precision."""
+    """Return our figures beside those that NVIDIA published for the batch and precision."""
     table = _table("Beside NVIDIA's published figures: measured / published = ratio", "variant")
     for name in ("batch", "published for"):
         table.add_column(name)
@@ -120,7 +122,7 @@ def _beside(row: BatchRow, table: PublishedTable) -> Iterator[str]:
 
 
 def difference(result: Result, published: Published, shape: ModelShape) -> str:
-    """Return the line that says of what different things the ratios are."""
+    """Return the line that says what differs between the two sides of the ratios."""
     device, versions = result.environment.device, result.environment.versions
     cores = f", {device.count} cores" if device.kind == "cpu" else ""
     stack = ", ".join(f"{name} {versions[name]}" for name in STACK if name in versions)

@@ -1,4 +1,4 @@
-"""The harness's client of Triton, over gRPC, and what Triton says of models and of its time."""
+"""The load test's gRPC client of Triton, and Triton's statements on models and its time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,7 +20,7 @@ from loadtest.result import TritonSplit
 from qa.proxies import grpc_options
 from qa.tensors import ContractError
 
-REPLY_SECONDS = 10  # for what Triton answers without computing
+REPLY_SECONDS = 10  # for requests that need no computing
 LOAD_SECONDS = 300
 INFER_SECONDS = 600  # a batch of 512 on a slow CPU
 STAGES = ("queue", "compute_input", "compute_infer", "compute_output")
@@ -28,7 +28,7 @@ STAGES = ("queue", "compute_input", "compute_infer", "compute_output")
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What Triton says of a model that is loaded."""
+    """What Triton says of a loaded model."""
 
     name: str
     sequence_length: int
@@ -41,13 +41,13 @@ class Statistics:
     """A model's totals since it was loaded."""
 
     requests: int
-    nanoseconds: tuple[int, ...]  # by STAGES
+    nanoseconds: tuple[int, ...]  # in the order of STAGES
 
 
 class Triton:
     """A connection to the Triton at ``url`` (host:port).
 
-    Every method raises LoadTestError where Triton does not answer, or refuses.
+    Its methods raise LoadTestError when Triton does not answer, or refuses.
     """
 
     def __init__(self, url: str) -> None:
@@ -66,21 +66,21 @@ class Triton:
         return str(reply.version)
 
     def models(self) -> dict[str, bool]:
-        """Return the names of all models of its repository, and whether they are loaded."""
+        """Return the names of all models of its repository, and whether each is loaded."""
         reply = self._call(self._stub.RepositoryIndex, service_pb2.RepositoryIndexRequest())
         return {model.name: model.state == "READY" for model in reply.models}
 
     @contextmanager
     def loaded(self, model: str, rows: int = 1) -> Iterator[ModelInfo]:
-        """Have ``model`` loaded until the block is left; one that was loaded before stays so.
+        """Load ``model`` for the block, unless it is loaded already.
 
-        One that is loaded for the block takes at least ``rows`` rows in a batch, whatever its
+        A model that is loaded for the block takes batches of at least ``rows`` rows, whatever its
         config says.
         """
         models = self.models()
         if model not in models:
             raise LoadTestError(
-                f"Triton at {self.url} has no model {model!r}; known are {', '.join(models)}"
+                f"Triton at {self.url} has no model {model!r}; it has {', '.join(models)}"
             )
         if models[model]:
             yield self.info(model)
@@ -93,7 +93,7 @@ class Triton:
                 self._load(model, config)
             yield self.info(model)
         finally:
-            with suppress(LoadTestError):  # a server that is gone has nothing to unload
+            with suppress(LoadTestError):  # a server that is gone needs no unloading
                 self._call(
                     self._stub.RepositoryModelUnload,
                     service_pb2.RepositoryModelUnloadRequest(model_name=model),
@@ -125,7 +125,7 @@ class Triton:
         )
 
     def infer(self, request: Any) -> Logits:
-        """Send a request of ``make_request``, and return the logits of its rows."""
+        """Send a request made by ``make_request``, and return the logits of its rows."""
         response = self._call(self._stub.ModelInfer, request, INFER_SECONDS)
         try:
             return read_logits(response, tuple(request.inputs[0].shape))
@@ -133,7 +133,7 @@ class Triton:
             raise LoadTestError(f"{request.model_name} cannot be measured: {error}") from error
 
     def begin(self, request: Any) -> grpc.Future:
-        """Send a request of ``make_request``, and return what will have the reply or the error."""
+        """Send a request made by ``make_request``; return the future of the reply."""
         return self._stub.ModelInfer.future(request, timeout=INFER_SECONDS)
 
     def _config(self, model: str) -> Any:
@@ -141,7 +141,7 @@ class Triton:
         return self._call(self._stub.ModelConfig, request).config
 
     def _load(self, model: str, config: Any = None) -> None:
-        """Load ``model``, by ``config`` in place of its own where one is given."""
+        """Load ``model``, with ``config`` in place of its own where one is given."""
         request = service_pb2.RepositoryModelLoadRequest(model_name=model)
         if config is not None:
             text = json_format.MessageToJson(config, preserving_proto_field_name=True)
@@ -156,7 +156,7 @@ class Triton:
 
 
 def split_between(before: Statistics, after: Statistics) -> TritonSplit | None:
-    """Return where the time went of the requests between the two; None when there were none."""
+    """Return the mean times of the requests between the two; None when there were none."""
     requests = after.requests - before.requests
     if requests <= 0:
         return None

@@ -1,4 +1,4 @@
-"""What a rate of questions needs: devices, gateway cores, and the network between."""
+"""What a rate of questions needs: devices, cores of gateways, and network."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -10,17 +10,17 @@ from rich.table import Table
 from loadtest.capacity.work import QuestionCost
 from qa.tensors import INPUTS, OUTPUTS, RequestShape
 
-NOTE = "With one device and one core to spare. Gbit/s without headers and TLS."
+NOTE = "One device and one core are to spare. Gbit/s are without headers and TLS."
 BYTES = 4  # of an int32, and of a float32
 
 
 @dataclass(frozen=True)
 class Capacity:
-    """What one unit of each kind does."""
+    """What one device and one core can do."""
 
-    device_rate: float  # questions per second at which a device's p99 holds
-    core_rate: float  # answers per second of a gateway's core
-    core_load: float = 0.7  # share of a core that may be used: above, its own queue grows
+    device_rate: float  # questions per second of a device at which its p99 holds
+    core_rate: float  # answers per second of a core of a gateway
+    core_load: float = 0.7  # share of a core to use: above it, the gateway's own queue grows
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ def need(
     shape: RequestShape,
     json: float,
 ) -> Need:
-    """Return what ``rate`` needs, with one device and one core more than it takes.
+    """Return what ``rate`` needs, and one device and one core to spare.
 
-    ``json`` are the bytes of a question and its answer.
+    ``json`` is the bytes of a question and its answer.
     """
     return Need(
         rate=rate,
@@ -55,7 +55,7 @@ def need(
 
 
 def tensor_bytes(question: QuestionCost, shape: RequestShape) -> int:
-    """Return the bytes of a question's tensors to Triton and back, with their padding."""
+    """Return the bytes of a question's tensors to Triton and back, padding included."""
     positions = question.windows * shape.padded(question.longest)
     return (len(INPUTS) + len(OUTPUTS)) * positions * BYTES
 

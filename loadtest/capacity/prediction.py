@@ -1,4 +1,4 @@
-"""The simulated queue beside what was measured of the same stack, as a table and a plot."""
+"""The simulated queue beside measurements of the same stack, as a table and a plot."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from loadtest.result import LoadRow
 from loadtest.samples import summarize
 from pages.drawing import SERIES, STYLE, new_figure, write_legend
 
-NOTE = "Milliseconds. Simulated from batch times and one user alone: no open loop was fitted."
+NOTE = "Milliseconds. The simulation knows batch times and one user alone; no open loop was fitted."
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,10 @@ class Point:
 
 
 def on_shared_cores(work: Work, cores: int) -> Work:
-    """Return the work where gateways and clients run on the cores of the device.
+    """Return the work where gateways and clients share the cores of the device.
 
-    What is around a batch is the work of one core at a time, while a batch has all of them.
+    The work around a batch keeps one core busy, and a batch keeps all of them busy. So that work
+    takes ``around / cores`` of the device's time.
     """
     return replace(work, taken=work.around / cores)
 
@@ -40,7 +41,7 @@ def predict(rows: Sequence[LoadRow], questions: Sequence[QuestionCost], work: Wo
 
 
 def prediction_table(points: Sequence[Point]) -> Table:
-    """Return the percentiles and mean batches of both."""
+    """Return the percentiles and mean batches, measured and simulated."""
     columns = ("p50", "p90", "p99", "batch")
     table = Table(
         "arrivals/s",
@@ -61,7 +62,7 @@ def prediction_table(points: Sequence[Point]) -> Table:
 def prediction_plot(
     points: Sequence[Point], questions: Sequence[QuestionCost], work: Work
 ) -> Figure:
-    """Draw p50 and p99 over the rate: marks were measured, lines are simulated."""
+    """Draw p50 and p99 over the rate, measured as marks and simulated as lines."""
     figure = new_figure()
     axes = figure.add_subplot()
     highest = points[-1].row.level

@@ -1,11 +1,12 @@
-"""A queue as Triton keeps it: questions come at random, and what waits is the next batch.
+"""A simulation of Triton's queue: questions arrive at random, and those that wait are joined.
 
-Arrivals are a Poisson process. A gateway sends each to the Triton with the fewest windows in
-flight. A Triton with one instance and no queue delay computes one batch at a time; when it is
-done, what waits is the next, in order and whole requests, up to the rows that a batch may have and
-to the first request of another length: Triton joins only requests of one length.
-Left out: refusals (``max_queue_seconds``), the network, and noise of the machine. So above what the
-devices can do the simulated queue grows without end.
+Arrivals are a Poisson process. A gateway sends each question to the Triton with the fewest windows
+in flight. A Triton with one instance and no queue delay computes one batch at a time. Its next
+batch is the requests that wait, whole and in order, up to the rows that a batch may have and to the
+first request of another length: Triton joins only requests of one length.
+
+The simulation leaves out refusals (``max_queue_seconds``), the network, and noise of the machine.
+So above the rate that the devices can sustain, the simulated queue grows without end.
 """
 
 from collections import deque
@@ -18,24 +19,24 @@ from numpy.typing import NDArray
 from loadtest.capacity.work import QuestionCost, Work
 from qa.tensors import RequestShape
 
-#: As of our own backends on a CPU, which join windows of any lengths.
+#: For our own backends on a CPU, which join windows of any length.
 ONE_LENGTH = RequestShape(sequence_length=384, pad_to_multiple_of=384, max_rows=32)
-#: As of the native backends, which compute the padding.
+#: For Triton's native backends, which compute the padding.
 FEW_LENGTHS = RequestShape(sequence_length=384, pad_to_multiple_of=64, max_rows=32)
-LOWEST_RATE = 0.01  # questions per second that are worth a device
-CLOSER = 0.02  # a bisection ends when its ends differ by no more than this share
+LOWEST_RATE = 0.01  # questions per second; a bisection stops below it
+CLOSER = 0.02  # a bisection stops when its ends differ by this share or less
 
 
 @dataclass(frozen=True)
 class Simulated:
-    """What came of the questions."""
+    """What became of the questions."""
 
     latencies: NDArray[np.float64]  # ms of each, in the order of arrival
     mean_batch: float  # windows
-    busy: float  # share of the devices' time in which they computed
+    busy: float  # share of the time in which a device computes
 
     def percentile(self, share: float) -> float:
-        """Return the latency that so many percent do not exceed, ms."""
+        """Return the latency, ms, that ``share`` percent do not exceed."""
         return float(np.percentile(self.latencies, share, method="inverted_cdf"))
 
 
@@ -54,11 +55,11 @@ class Server:
     windows: int = 0
 
     def in_flight(self, now: float) -> int:
-        """Return the windows that wait or are computed."""
+        """Return the windows that wait or are being computed."""
         return self.queued + (self.running if self.free_at > now else 0)
 
     def add(self, now: float, number: int, question: QuestionCost) -> None:
-        """Let a question wait."""
+        """Queue a question."""
         self.waiting.append((now, number, question))
         self.queued += question.windows
 
@@ -81,7 +82,7 @@ class Server:
             self.windows += rows
 
     def _next_batch(self) -> list[tuple[int, QuestionCost]]:
-        """Take the questions of the next batch out of those that wait, with their numbers."""
+        """Take the next batch from the queue: its questions, with their numbers."""
         batch: list[tuple[int, QuestionCost]] = []
         room = self.shape.max_rows
         length = self.shape.padded(self.waiting[0][2].longest)
@@ -108,7 +109,7 @@ def simulate(
     shape: RequestShape = ONE_LENGTH,
     seed: int = 0,
 ) -> Simulated:
-    """Let ``count`` questions, drawn from ``questions``, come at ``rate`` per second."""
+    """Simulate ``count`` arrivals at ``rate`` per second, drawn from ``questions``."""
     random = np.random.default_rng(seed)
     arrivals = np.cumsum(random.exponential(1 / rate, count))
     drawn = random.integers(len(questions), size=count)
@@ -131,7 +132,7 @@ def simulate(
 def highest_rate(
     questions: Sequence[QuestionCost], work: Work, p99_ms: float, shape: RequestShape = ONE_LENGTH
 ) -> float:
-    """Return the highest rate of one device whose simulated 99th percentile is ``p99_ms``; or 0."""
+    """Return the highest rate of a device whose simulated p99 is at most ``p99_ms``; 0 for none."""
 
     def holds(rate: float) -> bool:
         return simulate(questions, work, rate, shape=shape).percentile(99) <= p99_ms

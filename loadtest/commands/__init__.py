@@ -1,4 +1,4 @@
-"""The commands of ``python -m loadtest``: of each a module and its function, both of its name."""
+"""The commands of ``python -m loadtest``: each is a module with a function of the same name."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -12,7 +12,7 @@ COMMANDS = (
 def command(name: str) -> Callable[..., None]:
     """Return the command ``name``, one of ``COMMANDS``.
 
-    Its module is imported here and not before: what the others need takes a second.
+    Its module is imported only now, as the imports of all commands take a second.
     """
     found: Callable[..., None] = getattr(import_module(f"{__name__}.{name}"), name)
     return found

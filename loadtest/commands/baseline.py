@@ -1,4 +1,4 @@
-"""``baseline``: what a user would pick instead, served until Ctrl-C."""
+"""``baseline``: what a user would use instead, served until Ctrl-C."""
 
 import time
 from contextlib import suppress
@@ -20,10 +20,10 @@ def baseline(
         Path,
         typer.Option(
             envvar="CHECKPOINT",
-            help="In Hugging Face layout: what the gateway's was exported from.",
+            help="In Hugging Face's layout: the one that was exported for the gateway.",
         ),
     ] = CHECKPOINT,
-    port: Annotated[int, typer.Option(envvar="BASELINE_PORT", help="Where it listens.")] = PORT,
+    port: Annotated[int, typer.Option(envvar="BASELINE_PORT", help="Port to listen on.")] = PORT,
     python: Python = PYTHON,
 ) -> None:
     """Serve transformers' question-answering pipeline behind FastAPI, until Ctrl-C."""

@@ -1,27 +1,26 @@
 """``bench``: batch latency of the variants, beside NVIDIA's published figures."""
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from grpc.experimental.gevent import init_gevent
-from rich.console import Console
 
 from embedded.gpu import serving_gpu
 from loadtest.batches.benchmark import Benchmark, Plan
 from loadtest.batches.closed_loop import Budget
 from loadtest.batches.flop import ModelShape, read_config
-from loadtest.batches.inputs import Kind, read_questions, read_tokenizer
+from loadtest.batches.inputs import Kind, read_examples, read_tokenizer
 from loadtest.batches.meter import Meter
 from loadtest.batches.server import connected
 from loadtest.batches.table import batch_tables
-from loadtest.commands.options import BATCHES, Batches, Dataset
+from loadtest.commands.options import BATCHES, MODELS, Batches, Dataset, Results, TritonUrl, numbers
 from loadtest.device import environment
 from loadtest.errors import LoadTestError
 from loadtest.exported import PREFIX, Exported, model_name, read_exported
 from loadtest.published import read_published
+from loadtest.report.figures import terminal
 from loadtest.result import FOLDER, Device, Result, write_result
 from loadtest.stop import interrupt_me, raise_again
 from qa.proxies import is_this_machine
@@ -33,12 +32,12 @@ def bench(
         str,
         typer.Option(
             envvar="VARIANTS",
-            help="As in 'onnx_fp32 onnx_int8'; all that this machine runs if none.",
+            help="Variants, as in 'onnx_fp32 onnx_int8'; by default, all for this machine.",
         ),
     ] = "",
     batches: Batches = BATCHES,
     seq: Annotated[
-        int | None, typer.Option(envvar="SEQ", help="Tokens per window; the model's if none.")
+        int | None, typer.Option(envvar="SEQ", help="Tokens per window; by default, the model's.")
     ] = None,
     kind: Annotated[
         Kind,
@@ -49,35 +48,37 @@ def bench(
         int, typer.Option(envvar="BATCHES_PER_ROW", min=1, help="Batches measured per round.")
     ] = 200,
     seconds: Annotated[
-        float, typer.Option(envvar="SECONDS", min=0.1, help="At most, per row and round.")
+        float, typer.Option(envvar="SECONDS", min=0.1, help="Most seconds per row and round.")
     ] = 60,
-    warmup_seconds: Annotated[float, typer.Option(min=0, help="At most, per row and round.")] = 30,
+    warmup_seconds: Annotated[
+        float, typer.Option(min=0, help="Most seconds per row and round.")
+    ] = 30,
     rounds: Annotated[
-        int, typer.Option(envvar="ROUNDS", min=1, help="Of all variants in turn.")
+        int, typer.Option(envvar="ROUNDS", min=1, help="Rounds, each with all variants in turn.")
     ] = 1,
     clients: Annotated[
-        int, typer.Option(envvar="CLIENTS", min=1, help="Batches under way at a time.")
+        int, typer.Option(envvar="CLIENTS", min=1, help="Batches in flight at a time.")
     ] = 1,
-    url: Annotated[
-        str | None, typer.Option(envvar="TRITON_URL", help="A Triton that runs: host:port of gRPC.")
-    ] = None,
-    repository: Annotated[Path, typer.Option(help="What the embedded Triton serves.")] = Path(
-        "model_repository"
-    ),
+    url: TritonUrl = None,
+    repository: Annotated[
+        Path, typer.Option(help="Folder of the embedded Triton's models.")
+    ] = MODELS,
     config: Annotated[
-        Path | None, typer.Option(help="The model's config.json; report.json says it if none.")
+        Path | None, typer.Option(help="config.json of the model; by default, from report.json.")
     ] = None,
-    questions: Annotated[int, typer.Option(min=1, help="For EM and F1, if not known.")] = 200,
-    results: Annotated[Path, typer.Option(help="Where the result is written.")] = FOLDER,
+    questions: Annotated[
+        int, typer.Option(min=1, help="Questions to measure unknown EM and F1.")
+    ] = 200,
+    results: Results = FOLDER,
 ) -> None:
     """Measure the latency of batches, and print NVIDIA's figures beside it."""
     init_gevent()
     interrupt_me()
     exported = read_exported(repository)
-    examples = read_questions(dataset)
+    examples = read_examples(dataset)
     plan = Plan(
         variants=_variants(variants, exported, repository),
-        batches=_batches(batches),
+        batches=tuple(dict.fromkeys(numbers("--batches", batches, int))),
         kind=kind,
         sequence_length=seq,
         rounds=rounds,
@@ -95,7 +96,7 @@ def bench(
         where = None if plan.is_local else Device("cpu", f"Triton at {url}", 0, 0)
         made = environment(device=where, triton=triton.version())
         with Meter(plan.longest_seconds) as meter:
-            # what another Triton serves may not be what was exported here
+            # another Triton may serve models of another export
             known = dict(exported.accuracies) if exported and not url else {}
             found = Benchmark(plan, meter, known)
             fault = found.run(triton)
@@ -112,8 +113,8 @@ def bench(
 
 
 def _finish(result: Result, shape: ModelShape, folder: Path) -> None:
-    """Write and print what there is; raises what stopped it."""
-    console = Console(width=None if sys.stdout.isatty() else 120)  # a log has room
+    """Write and print the result; raises what ended the run early."""
+    console = terminal()
     path = None
     if result.batches:
         for each in batch_tables(result, read_published(), shape):
@@ -136,17 +137,7 @@ def _variants(names: str, exported: Exported | None, repository: Path) -> tuple[
 def _exported(exported: Exported | None, repository: Path) -> Exported:
     if exported is None:
         raise LoadTestError(
-            f"there is no report.json in {repository}, which says what the models are; run make "
+            f"there is no report.json in {repository}, which describes the models; run make "
             "export, or name another folder with --repository, or --variants and --config"
         )
     return exported
-
-
-def _batches(text: str) -> tuple[int, ...]:
-    try:
-        sizes = tuple(dict.fromkeys(int(each) for each in text.replace(",", " ").split()))
-    except ValueError as error:
-        raise LoadTestError(f"batches {text!r}: whole numbers are needed, as in '1 128'") from error
-    if not sizes or min(sizes) < 1:
-        raise LoadTestError(f"batches {text!r}: a batch has one window at least")
-    return sizes

@@ -1,4 +1,4 @@
-"""``capacity``: what rates of questions need, and how well a simulated queue foretells latency."""
+"""``capacity``: what rates of questions need, and how well a simulated queue predicts latency."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from loadtest.batches.inputs import read_questions, read_tokenizer
+from loadtest.batches.inputs import read_examples, read_tokenizer
 from loadtest.capacity.need import NOTE as NEED_NOTE
 from loadtest.capacity.need import Capacity, need, need_table
 from loadtest.capacity.prediction import (
@@ -27,7 +27,7 @@ from loadtest.capacity.work import (
     read_work,
     read_work_questions,
 )
-from loadtest.commands.options import MODELS, Dataset, Repository
+from loadtest.commands.options import MODELS, Dataset, Repository, numbers
 from loadtest.errors import LoadTestError
 from loadtest.published import read_published
 from loadtest.result import Result, read_result
@@ -37,7 +37,7 @@ from qa.squad import SAMPLE
 
 RATES = "100 10000 1000000"
 SEQUENCE_LENGTH = 384
-REPLY_BYTES = 90  # of the JSON of a short answer
+REPLY_BYTES = 90  # JSON of a short answer
 
 
 def capacity(
@@ -51,17 +51,17 @@ def capacity(
     ],
     core_rate: Annotated[
         float | None,
-        typer.Option(help="Answers/s of a gateway's core, where known better than by one user."),
+        typer.Option(help="Answers/s of a gateway's core; by default, from the one user."),
     ] = None,
     rates: Annotated[str, typer.Option(envvar="RATES", help="Questions/s to plan for.")] = RATES,
     p99_ms: Annotated[
-        float, typer.Option(envvar="P99_MS", min=1, help="What 99 % must not exceed.")
+        float, typer.Option(envvar="P99_MS", min=1, help="Limit of the 99th percentile, ms.")
     ] = 130,
     dataset: Dataset = SAMPLE,
     repository: Repository = MODELS,
     plot: Annotated[Path | None, typer.Option(help="PNG to write.")] = None,
 ) -> None:
-    """Simulate the queue of measured costs, hold it against open loops, and plan for rates."""
+    """Simulate a queue from measured costs, compare it with open loops, and plan for rates."""
     results = [read_result(file) for file in files]
     tokenizer = read_tokenizer(repository / "tokenizer.json")
     questions = read_work_questions(dataset, tokenizer, SEQUENCE_LENGTH)
@@ -70,8 +70,8 @@ def capacity(
     console = Console()
     console.print(
         f"{device.name}, {device.count} cores: a batch takes {work.batch.fixed * 1000:.2f} ms and "
-        f"{work.batch.per_token * 1e6:.2f} µs a token; an answer {work.around * 1000:.2f} ms more, "
-        f"so that a core of a gateway gives {1 / work.around:.0f} answers/s or more"
+        f"{work.batch.per_token * 1e6:.2f} µs a token; an answer takes {work.around * 1000:.2f} ms "
+        f"more, so that a core of a gateway gives {1 / work.around:.0f} answers/s or more"
     )
     shared = on_shared_cores(work, device.count)
     points = predict([row for each in results for row in each.loads], questions, shared)
@@ -79,8 +79,8 @@ def capacity(
         console.print(prediction_table(points), NOTE, sep="\n")
         if plot:
             plot.write_bytes(png(prediction_plot(points, questions, shared)))
-    wanted = _rates(rates)
-    examples = read_questions(dataset)
+    wanted = numbers("--rates", rates, float)
+    examples = read_examples(dataset)
     json = REPLY_BYTES + fmean(
         len(f'{{"question":"{each.question}","context":"{each.context}"}}'.encode())
         for each in examples
@@ -115,17 +115,7 @@ def _work(results: Sequence[Result], questions: Sequence[QuestionCost]) -> Work:
     ]
     if not batches:
         raise LoadTestError(
-            "costs are read from a closed loop with 1 user and a bench of the same variant: "
+            "costs come from a closed loop with 1 user and a bench of the same variant: "
             "name both files"
         )
     return read_work(batches, alone[0], questions)
-
-
-def _rates(text: str) -> list[float]:
-    try:
-        rates = [float(each) for each in text.split()]
-    except ValueError as error:
-        raise LoadTestError(f"--rates {text!r}: {error}") from error
-    if not rates or min(rates) <= 0:
-        raise LoadTestError(f"--rates {text!r}: give numbers above 0, as in '100 1000'")
-    return rates

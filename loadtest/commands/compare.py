@@ -1,31 +1,29 @@
-"""``python -m loadtest compare``: two sides, as ratios with confidence intervals."""
+"""``compare``: the ratios of two sides, with confidence intervals."""
 
-import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from loadtest.report.comparison import FEWEST_FOR_P99, Comparison, Ratio
-from loadtest.report.figures import three_figures
+from loadtest.report.figures import terminal, three_figures
 from loadtest.report.sides import doubts, matched, read_side
 
-_SIDE = "FILE, FILE:NAME (a variant or system), or several of them with commas between"
+_SIDE = "FILE, FILE:NAME (a variant or system), or several of them, comma-separated"
 
 
 def compare(
     a: Annotated[str, typer.Argument(envvar="A", help=_SIDE)],
     b: Annotated[str, typer.Argument(envvar="B", help=_SIDE)],
 ) -> None:
-    """Print A over B, with 95 % confidence intervals, and what is inside the noise."""
+    """Print A over B with 95 % confidence intervals, and which differences are only noise."""
     side_a, side_b = read_side(a), read_side(b)
     compared = matched(side_a, side_b)
-    console = Console(width=None if sys.stdout.isatty() else 120)  # a log has room
+    console = terminal()
     console.print(f"A: {a}\nB: {b}", markup=False, highlight=False, soft_wrap=True)
     console.print(ratio_table(compared))
     if any(each.p99 is None for each in compared.values()):
-        print(f"p99 needs {FEWEST_FOR_P99} samples in every round")
+        print(f"p99 needs {FEWEST_FOR_P99} samples in each round")
     for doubt in doubts(side_a, side_b):
         print(f"note: {doubt}")
 

@@ -1,6 +1,5 @@
 """``load``: questions under load, in closed and open loops."""
 
-from collections.abc import Callable
 from typing import Annotated, Literal
 
 import typer
@@ -16,26 +15,26 @@ from loadtest.commands.options import (
     RouteName,
     Url,
     Workers,
+    numbers,
 )
-from loadtest.errors import LoadTestError
 from loadtest.load.gateway import gateway_at
 from loadtest.load.plan import closed, open_
-from loadtest.load.under_load import Load, load_gateway
+from loadtest.load.under_load import Load, run_plans
 from loadtest.result import FOLDER
 from loadtest.stop import interrupt_me
 from qa.squad import SAMPLE
 
 
 def load(
-    loop: Annotated[Literal["closed", "open", "both"], typer.Option(help="Or both.")] = "both",
+    loop: Annotated[Literal["closed", "open", "both"], typer.Option(help="Which loop.")] = "both",
     users: Annotated[
-        str, typer.Option(envvar="USERS", help="Of the closed loop, in steps.")
+        str, typer.Option(envvar="USERS", help="Users of the closed loop, in steps.")
     ] = "1 2 4 8 16",
     rates: Annotated[
-        str, typer.Option(envvar="RATES", help="Of the open loop, questions/s.")
+        str, typer.Option(envvar="RATES", help="Questions/s of the open loop, in steps.")
     ] = "10 20 40",
     seconds: Annotated[
-        float, typer.Option(envvar="SECONDS", min=0.1, help="That each step is measured.")
+        float, typer.Option(envvar="SECONDS", min=0.1, help="Seconds to measure each step.")
     ] = 10,
     url: Url = None,
     model: ModelName = None,
@@ -47,22 +46,12 @@ def load(
     workers: Workers = 0,
     results: Results = FOLDER,
 ) -> None:
-    """Send SQuAD's questions to the gateway, and measure what becomes of them."""
+    """Send SQuAD's questions to the gateway, and measure latency, throughput and failures."""
     interrupt_me()
     plans = {
-        "closed": closed(_numbers(users, int, "--users")),
-        "open": open_(_numbers(rates, float, "--rates")),
+        "closed": closed(numbers("--users", users, int)),
+        "open": open_(numbers("--rates", rates, float)),
     }
     under = Load(route, dataset, questions, seconds, processes, workers)
     chosen = {f"load-{each}": plan for each, plan in plans.items() if loop in (each, "both")}
-    load_gateway(chosen, under, gateway_at(url, model, repository), results)
-
-
-def _numbers(text: str, kind: Callable[[str], float], option: str) -> list[float]:
-    try:
-        numbers = [kind(each) for each in text.split()]
-    except ValueError as error:
-        raise LoadTestError(f"{option} {text!r}: {error}") from error
-    if not numbers or min(numbers) <= 0:
-        raise LoadTestError(f"{option} {text!r}: give numbers above 0, as in '1 2 4'")
-    return numbers
+    run_plans(chosen, under, gateway_at(url, model, repository), results)

@@ -1,6 +1,5 @@
-"""``loadgen``: MLPerf's LoadGen on the gateway's model, and its verdict beside ours."""
+"""``loadgen``: MLPerf's LoadGen on a model, and its verdict beside ours."""
 
-import sys
 import tempfile
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -17,11 +16,13 @@ from embedded.gpu import serving_gpu
 from embedded.layout import remove_leftovers
 from embedded.selection import choose
 from loadtest import child
-from loadtest.batches.inputs import read_questions
+from loadtest.batches.inputs import read_examples
+from loadtest.commands.options import MODELS, Results, TritonUrl
 from loadtest.device import environment
 from loadtest.errors import LoadTestError
 from loadtest.exported import model_name, read_exported
 from loadtest.mlperf import ROW, SCENARIOS, SERVER_P99_MS, unofficial
+from loadtest.report.figures import terminal
 from loadtest.result import FOLDER, LoadGenRow, Result, write_result
 from loadtest.samples import summarize
 from loadtest.stop import interrupt_me, raise_again, stoppable
@@ -31,44 +32,43 @@ from qa.squad import SAMPLE
 def loadgen(
     variant: Annotated[
         str | None,
-        typer.Option(
-            envvar="VARIANT", help="What is driven; what the gateway would choose if none."
-        ),
+        typer.Option(envvar="VARIANT", help="Variant to load; by default, the gateway's choice."),
     ] = None,
     dataset: Annotated[
         Path,
         typer.Option(
             envvar="DATASET",
-            help="SQuAD file; MLPerf's is dev-v1.1.json, whose windows are 10,833.",
+            help="SQuAD file; MLPerf's is dev-v1.1.json, which has 10,833 windows.",
             show_default="200 questions of it",
         ),
     ] = SAMPLE,
-    scenarios: Annotated[str, typer.Option(envvar="SCENARIOS", help="Of MLPerf.")] = " ".join(
-        SCENARIOS
-    ),
+    scenarios: Annotated[
+        str, typer.Option(envvar="SCENARIOS", help="MLPerf's names of them.")
+    ] = " ".join(SCENARIOS),
     seconds: Annotated[
         float,
-        typer.Option(envvar="SECONDS", min=1, help="That each takes at least; 600 are MLPerf's."),
+        typer.Option(
+            envvar="SECONDS", min=1, help="Least seconds for each scenario; MLPerf's are 600."
+        ),
     ] = 60,
     target: Annotated[
-        float | None, typer.Option(min=0.1, help="Windows/s of Server; found by tries if none.")
+        float | None,
+        typer.Option(min=0.1, help="Windows/s of Server; by default, found by trying."),
     ] = None,
-    url: Annotated[
-        str | None, typer.Option(envvar="TRITON_URL", help="A Triton that runs: host:port of gRPC.")
-    ] = None,
-    repository: Annotated[Path, typer.Option(help="What the embedded Triton serves.")] = Path(
-        "model_repository"
-    ),
-    results: Annotated[Path, typer.Option(help="Where the result is written.")] = FOLDER,
+    url: TritonUrl = None,
+    repository: Annotated[
+        Path, typer.Option(help="Folder of the embedded Triton's models.")
+    ] = MODELS,
+    results: Results = FOLDER,
 ) -> None:
     """Run MLPerf's scenarios with the rules of BERT-99, and print LoadGen's verdict beside ours."""
     interrupt_me()
     if find_spec("mlperf_loadgen") is None:
         raise LoadTestError(
-            "MLPerf's LoadGen is not installed, as it has no build for arm64; where there is a C++ "
-            "compiler, pip install mlcommons-loadgen makes one"
+            "MLPerf's LoadGen is not installed: it has no build for arm64; with a C++ compiler, "
+            "pip install mlcommons-loadgen builds it"
         )
-    questions = len(read_questions(dataset))
+    questions = len(read_examples(dataset))
     _check_scenarios(scenarios)
     model = model_name(variant) if variant else _chosen(repository)
     exported = read_exported(repository)
@@ -95,7 +95,7 @@ def loadgen(
 
 def _check_scenarios(names: str) -> None:
     if not names.split() or not set(names.split()) <= set(SCENARIOS):
-        raise LoadTestError(f"scenarios {names!r}: there are {', '.join(SCENARIOS)}")
+        raise LoadTestError(f"--scenarios {names!r}: choose from {', '.join(SCENARIOS)}")
 
 
 def _chosen(repository: Path) -> str:
@@ -106,11 +106,11 @@ def _chosen(repository: Path) -> str:
 
 
 def _run(*arguments: str) -> str | None:
-    """Run LoadGen in a process of its own, and return why it ended before its end."""
-    waiting = Console(stderr=True).status("LoadGen runs, and says nothing until its end")
+    """Run LoadGen in a process of its own; return why it ended early, or None."""
+    waiting = Console(stderr=True).status("LoadGen is running; it reports only at the end")
     with stoppable() as stop, waiting:
         print(child.run("loadtest.loadgen", *arguments), end="")
-    remove_leftovers()  # of its Triton, which has died with it
+    remove_leftovers()  # of its Triton, which ended with it
     return stop.reason
 
 
@@ -120,22 +120,22 @@ def _read(path: Path) -> tuple[LoadGenRow, ...]:
 
 
 def _finish(result: Result, seconds: float, folder: Path) -> None:
-    """Write and print what there is; raises what stopped it."""
+    """Write and print the result; raises what ended the run early."""
     path = None
     if result.loadgen:
-        console = Console(width=None if sys.stdout.isatty() else 120)
+        console = terminal()
         console.print(verdict_table(result.loadgen), highlight=False)
         windows = int(result.loadgen[0].summary["performance_sample_count"])
         if said := unofficial(seconds, windows):
             print(said)
-        print("by MLPerf's rules for BERT-99, but not its model: no row is an MLPerf result")
+        print("by MLPerf's rules for BERT-99, but not with its model: no row is an MLPerf result")
         path = write_result(result, folder)
         print(path)
     raise_again(result.partial, path)
 
 
 def verdict_table(rows: Sequence[LoadGenRow]) -> Table:
-    """Return LoadGen's verdict and figure of each run beside ours."""
+    """Return LoadGen's verdict and figure of each run, beside ours."""
     table = Table(
         *("scenario", "target/s", "figure", "LoadGen", "", "ours", "", "queries"),
         caption=f"Server holds a p99 of {SERVER_P99_MS:g} ms or less",
@@ -156,7 +156,7 @@ def verdict_table(rows: Sequence[LoadGenRow]) -> Table:
 
 
 def _figures(row: LoadGenRow) -> tuple[str, str, str]:
-    """Return what a scenario is measured by: its name, LoadGen's figure, and ours."""
+    """Return the name of a scenario's figure, LoadGen's value, and ours."""
     if row.scenario == "Offline":
         theirs = float(row.summary["Samples per second"])
         return "windows/s", f"{theirs:.2f}", f"{len(row.latencies) / row.seconds:.2f}"

@@ -1,24 +1,32 @@
-"""The options that ``load`` and ``slo`` share."""
+"""Options that several commands share, and how lists of numbers are read."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
+from loadtest.errors import LoadTestError
 from loadtest.load.under_load import Route
 
+Number = TypeVar("Number", int, float)
+
 MODELS = Path("model_repository")
-BATCHES = "1 128 256 512"  # those of NVIDIA's tables
+BATCHES = "1 128 256 512"  # as in NVIDIA's tables
 
 Url = Annotated[
-    str | None, typer.Option(envvar="URL", help="A gateway that runs; one is started if none.")
+    str | None, typer.Option(envvar="URL", help="A running gateway; by default, one is started.")
+]
+TritonUrl = Annotated[
+    str | None,
+    typer.Option(
+        envvar="TRITON_URL", help="A running Triton, host:port of gRPC; by default, one is started."
+    ),
 ]
 ModelName = Annotated[
-    str | None, typer.Option(envvar="MODEL", help="What the one that is started answers with.")
+    str | None, typer.Option(envvar="MODEL", help="Model of the gateway that is started.")
 ]
-Repository = Annotated[
-    Path, typer.Option(envvar="MODEL_REPOSITORY", help="Of the models that it serves.")
-]
+Repository = Annotated[Path, typer.Option(envvar="MODEL_REPOSITORY", help="Folder of its models.")]
 RouteName = Annotated[Route, typer.Option(help="POST /answer, or Hugging Face's POST /.")]
 Dataset = Annotated[
     Path,
@@ -27,10 +35,30 @@ Dataset = Annotated[
     ),
 ]
 Batches = Annotated[str, typer.Option(envvar="BATCHES", help="Windows per batch.")]
-Questions = Annotated[int, typer.Option(min=1, help="Different ones; their answers are recorded.")]
-Python = Annotated[Path, typer.Option(help="Of an environment that has transformers.")]
+Questions = Annotated[int, typer.Option(min=1, help="How many different questions.")]
+Python = Annotated[Path, typer.Option(help="Python of an environment that has transformers.")]
 Processes = Annotated[
-    int, typer.Option(envvar="PROCESSES", min=0, help="That load, on this machine; 0: this one.")
+    int,
+    typer.Option(
+        envvar="PROCESSES", min=0, help="Loading processes on this machine; 0: only this one."
+    ),
 ]
-Workers = Annotated[int, typer.Option(min=0, help="Of other machines, that join port 5557.")]
+Workers = Annotated[
+    int, typer.Option(min=0, help="Loading processes on other machines, which join port 5557.")
+]
 Results = Annotated[Path, typer.Option(help="Where the results are written.")]
+
+
+def numbers(option: str, text: str, kind: Callable[[str], Number]) -> tuple[Number, ...]:
+    """Return the numbers of ``text``, the value of ``option``: between spaces or commas.
+
+    Raises LoadTestError where one is not of ``kind``, int or float, or not above 0.
+    """
+    try:
+        found = tuple(kind(each) for each in text.replace(",", " ").split())
+    except ValueError:
+        found = ()
+    if not found or min(found) <= 0:
+        what = "whole numbers" if kind is int else "numbers"
+        raise LoadTestError(f"{option} {text!r}: give {what} above 0, as in '1 2 4'")
+    return found

@@ -1,4 +1,4 @@
-"""``python -m loadtest report``: result files as a page with plots."""
+"""``report``: result files as a page with plots."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +19,6 @@ def report(
         Path, typer.Option(envvar="OUTPUT", help="folder to write the report to")
     ] = FOLDER / "report",
 ) -> None:
-    """Write a page with plots and tables of result files, and a PNG of each plot."""
+    """Write a page with the plots and tables of result files, and a PNG of each plot."""
     results = sorted(map(read_result, files), key=lambda each: each.environment.started)
     print(write_report(results, output))

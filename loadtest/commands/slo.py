@@ -18,7 +18,7 @@ from loadtest.commands.options import (
 )
 from loadtest.load.gateway import gateway_at
 from loadtest.load.plan import slo as plan_slo
-from loadtest.load.under_load import Load, load_gateway
+from loadtest.load.under_load import Load, run_plans
 from loadtest.result import FOLDER
 from loadtest.stop import interrupt_me
 from qa.squad import SAMPLE
@@ -26,10 +26,10 @@ from qa.squad import SAMPLE
 
 def slo(
     p99_ms: Annotated[
-        float, typer.Option(envvar="P99_MS", min=0, help="What 99 % must not exceed.")
+        float, typer.Option(envvar="P99_MS", min=0, help="Limit of the 99th percentile, ms.")
     ] = 130,
     seconds: Annotated[
-        float, typer.Option(envvar="SECONDS", min=0.1, help="That each rate is measured.")
+        float, typer.Option(envvar="SECONDS", min=0.1, help="Seconds to measure each rate.")
     ] = 20,
     url: Url = None,
     model: ModelName = None,
@@ -45,4 +45,4 @@ def slo(
     interrupt_me()
     under = Load(route, dataset, questions, seconds, processes, workers)
     plans = {"slo": plan_slo(p99_ms)}
-    load_gateway(plans, under, gateway_at(url, model, repository), results)
+    run_plans(plans, under, gateway_at(url, model, repository), results)

@@ -1,6 +1,5 @@
-"""``versus``: the gateway beside what a user would pick instead, in the same run."""
+"""``versus``: the gateway beside what a user would use instead, in the same run."""
 
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,12 +10,20 @@ from rich.console import Console
 
 from loadtest.baselines import bare_loop
 from loadtest.baselines.server import NAME, PYTHON, pipeline_at
-from loadtest.batches.inputs import read_questions as read_examples
+from loadtest.batches.inputs import read_examples
 from loadtest.commands.baseline import PORT
 from loadtest.commands.compare import ratio_table
-from loadtest.commands.options import MODELS, Dataset, ModelName, Python, Questions, Repository
+from loadtest.commands.options import (
+    MODELS,
+    Dataset,
+    ModelName,
+    Python,
+    Questions,
+    Repository,
+    Results,
+    numbers,
+)
 from loadtest.device import environment
-from loadtest.errors import LoadTestError
 from loadtest.load.answers import check_answers
 from loadtest.load.gateway import gateway_at
 from loadtest.load.measurement import Measurement, System
@@ -26,6 +33,7 @@ from loadtest.load.rows import Level
 from loadtest.load.tables import versus_table
 from loadtest.load.users import AnswerUser
 from loadtest.load.versus import BATCHED, accuracy_of, batched, take_turns
+from loadtest.report.figures import terminal
 from loadtest.report.sides import matched, side_of
 from loadtest.result import FOLDER, LoadRow, Result, write_result
 from loadtest.stop import interrupt_me, raise_again, stoppable
@@ -34,42 +42,44 @@ from qa.squad import SAMPLE
 
 def versus(
     users: Annotated[
-        str, typer.Option(envvar="USERS", help="Of the closed loop, in turn.")
+        str, typer.Option(envvar="USERS", help="Users of the closed loop, in steps.")
     ] = "1 8",
     rounds: Annotated[
-        int, typer.Option(envvar="ROUNDS", min=1, help="Of all systems in turn.")
+        int, typer.Option(envvar="ROUNDS", min=1, help="Rounds, each with all systems in turn.")
     ] = 3,
     seconds: Annotated[
-        float, typer.Option(envvar="SECONDS", min=0.1, help="That each is measured.")
+        float, typer.Option(envvar="SECONDS", min=0.1, help="Seconds to measure each.")
     ] = 10,
-    url: Annotated[str | None, typer.Option(help="A gateway that runs.")] = None,
+    url: Annotated[
+        str | None, typer.Option(help="A running gateway; by default, one is started.")
+    ] = None,
     model: ModelName = None,
     repository: Repository = MODELS,
     baseline_url: Annotated[
-        str | None, typer.Option(help="A baseline that runs; the pipeline is started if none.")
+        str | None, typer.Option(help="A running baseline; by default, the pipeline is started.")
     ] = None,
     checkpoint: Annotated[
         Path | None,
         typer.Option(
-            envvar="CHECKPOINT", help="Of the pipeline; what the gateway's was made of if none."
+            envvar="CHECKPOINT", help="Checkpoint of the pipeline; by default, the gateway's."
         ),
     ] = None,
-    port: Annotated[int, typer.Option(envvar="BASELINE_PORT", help="Of the pipeline.")] = PORT,
+    port: Annotated[int, typer.Option(envvar="BASELINE_PORT", help="Port of the pipeline.")] = PORT,
     python: Python = PYTHON,
     ceiling: Annotated[
         str | None,
         typer.Option(
-            help="Variants of ONNX and OpenVINO that bare loops compute; '' for none; onnx_int8, "
-            "and what the gateway has of OpenVINO, if not given."
+            help="Variants of ONNX and OpenVINO for bare loops; '' for none. By default onnx_int8, "
+            "and the gateway's variant if it is one of OpenVINO."
         ),
     ] = None,
     dataset: Dataset = SAMPLE,
     questions: Questions = 200,
-    results: Annotated[Path, typer.Option(help="Where the result is written.")] = FOLDER,
+    results: Results = FOLDER,
 ) -> None:
     """Load the gateway and transformers' pipeline in turns, and print the ratios."""
     interrupt_me()
-    levels = _levels(users)
+    levels = [float(each) for each in numbers("--users", users, int)]
     examples, asked = read_examples(dataset), read_questions(dataset, questions)
     rows: list[LoadRow] = []
     with ExitStack() as stack:
@@ -104,16 +114,6 @@ def versus(
     _finish(result, gateway.variant, results)
 
 
-def _levels(text: str) -> tuple[float, ...]:
-    try:
-        levels = tuple(float(int(each)) for each in text.split())
-    except ValueError as error:
-        raise LoadTestError(f"--users {text!r}: whole numbers are needed, as in '1 8'") from error
-    if not levels or min(levels) < 1:
-        raise LoadTestError(f"--users {text!r}: there is one user at least")
-    return levels
-
-
 def _measure(
     measuring: Measurement,
     systems: Sequence[System],
@@ -121,7 +121,7 @@ def _measure(
     rounds: int,
     rows: list[LoadRow],
 ) -> str | None:
-    """Add the rows that are measured to ``rows``; return why it ended before its end."""
+    """Measure all, and add the rows to ``rows``; return why it ended early, or None."""
     console = Console(stderr=True)
 
     def measure(system: System, level: Level, number: int) -> LoadRow:
@@ -134,8 +134,8 @@ def _measure(
 
 
 def _finish(result: Result, variant: str, folder: Path) -> None:
-    """Write and print what there is; raises what stopped it."""
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    """Write and print the result; raises what ended the run early."""
+    console = terminal()
     console.print(versus_table(result.loads, result.accuracies), highlight=False)
     ours, names = f"gateway {variant}", {row.system for row in result.loads if row.latencies}
     for each in ("", BATCHED):

@@ -27,8 +27,10 @@ from qa.squad import SAMPLE
 
 
 def web(
-    loop: Annotated[Loop, typer.Option(help="What each user does.")] = "closed",
-    port: Annotated[int, typer.Option(help="Of the page.")] = 8089,
+    loop: Annotated[
+        Loop, typer.Option(help="Closed: wait for each reply; open: ask at random times.")
+    ] = "closed",
+    port: Annotated[int, typer.Option(help="Port of the page.")] = 8089,
     url: Url = None,
     model: ModelName = None,
     repository: Repository = MODELS,
@@ -47,7 +49,7 @@ def web(
             *("--results", str(results)),
             *(("--processes", str(processes)) if processes else ()),
         )
-        with start(command, stdin=subprocess.DEVNULL) as page:  # it gets Ctrl-C once, and from us
+        with start(command, stdin=subprocess.DEVNULL) as page:  # Ctrl-C reaches it once, from us
             try:
                 page.wait()
             except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""``windows``: the harness's own input as a file, for perf_analyzer's ``--input-data``."""
+"""``windows``: the input of ``bench`` as a file, for perf_analyzer's ``--input-data``."""
 
 import json
 from pathlib import Path
@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from loadtest.batches.inputs import Kind, make_rows, read_questions, read_tokenizer
-from loadtest.commands.options import Dataset
+from loadtest.batches.inputs import Kind, make_rows, read_examples, read_tokenizer
+from loadtest.commands.options import MODELS, Dataset
 from loadtest.errors import LoadTestError
 from loadtest.exported import read_exported
 from qa import tensors
@@ -19,13 +19,15 @@ def windows(
     kind: Annotated[
         Kind, typer.Option("--input", help="Windows without padding, or those of SQuAD.")
     ] = "padded",
-    count: Annotated[int, typer.Option(min=1, help="Windows, or all if there are fewer.")] = 512,
+    count: Annotated[
+        int, typer.Option(min=1, help="How many windows; all if there are fewer.")
+    ] = 512,
     dataset: Dataset = SAMPLE,
-    repository: Annotated[Path, typer.Option(help="Whose tokenizer cuts them.")] = Path(
-        "model_repository"
-    ),
+    repository: Annotated[
+        Path, typer.Option(help="Folder of the tokenizer that cuts them.")
+    ] = MODELS,
 ) -> None:
-    """Write windows as perf_analyzer reads them, so that it computes what ``bench`` does."""
+    """Write windows for perf_analyzer, so that it computes what ``bench`` does."""
     exported = read_exported(repository)
     if exported is None:
         raise LoadTestError(
@@ -33,7 +35,7 @@ def windows(
             "with --repository"
         )
     tokenizer = read_tokenizer(repository / "tokenizer.json")
-    rows = make_rows(kind, tokenizer, read_questions(dataset), exported.sequence_length)
+    rows = make_rows(kind, tokenizer, read_examples(dataset), exported.sequence_length)
     arrays = (rows.input_ids, rows.attention_mask, rows.token_type_ids)
     steps = [
         {name: array[number].tolist() for name, array in zip(tensors.INPUTS, arrays, strict=True)}

@@ -1,21 +1,21 @@
-"""Whether all replies under load were the known answers, and what is said when they were not."""
+"""Whether the replies under load were the known answers, and what to say where they were not."""
 
 from collections.abc import Iterable
 
 from loadtest.errors import LoadTestError
 from loadtest.result import LoadRow
 
-#: Variants whose logits depend on the other windows of a batch by more than rounding, and why.
-#: Another answer than the unloaded one is then no fault of the server, and does not fail a run.
+#: Variants whose logits depend on the other windows of the batch by more than rounding, and why.
+#: Under load, their answers may differ from the recorded ones, which does not fail a run.
 BATCH_EFFECTS = {
     "onnx_int8": "scales its activations by the largest of all windows in a batch",
 }
 
 
 def check_answers(rows: Iterable[LoadRow], variant: str) -> str | None:
-    """Return what is to be said of wrong replies; None when there were none.
+    """Return what to say of wrong replies; None when there were none.
 
-    Raises LoadTestError when there were, and the variant's answers do not depend on its batches.
+    Raises LoadTestError for wrong replies of a variant that BATCH_EFFECTS does not name.
     """
     rows = list(rows)
     wrong = sum(row.wrong for row in rows)

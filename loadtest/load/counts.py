@@ -1,4 +1,4 @@
-"""What the gateway and its Triton have counted since they started, by their own metrics."""
+"""What the gateway and its Triton have counted since they started, from their metrics."""
 
 import re
 from collections.abc import Iterable
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Counts:
-    """Sums over all that was answered; what nobody counts is 0."""
+    """Sums since the start; 0 where nothing counts."""
 
     tokens: float = 0
-    positions: float = 0  # of windows, padding among them
-    windows: float = 0  # that Triton computed
-    executions: float = 0
+    positions: float = 0  # tokens and padding
+    windows: float = 0  # computed by Triton
+    executions: float = 0  # batches that Triton computed
 
     @classmethod
     def read(cls, gateway: str, triton: str) -> "Counts":
-        """Read both metrics' texts, in Prometheus's format; ``triton``'s may be empty."""
+        """Read both metrics in Prometheus's text format; ``triton`` may be empty."""
         return cls(
             tokens=_sum(gateway, "electra_qa_tokens_total"),
             positions=_sum(gateway, "electra_qa_positions_total"),
@@ -34,12 +34,12 @@ class Counts:
 
     @property
     def padding_ratio(self) -> float | None:
-        """Padding over all positions of the windows that the gateway made."""
+        """Padding over all positions that the gateway sent."""
         return 1 - self.tokens / self.positions if self.positions else None
 
     @property
     def mean_batch(self) -> float | None:
-        """Windows of an execution."""
+        """Windows per execution."""
         return self.windows / self.executions if self.executions else None
 
 

@@ -1,6 +1,6 @@
-"""The processes that load, be they one or many: what they are told, and what they tell.
+"""The loading processes, one or many: what they are told, and what they report.
 
-Locust's own messages carry it, which reach a process's own listeners when it loads by itself.
+Both are Locust's own messages. A process that loads on its own sends them to itself.
 """
 
 from typing import Any
@@ -20,11 +20,11 @@ REPLY_SECONDS = 10
 
 
 def listen(environment: Environment) -> None:
-    """Make this process's users do what it is told."""
+    """Make the users of this process follow the messages that it receives."""
     keeper, runner = Keeper(), environment.runner
-    assert isinstance(runner, LocalRunner | WorkerRunner)  # noqa: S101 - the master loads nothing
+    assert isinstance(runner, LocalRunner | WorkerRunner)  # noqa: S101 - a master has no users
     for user_class in environment.user_classes:
-        user_class.keeper = keeper  # type: ignore[attr-defined] # as Locust sets their host
+        user_class.keeper = keeper  # type: ignore[attr-defined] # as Locust sets host
 
     def assign(msg: Any, **_: object) -> None:
         given = Assignment(**msg.data)
@@ -51,7 +51,7 @@ def listen(environment: Environment) -> None:
 
 
 class Crew:
-    """The loading processes, for the one that commands them."""
+    """The loading processes, as the commanding process sees them."""
 
     def __init__(self, environment: Environment) -> None:
         assert isinstance(environment.runner, LocalRunner | MasterRunner)  # noqa: S101
@@ -59,12 +59,12 @@ class Crew:
         self.size = 0  # processes
         self.phase = 0
         if isinstance(self.runner, LocalRunner):
-            listen(environment)  # it loads itself
+            listen(environment)  # this process loads, too
         self._reports: dict[str, Any] = {}
         self.runner.register_message(SAMPLES, self._receive)
 
     def assign(self, assignment: Assignment) -> None:
-        """Say what is to be asked from now on, to all processes that are there now."""
+        """Tell all processes that are there now what to ask from now on."""
         self.size = self.runner.worker_count
         self.runner.send_message(ASSIGN, assignment._asdict())
 
@@ -75,7 +75,7 @@ class Crew:
         return self.phase
 
     def collect(self, phase: int) -> tuple[list[Sample], int]:
-        """Return the samples since the last time, and the requests in flight since ``phase``.
+        """Return the samples since the last call, and how many requests of ``phase`` are in flight.
 
         Raises LoadTestError when a process does not report.
         """
@@ -87,7 +87,7 @@ class Crew:
         if len(self._reports) < self.size:
             raise LoadTestError(
                 f"only {len(self._reports)} of {self.size} loading processes report; "
-                "the others have died, or cannot be reached"
+                "the others have ended, or cannot be reached"
             )
         reports = self._reports.values()
         samples = [Sample(*each) for report in reports for each in report["samples"]]

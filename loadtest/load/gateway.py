@@ -1,4 +1,4 @@
-"""The gateway under load: one that runs already, or a child process of ours."""
+"""The gateway under load: one that is running already, or a child process."""
 
 import os
 import socket
@@ -24,16 +24,16 @@ class Gateway:
     url: str
     model: str
     sequence_length: int
-    checkpoint: str  # the name of what was exported, or where that is not known, the model's
-    triton_metrics: str | None = None  # where the Triton says how large its batches are
+    checkpoint: str  # the name of the checkpoint, or of the model where that is not known
+    triton_metrics: str | None = None  # URL of its Triton's metrics, which count batches
 
     @property
     def variant(self) -> str:
-        """The variant's name, as in a result."""
+        """The variant's name, as results have it."""
         return self.model.removeprefix(PREFIX)
 
     def counts(self) -> Counts:
-        """Return what it and its Triton have counted since they started."""
+        """Return the counts of the gateway and its Triton; raises LoadTestError when it is gone."""
         triton = get(self.triton_metrics, "/metrics") if self.triton_metrics else ""
         return Counts.read(get(self.url, "/metrics"), triton)
 
@@ -42,13 +42,15 @@ class Gateway:
 def gateway_at(
     url: str | None, model: str | None = None, repository: Path = Path("model_repository")
 ) -> Iterator[Gateway]:
-    """Yield the gateway at ``url``, or one started for the block, with ``model`` of ``repository``.
+    """Yield the gateway at ``url``, or start one for the block, with ``model`` of ``repository``.
 
     Raises LoadTestError when it does not answer, or cannot be started.
     """
     if url is not None:
         if model is not None:
-            raise LoadTestError(f"the gateway at {url} has its model; give MODEL or URL, not both")
+            raise LoadTestError(
+                f"the gateway at {url} has a model already; give MODEL or URL, not both"
+            )
         url = url.rstrip("/")
         name, length = served_model(url)
         yield Gateway(url, name, length, checkpoint=name)
@@ -65,7 +67,7 @@ def gateway_at(
         **({"ELECTRA_QA_MODEL": model} if model else {}),
     }
     url, command = f"http://127.0.0.1:{port}", (sys.executable, "-m", "serving")
-    remedy = " (--repository names its models, --url a gateway that runs)"
+    remedy = " (--repository names the folder of its models, --url a running gateway)"
     with serving("the gateway", command, environment, partial(is_ready, url), remedy):
         name, length = served_model(url)
         exported = read_exported(repository)
@@ -74,7 +76,7 @@ def gateway_at(
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on just now."""
+    """Return a port on which nothing listens at the moment."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         return int(bound.getsockname()[1])

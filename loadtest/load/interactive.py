@@ -1,4 +1,4 @@
-"""Questions under load as its user goes along, on Locust's web page or by its command line."""
+"""Questions under load by hand, from Locust's web page or its command line."""
 
 import logging
 import time
@@ -24,7 +24,7 @@ logger = logging.getLogger("locust.questions")
 
 
 class Interactive:
-    """What happens when a test is started and stopped, in the process that commands."""
+    """What the commanding process does when a test starts and stops."""
 
     def __init__(self, environment: Environment, options: Namespace) -> None:
         self.environment = environment
@@ -32,7 +32,7 @@ class Interactive:
         self.crew = Crew(environment)
 
     def start(self, **_: object) -> None:
-        """Record the answers while nothing loads the server, and say what is to be asked."""
+        """Record the answers while the server is not loaded, and tell the users what to ask."""
         try:
             self._start()
         except LoadTestError as error:
@@ -65,7 +65,7 @@ class Interactive:
     def stop(self, **_: object) -> None:
         """Write and print what was measured since the start, with true percentiles."""
         if not self.crew.phase:
-            return  # it could not be started
+            return  # the start failed
         seconds = time.perf_counter() - self.began
         samples, _in_flight = self.crew.collect(self.phase)
         rows = [self._row(each, samples, seconds) for each in self._users()]

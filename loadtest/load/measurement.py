@@ -1,4 +1,4 @@
-"""One level of load: held until it is steady, then measured."""
+"""One level of load: held until latency is steady, then measured."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -19,19 +19,19 @@ from loadtest.load.users import PATIENCE_SECONDS, AskingUser
 from loadtest.result import LoadRow
 from loadtest.warm_up import has_settled
 
-SOURCES = 16  # of an open loop's arrivals, in each process
-BLOCKS = 10  # into which the measured time is cut, for the settling before it
-SETTLING_BLOCKS = 20
+SOURCES = 16  # users of an open loop in each process
+BLOCKS = 10  # a settling block takes the measured time divided by this
+SETTLING_BLOCKS = 20  # at most
 DRAIN_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
 class System:
-    """What is put under load, and its answers to ``questions`` when it was not."""
+    """What is put under load, and the answers that it gave to ``questions`` before."""
 
     name: str
     url: str
-    user: type[AskingUser]  # which says the route
+    user: type[AskingUser]  # its class names the route
     questions: Sequence[Question]
     known: Sequence[Answer]
     counts: Callable[[], Counts] | None = None  # of our gateway and its Triton
@@ -45,13 +45,16 @@ class System:
         questions: Sequence[Question],
         counts: Callable[[], Counts] | None = None,
     ) -> "System":
-        """Ask the system all questions, one at a time; raises LoadTestError when one fails."""
+        """Return the system after asking it all questions, one at a time.
+
+        Raises LoadTestError when a question gets no answer.
+        """
         known = record_answers(url, user.route, questions)
         return cls(name, url, user, questions, known, counts)
 
 
 class Measurement:
-    """Measures levels, one after the other, with all processes of a Locust environment."""
+    """Measures levels one after another, with all processes of a Locust environment."""
 
     def __init__(self, environment: Environment, seconds: float) -> None:
         self.environment = environment
@@ -75,7 +78,7 @@ class Measurement:
         after = _counts(system)
         difference = after - before if before and after else Counts()
         samples = self._drain(phase)
-        if level.loop == "open":  # until the last of what came in that time was answered
+        if level.loop == "open":  # until the last question of that time was answered
             seconds = time.perf_counter() - started
         self._spawn(0, system.user)
         counted = of_phase(samples, level.loop, phase)
@@ -129,7 +132,7 @@ class Measurement:
         return False
 
     def _drain(self, phase: int) -> list[Sample]:
-        """Return all samples since the last collection, and wait for those still in flight."""
+        """Wait for the requests in flight, and return all samples since the last collection."""
         samples: list[Sample] = []
         while True:
             more, in_flight = self.crew.collect(phase)
@@ -140,7 +143,7 @@ class Measurement:
 
 
 def _counts(system: System) -> Counts | None:
-    """Return what it counts, if it does; when it is gone, failed requests say so."""
+    """Return the system's counts; None where it has none or is gone, which its failures show."""
     try:
         return system.counts() if system.counts else None
     except LoadTestError:

@@ -1,4 +1,4 @@
-"""Which levels a run measures; a plan yields the next and is sent the row of what was measured."""
+"""Which levels a run measures: a plan yields the next level, and is sent the row measured there."""
 
 from collections.abc import Generator, Iterable
 from statistics import fmean
@@ -8,9 +8,9 @@ from loadtest.result import LoadRow, Slo
 
 Plan = Generator[Level, LoadRow, Slo | None]
 
-SHARE = 0.99  # of the questions that must be answered, rightly, within the limit
-CLOSER = 0.05  # bisection ends when what holds and what does not differ by no more than this share
-GROWTH = 1.05  # a closed loop is saturated when twice the users get no more than this much more
+SHARE = 0.99  # of the questions, which must get the right answer within the limit
+CLOSER = 0.05  # bisection ends when the rates that hold and fail differ by this share or less
+GROWTH = 1.05  # a closed loop is saturated when twice the users get no more than this times as much
 MOST_USERS = 1024
 TRIES = 2
 
@@ -32,10 +32,10 @@ def open_(rates: Iterable[float]) -> Plan:
 def slo(p99_ms: float) -> Plan:
     """Find the highest rate whose 99th percentile is at most ``p99_ms``.
 
-    By bisection below the rate of the saturated closed loop. Noise must not decide: a rate is out
-    when it has failed twice, and the one that is found must hold twice more, or give way to one
-    5 % lower. (Of a simulated M/M/1 queue, 20 s a try, that finds 0.98 of the true rate in the
-    median, and 0.84 to 1.13 of it in 95 of 100 runs; without the second tries, 0.73 to 1.08.)
+    It bisects below the rate of the saturated closed loop. Noise must not decide: a rate is
+    rejected only after it failed twice, and the rate that is found must hold twice more, or a rate
+    5 % lower is tried. (On a simulated M/M/1 queue, with 20 s a try, the median result is 0.98 of
+    the true rate, and 95 of 100 runs find 0.84 to 1.13 of it; without second tries, 0.73 to 1.08.)
     """
     offline = yield from _saturate()
     low, high = 0.0, offline
@@ -54,9 +54,9 @@ def slo(p99_ms: float) -> Plan:
 
 
 def holds(row: LoadRow, p99_ms: float) -> bool:
-    """Whether 99 % of all that were asked were answered, and rightly, within ``p99_ms``.
+    """Whether 99 % of all questions got the right answer within ``p99_ms``.
 
-    A question that failed was not answered in time: whoever refuses half of them is not fast.
+    A failed question counts as not answered in time: a server that refuses half is not fast.
     """
     asked = len(row.latencies) + row.wrong + sum(row.failures.values())
     return asked > 0 and _within(row, p99_ms) >= SHARE * asked
@@ -71,9 +71,9 @@ def _within(row: LoadRow, p99_ms: float) -> int:
 
 
 def _saturate() -> Generator[Level, LoadRow, float]:
-    """Double the users until throughput twice grew no more; return the highest.
+    """Double the users until throughput has not grown twice in a row; return the highest.
 
-    Once is not enough: a server that gives a lone question all cores does no more for two.
+    Once is not enough: a server that gives a lone question all cores does no more for two users.
     """
     users, best, flat = 1, 0.0, 0
     while users <= MOST_USERS and flat < TRIES:
@@ -85,7 +85,7 @@ def _saturate() -> Generator[Level, LoadRow, float]:
 
 
 def _holds_once(rate: float, p99_ms: float) -> Generator[Level, LoadRow, bool]:
-    """Whether a rate holds, at the second try if not at the first."""
+    """Whether a rate holds at one of two tries."""
     for _ in range(TRIES):
         row = yield Level("open", rate)
         if holds(row, p99_ms):

@@ -1,4 +1,4 @@
-"""Locust's processes: this one alone, or one that commands those that load."""
+"""Locust's processes: this one alone, or a master with workers."""
 
 import subprocess
 import sys
@@ -13,13 +13,12 @@ from locust.runners import MasterRunner
 
 from embedded.process import end, start
 from loadtest.errors import LoadTestError
-from loadtest.load.batch_user import BatchUser
 from loadtest.load.gateway import free_port
-from loadtest.load.users import AnswerUser, HuggingFaceUser
+from loadtest.load.users import AnswerUser, BatchUser, HuggingFaceUser
 
 LOCUSTFILE = Path(__file__).parent.parent / "locustfile.py"
-PORT = 5557  # Locust's own choice
-STOP_SECONDS = 5  # that a request in flight has when a level ends, and a worker after the last
+PORT = 5557  # Locust's default
+STOP_SECONDS = 5  # for a request in flight when a level ends, and for a worker at the end
 JOIN_SECONDS = 60
 
 
@@ -27,8 +26,9 @@ JOIN_SECONDS = 60
 def locust_environment(processes: int = 0, workers: int = 0) -> Iterator[Environment]:
     """Yield an environment whose runner starts users when it is told to.
 
-    ``processes`` of this machine load, and ``workers`` of others, which join port 5557; without
-    either, this process does. Raises LoadTestError when they do not come.
+    The load comes from ``processes`` on this machine and from ``workers`` on others, which join
+    port 5557; without either, it comes from this process. Raises LoadTestError when they do not
+    join in time.
     """
     environment = Environment(
         user_classes=[AnswerUser, HuggingFaceUser, BatchUser], stop_timeout=STOP_SECONDS

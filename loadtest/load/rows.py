@@ -1,4 +1,4 @@
-"""From the samples of a level to its row of the result."""
+"""The row of a level in the result, from its samples."""
 
 import re
 from collections import Counter, defaultdict
@@ -29,9 +29,9 @@ class Level(NamedTuple):
 def of_phase(samples: Iterable[Sample], loop: Loop, phase: int) -> list[Sample]:
     """Return the samples that count for a phase.
 
-    In a closed loop that is what was answered in it, as many as there are in that time. In an
-    open loop it is what was to be sent in it, whenever the reply came: were the late ones left
-    out, a server would look the faster the more it has not yet answered.
+    In a closed loop, these are the questions that were answered in it. In an open loop, they are
+    those that were due in it, whenever the reply came: without the late ones, a server that leaves
+    more questions unanswered would look faster.
     """
     if loop == "closed":
         return [each for each in samples if each.done == phase]
@@ -51,7 +51,7 @@ def make_row(
     padding_ratio: float | None = None,
     mean_batch: float | None = None,
 ) -> LoadRow:
-    """Return the row of a level of the samples that count for it."""
+    """Return the row of a level from the samples that count for it."""
     right = [each for each in samples if each.outcome == RIGHT]
     outcomes = Counter(each.outcome for each in samples)
     delays = [each.delay for each in samples] or [0.0]

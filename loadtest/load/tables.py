@@ -9,22 +9,20 @@ from loadtest.result import Accuracy, LoadRow
 from loadtest.samples import summarize
 
 NOTE = """\
-Latency in ms, of right answers; in an open loop from the intended send time. ~: not yet steady.
-Stages in ms, mean. Late: 99 % of the questions were sent at most so many ms after their time."""
-VERSUS_NOTE = (
-    "answers/s: median of the rounds, and their lowest and highest; p50 and p99 of all samples, ms"
-)
+Latency: ms of right answers; in an open loop from the intended send time. ~: not yet steady.
+Stages: mean ms. Late: 99 % of the questions were sent no more than so many ms after that time."""
+VERSUS_NOTE = "answers/s: median of the rounds, lowest and highest; p50 and p99: of all samples, ms"
 
 
 def describe(row: LoadRow) -> str:
-    """Return what matters most of ``row``, for a line."""
+    """Return the most important figures of ``row``, in a line."""
     p99 = f", p99 {summarize(row.latencies).p99:.1f} ms" if row.latencies else ""
     failed = sum(row.failures.values())
     return f"{row.throughput:.1f} answers/s{p99}{f', {failed} failed' if failed else ''}"
 
 
 def latency_table(rows: Iterable[LoadRow]) -> Table:
-    """Return throughput, latency and failures of ``rows``, in their order."""
+    """Return throughput, latency and failures, a line for each of ``rows``."""
     table = Table("load", "answers/s", "p50", "p90", "p95", "p99", "max", "failed", "wrong")
     for row in rows:
         failed = ", ".join(f"{count} x {kind}" for kind, count in sorted(row.failures.items()))
@@ -40,7 +38,7 @@ def latency_table(rows: Iterable[LoadRow]) -> Table:
 
 
 def stage_table(rows: Sequence[LoadRow]) -> Table:
-    """Return where the time of ``rows`` went, in their order."""
+    """Return where the time went, a line for each of ``rows``."""
     stages = list(dict.fromkeys(stage for row in rows for stage in row.stages))
     table = Table("load", *stages, "late", "padding", "batch")
     for row in rows:

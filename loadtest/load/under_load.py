@@ -1,4 +1,4 @@
-"""The gateway under load: a plan is run against it, and what comes of it is kept and shown."""
+"""Plans run against the gateway: their results are written and printed."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -30,23 +30,23 @@ USERS = {"answer": AnswerUser, "huggingface": HuggingFaceUser}
 
 @dataclass(frozen=True)
 class Load:
-    """What loads the gateway, and how long."""
+    """What loads the gateway, and for how long."""
 
     route: Route
     dataset: Path
     questions: int
-    seconds: float  # that each level is measured
+    seconds: float  # for which each level is measured
     processes: int
     workers: int
 
 
-def load_gateway(
+def run_plans(
     plans: Mapping[str, Plan], load: Load, served: AbstractContextManager[Gateway], folder: Path
 ) -> None:
-    """Run ``plans`` against the gateway that is ``served``; write to ``folder`` and print.
+    """Run ``plans`` against the ``served`` gateway; print the results and write them to ``folder``.
 
-    Each has a result of its own, by its name. Raises LoadTestError when one did not come to its
-    end, or a reply was wrong; what was measured until then is written.
+    Each plan has a result of its name. Raises LoadTestError when a plan ended early or a reply was
+    wrong, after what was measured until then has been written.
     """
     questions = read_questions(load.dataset, load.questions)
     with (
@@ -79,7 +79,7 @@ def load_gateway(
 def _run(
     plan: Plan, measuring: Measurement, system: System
 ) -> tuple[list[LoadRow], Slo | None, str | None]:
-    """Return the rows of ``plan``, what it found, and why it ended before its end."""
+    """Return the rows of ``plan``, what it found, and why it ended early."""
     console, rows = Console(stderr=True), list[LoadRow]()
 
     def measure(level: Level) -> LoadRow:

@@ -1,14 +1,14 @@
-"""The gateway and the baselines in turns: A B A B, both up all the while, one loaded at a time."""
+"""The gateway and the baseline in turns: both run all the time, and one is loaded at a time."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from loadtest.errors import LoadTestError
-from loadtest.load.batch_user import BatchUser
 from loadtest.load.client import is_gone
 from loadtest.load.measurement import System
 from loadtest.load.questions import Question
 from loadtest.load.rows import Level
+from loadtest.load.users import BatchUser
 from loadtest.result import Accuracy, LoadRow
 from qa.metric import evaluate
 from qa.squad import Example, has_unanswerable
@@ -19,16 +19,17 @@ Measure = Callable[[System, Level, int], LoadRow]
 
 
 def batched(system: System) -> System:
-    """Return the same system, asked many questions in one request."""
+    """Return the same system with users who ask many questions in one request."""
     return replace(system, name=system.name + BATCHED, user=BatchUser)
 
 
 def take_turns(
     measure: Measure, systems: Sequence[System], users: Sequence[float], rounds: int
 ) -> Iterator[LoadRow]:
-    """Measure every system at every number of users, in each round all of them in turn.
+    """Measure every system at every number of users, all of them in each round.
 
-    Those that are batched have one user. Raises LoadTestError when a system is gone.
+    A batched system is measured with the first number only. Raises LoadTestError when a system is
+    gone.
     """
     for number in range(rounds):
         for each in users:
@@ -38,13 +39,13 @@ def take_turns(
                 row = measure(system, Level("closed", each), number)
                 yield row
                 if is_gone(system.url, row):
-                    raise LoadTestError(f"{system.name} at {system.url} answers no more")
+                    raise LoadTestError(f"{system.name} at {system.url} no longer answers")
 
 
 def accuracy_of(system: System, examples: Sequence[Example], dataset: str) -> Accuracy:
-    """Score the answers that ``system`` gave unloaded, against the gold answers of ``examples``.
+    """Score the answers that ``system`` gave unloaded by the gold answers of ``examples``.
 
-    Raises LoadTestError when a question has no gold answer: users ask for one in any case.
+    Raises LoadTestError when a question has no gold answer, as users ask for one in any case.
     """
     asked: Mapping[Question, Example] = {
         Question(each.question, each.context): each for each in examples

@@ -1,4 +1,4 @@
-"""The plots of batch latency: latency, throughput, percentiles and Triton's split by batch."""
+"""The plots of batch latency: latency, throughput, percentiles and Triton's split by batch size."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple
@@ -59,7 +59,7 @@ def _latency(series: Sequence[Series[BatchRow]]) -> Plot:
     return Plot(
         "latency-over-batch",
         "Latency over batch size",
-        "The median of the batches; shade and bar reach up to the 99th percentile.",
+        "Lines are the median of the batches; shades and bars reach up to the 99th percentile.",
         figure,
     )
 
@@ -109,8 +109,8 @@ def _split(series: Sequence[Series[BatchRow]]) -> Plot:
     return Plot(
         "triton-split",
         "Where a batch's time goes in Triton",
-        "Shares of the mean time of a request in Triton, by its own statistics; to the right, "
-        "all of it.",
+        "Shares of the mean time of a request in Triton, by its own statistics; the whole time is "
+        "on the right.",
         figure,
     )
 

@@ -1,4 +1,4 @@
-"""The tables of a report on batch latency, and beside NVIDIA's figures."""
+"""The tables of batch latency in a report, on its own and beside NVIDIA's figures."""
 
 from collections.abc import Sequence
 
@@ -15,10 +15,9 @@ def batch_table(series: Sequence[Series[BatchRow]]) -> Table:
     return Table(
         "Batch latency",
         "Windows per second, and ms per batch: the mean and true percentiles by nearest rank, then "
-        "the same batches by NVIDIA's reading, in which the two slowest are dropped and 90 % is "
+        "the same batches by NVIDIA's reading, which drops the two slowest, and whose 90 % is "
         "the mean of the fastest 90 %. TFLOP/s count real tokens only; the peak is that of a "
-        "matrix multiplication in the same run. A line below a figure says what else belongs to "
-        "it.",
+        "matrix multiplication in the same run.",
         tuple(_batch(each, row) for each in series for row in each.rows),
     )
 
@@ -55,7 +54,7 @@ def _share(part: float, whole: float | None) -> Cell:
 
 
 def published_table(series: Sequence[Series[BatchRow]], published: Published) -> Table:
-    """Return what was measured beside what NVIDIA published, at the same sequence length."""
+    """Return our figures beside those that NVIDIA published, at the same sequence length."""
     shown = [
         (each, row)
         for each in series
@@ -64,11 +63,11 @@ def published_table(series: Sequence[Series[BatchRow]], published: Published) ->
     ]
     return Table(
         "Beside NVIDIA's figures",
-        f"Windows per second at {published.sequence_length} tokens. NVIDIA's are of "
+        f"Windows per second at {published.sequence_length} tokens. NVIDIA measured "
         f"{published.model} on {published.dataset}, in {published.container} "
-        f"({published.source}). Below each is the ratio of measured to published, the same for "
-        "the mean by NVIDIA's reading, and whether the devices differ. Where they do, the ratio "
-        "compares hardware.",
+        f"({published.source}). Below each figure are the ratio of measured to published, the "
+        "ratio of the means by NVIDIA's reading, and whether the devices differ. Where they do, "
+        "the ratio compares hardware.",
         tuple(_beside(each, row, published) for each, row in shown),
     )
 

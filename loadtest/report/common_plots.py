@@ -1,4 +1,4 @@
-"""What plots of batches and of load share: logarithmic axes, shares of a sum, percentile curves."""
+"""What the plots of batches and of load share: log axes, shares of a sum, percentile curves."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import ceil, sqrt
@@ -25,22 +25,22 @@ from pages.drawing import (
     write_number,
 )
 
-Panel = Sequence[tuple[Series[Any], Sequence[float]]]  # lines, and the samples of each, ms
+Panel = Sequence[tuple[Series[Any], Sequence[float]]]  # lines, each with its samples, ms
 
-_SHORTEST = 6  # ends of a log axis, high over low
-_POINTS = 200  # of a curve: more than a screen shows
+_SHORTEST = 6  # high over low of a log axis, at least
+_POINTS = 200  # per curve: more than a screen shows
 _PANELS = 6
 _TICKS = {2: "50", 10: "90", 100: "99", 1_000: "99.9", 10_000: "99.99"}
 
 
 def log_axis(axes: Axes, values: Iterable[float]) -> None:
-    """Make y logarithmic from below the least to above the greatest, in plain numbers."""
+    """Make y logarithmic, with plain numbers and room below and above ``values``."""
     known = [value for value in values if value > 0] or [1.0]
-    # at least a range in which the steps below have two labels
+    # at least so long that two of the steps below get a label
     margin = max(1.25, sqrt(_SHORTEST * min(known) / max(known)))
     low, high = min(known) / margin, max(known) * margin
     axes.set(yscale="log", ylim=(low, high))
-    # a decade or less would have one label or none
+    # with powers of ten alone, a short axis would have one label or none
     steps = (1.0, 2.0, 5.0) if high / low < 1000 else (1.0,)
     axes.yaxis.set_major_locator(LogLocator(subs=steps, numticks=20))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
@@ -49,7 +49,7 @@ def log_axis(axes: Axes, values: Iterable[float]) -> None:
 
 
 def level_axis(axes: Axes, levels: Iterable[float]) -> None:
-    """Make x logarithmic with a tick at each level, but none where it would hide another."""
+    """Make x logarithmic, with a tick at each level that has room for its label."""
     distinct = sorted(set(levels))
     axes.set(xscale="log", xlim=(distinct[0] / 1.3, distinct[-1] * 1.3))
     shown = [distinct[0]]
@@ -65,9 +65,9 @@ def level_axis(axes: Axes, levels: Iterable[float]) -> None:
 def stacked_shares(
     groups: Mapping[str, Mapping[str, Sequence[float]]], parts: Sequence[str]
 ) -> Figure:
-    """Draw rows of parts as shares of their sum, which stands to the right of each.
+    """Draw each row's parts as shares of their sum, which is written to its right.
 
-    ``groups`` hold, by their heading and by the label of a row, the ms of its ``parts``.
+    ``groups`` has the ms of a row's ``parts``, by the group's heading and the row's label.
     """
     rows: list[tuple[str, Sequence[float] | None]] = [
         row for heading, group in groups.items() for row in ((heading, None), *group.items())
@@ -92,7 +92,7 @@ def stacked_shares(
 
 @mpl.rc_context(STYLE)
 def percentile_plot(name: str, title: str, panels: Mapping[str, Panel]) -> Plot:
-    """Draw the curves of each panel; of more than six panels, six evenly chosen ones."""
+    """Draw the curves of each panel; of more than six panels, six at even distances."""
     heads = list(panels)
     shown = [heads[place] for place in _chosen(len(heads))]
     columns = min(2, len(shown))
@@ -121,17 +121,17 @@ def percentile_plot(name: str, title: str, panels: Mapping[str, Panel]) -> Plot:
     return Plot(
         name,
         title,
-        "Every sample: at a height of so many ms, the share that was no slower. Each step to the "
-        f"right is ten times rarer; a line ends at its slowest sample.{left_out}",
+        "All samples: a line's height at a percentile is the ms that this share did not exceed. "
+        f"Each step to the right is ten times rarer; a line ends at its slowest sample.{left_out}",
         figure,
     )
 
 
 def _curve(samples: Sequence[float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return one in how many samples is slower, and than what (ms)."""
+    """Return the points of a curve: one in x samples is slower than y (ms)."""
     ordered = np.sort(np.asarray(samples, dtype=np.float64))
     count = len(ordered)
-    # evenly on the stretched axis, so that the tail has all of its samples
+    # at even distances on the stretched axis, so that the tail keeps all of its samples
     beyond = np.unique(np.geomspace(1, count, _POINTS).round().astype(int))[::-1]
     return count / beyond, ordered[count - beyond]
 

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 SEED, DRAWS = 0, 1000
-#: Samples that every round needs for a 99th percentile: of fewer it is their maximum.
+#: Samples that each round needs for a 99th percentile: of fewer, it is the maximum.
 FEWEST_FOR_P99 = 100
 
 _NORMAL = 1.96
-# Student's t, 97.5 %, by degrees of freedom from 1; the last for all above, where it is too wide
+# Student's t, 97.5 %, by degrees of freedom from 1; the last for all above, which errs to the wide
 _T = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13)
 _Logs = NDArray[np.float64]
 
@@ -31,7 +31,7 @@ class Ratio:
 
     a: float  # geometric mean over the rounds
     b: float
-    interval: tuple[float, float] | None  # None: of fewer than two rounds, which cannot tell
+    interval: tuple[float, float] | None  # None for fewer than two rounds
 
     @property
     def value(self) -> float:
@@ -40,7 +40,7 @@ class Ratio:
 
     @property
     def verdict(self) -> str:
-        """What may be said of A and B."""
+        """What the interval says of A and B."""
         if self.interval is None:
             return "one round: cannot be told from noise"
         low, high = self.interval
@@ -51,7 +51,7 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Comparison:
-    """How A does beside B, under one condition."""
+    """A beside B, under one condition."""
 
     p50: Ratio
     p99: Ratio | None  # None: too few samples for it
@@ -61,16 +61,16 @@ class Comparison:
 def compare(a: Sequence[Round], b: Sequence[Round], paired: bool) -> Comparison:
     """Return the ratios of A to B: geometric means over the rounds.
 
-    With ``paired``, for rounds that were interleaved, A's n-th round is held against B's n-th, so
-    that what slowed the machine during both cancels out. Raises ValueError when a side has no
-    round, or when ``paired`` rounds are not equal in number.
+    ``paired`` is for interleaved rounds: A's n-th round is compared with B's n-th, so that whatever
+    slowed the machine during both cancels out. Raises ValueError when a side has no round, or when
+    ``paired`` rounds differ in number.
 
-    The interval is, on a log scale, the wider of two. How far the rounds differ: Student's t, with
-    the degrees of freedom of the side that has fewer. How far the samples within the rounds could
-    move it: a bootstrap, which keeps two rounds that agree by chance from looking certain. (A
-    bootstrap of rounds and samples at once counts the samples' noise twice; and its quantiles
-    never leave the range of the few rounds that there are.) The throughput of a round has no
-    samples: its interval is by rounds alone.
+    The interval is the wider of two, on a log scale. One is from the differences between rounds:
+    Student's t, with the degrees of freedom of the side that has fewer rounds. The other is from
+    the samples within the rounds: a bootstrap, without which two rounds that agree by chance would
+    look certain. (A single bootstrap of rounds and samples would count the noise of the samples
+    twice, and its quantiles would never leave the range of the few rounds.) The throughput of a
+    round has no samples, so its interval is from rounds alone.
     """
     if not (a and b) or (paired and len(a) != len(b)):
         raise ValueError(f"rounds of A and B that cannot be compared: {len(a)} and {len(b)}")
@@ -93,7 +93,7 @@ def compare(a: Sequence[Round], b: Sequence[Round], paired: bool) -> Comparison:
 
 
 def _ratio(a: _Logs, b: _Logs, paired: bool, by_samples: float = 0.0) -> Ratio:
-    """Return the ratio of A to B, of logarithms by round [rounds]."""
+    """Return the ratio of A to B from their logarithms by round, ``[rounds]``."""
     mean_a, mean_b, rounds = float(a.mean()), float(b.mean()), min(len(a), len(b))
     if rounds < 2:
         return Ratio(exp(mean_a), exp(mean_b), None)
@@ -108,10 +108,10 @@ def _squared_error(logs: _Logs) -> float:
 
 
 def _redrawn(rounds: Sequence[Round], share: float, generator: np.random.Generator) -> _Logs:
-    """Return, for every draw, the mean log percentile of rounds whose samples are drawn anew.
+    """Return the mean log percentile of rounds whose samples are drawn again, for each draw.
 
-    The k-th of n samples that are drawn with replacement is the sample at the k-th of n ordered
-    uniform numbers, which has a beta distribution: there is no need to draw and sort them all.
+    The k-th of n samples drawn with replacement is the sample at the k-th of n ordered uniform
+    numbers. That number has a beta distribution, so there is no need to draw and sort all samples.
     """
     total = np.zeros(DRAWS)
     for each in rounds:

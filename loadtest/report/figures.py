@@ -1,17 +1,26 @@
-"""How figures are written, on the screen and on the page."""
+"""How figures are written, on the terminal and on the page."""
+
+import sys
+
+from rich.console import Console
 
 from loadtest.result import Accuracy
 from loadtest.samples import Latency
 from pages.table import Cell
 
 
+def terminal() -> Console:
+    """Return a console for tables, which get 120 columns in a log."""
+    return Console(width=None if sys.stdout.isatty() else 120)
+
+
 def three_figures(value: float) -> str:
-    """Return a number with three figures or more."""
+    """Return ``value`` with three significant figures or more."""
     return f"{value:#.3g}" if value < 100 else f"{value:,.1f}" if value < 1000 else f"{value:,.0f}"
 
 
 def level_of(kind: str, level: float) -> str:
-    """Return a batch size, or a level of a "closed" or "open" loop, in words."""
+    """Return in words a batch size, or a level of a "closed" or "open" loop."""
     if kind == "batch":
         return f"batch {level:g}"
     if kind == "open":

@@ -1,4 +1,4 @@
-"""A report: what result files hold, as a folder with a page and the picture of each plot."""
+"""A report on result files: a folder with a page, and a picture of each plot."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -6,21 +6,21 @@ from pathlib import Path
 from loadtest.published import read_published
 from loadtest.report.batch_plots import batch_plots
 from loadtest.report.batch_tables import batch_table, published_table
-from loadtest.report.load_plots import load_plots
-from loadtest.report.load_tables import (
+from loadtest.report.level_plots import level_plots
+from loadtest.report.level_tables import (
     accuracy_table,
-    load_table,
+    level_table,
     loadgen_table,
     slo_table,
     versus_table,
 )
-from loadtest.report.series import batch_series, load_series
+from loadtest.report.series import batch_series, level_series
 from loadtest.result import Device, Result
 from pages.drawing import Plot, png
 from pages.page import Doubt, Facts, Page, html
 from pages.table import Table
 
-_BUSY = 0.5  # load per core, before a run, from which other work is no small noise
+_BUSY = 0.5  # load per core before a run, above which other work disturbs it
 
 
 def write_report(results: Sequence[Result], folder: Path) -> Path:
@@ -35,7 +35,7 @@ def write_report(results: Sequence[Result], folder: Path) -> Path:
 
 
 def page_of(results: Sequence[Result]) -> Page:
-    """Return the page: the plots and tables for which the results hold data, and each run."""
+    """Return the page: the plots and tables for which there is data, and each run."""
     return Page(
         subject="Load test of a Triton model repository",
         heading=", ".join(dict.fromkeys(Path(result.checkpoint).name for result in results)),
@@ -48,21 +48,21 @@ def page_of(results: Sequence[Result]) -> Page:
 
 
 def plots_of(results: Sequence[Result]) -> list[Plot]:
-    """Return the plots for which the results hold data."""
+    """Return the plots for which there is data."""
     slos = [result.slo for result in results if result.slo]
     return [
         *batch_plots(batch_series(results), read_published()),
-        *load_plots(load_series(results), slos),
+        *level_plots(level_series(results), slos),
     ]
 
 
 def tables_of(results: Sequence[Result]) -> list[Table]:
     """Return every table that has a row."""
-    batches, loads, published = batch_series(results), load_series(results), read_published()
+    batches, loads, published = batch_series(results), level_series(results), read_published()
     made = (
         batch_table(batches),
         published_table(batches, published),
-        load_table(loads),
+        level_table(loads),
         slo_table(results),
         versus_table(results),
         accuracy_table(results),
@@ -75,7 +75,7 @@ def _lead(results: Sequence[Result]) -> str:
     devices = dict.fromkeys(_device(result.environment.device) for result in results)
     runs = "One run" if len(results) == 1 else f"{len(results)} runs"
     random = (
-        " Its weights are random: latencies are those of the shapes, answers mean nothing."
+        " Its weights are random: latencies are right for its shape, but answers mean nothing."
         if any("random" in result.checkpoint for result in results)
         else ""
     )
@@ -96,12 +96,12 @@ def _doubts(results: Sequence[Result]) -> Iterator[Doubt]:
             yield Doubt(
                 "Busy",
                 f"{name}: the machine's load was {load:.1f} on {device.count} cores in the minute "
-                "before. What else ran then may have run meanwhile, and is in the latencies.",
+                "before. If that work went on, it slowed the run.",
             )
 
 
 def _device(device: Device) -> str:
-    """Return the device in words: its kind, name, number, clocks."""
+    """Return the device in words: kind, name, count, memory, driver and clocks."""
     unit = {"cpu": "core", "gpu": "GPU"}[device.kind]
     count = f"{device.count} {unit}{'' if device.count == 1 else 's'}"
     clocks = [f"{name} clock {mhz} MHz" for name, mhz in device.clocks_mhz.items()]

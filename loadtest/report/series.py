@@ -1,4 +1,4 @@
-"""The lines of a report's plots, out of the rows of its results."""
+"""The lines of a report's plots, from the rows of its results."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,14 +11,14 @@ from loadtest.result import BatchRow, LoadRow, Result
 from loadtest.samples import Latency, summarize
 from pages.drawing import SERIES
 
-_DEVICE = -3  # its place in the key of a line
+_DEVICE = -3  # its position in the key of a line
 _MARKERS = "osD^vPX*"
 _DASHES = ("-", "--", ":", "-.")
 
 
 @dataclass(frozen=True)
 class Level:
-    """The rounds of one system at one level, taken together."""
+    """All rounds of one system at one level."""
 
     rows: tuple[LoadRow, ...]
 
@@ -34,7 +34,7 @@ class Level:
 
     @property
     def latency(self) -> Latency:
-        """Their percentiles. Raises ValueError when no answer was right."""
+        """Mean and percentiles. Raises ValueError when no answer was right."""
         return summarize(self.latencies)
 
     @property
@@ -59,12 +59,12 @@ class Level:
 
     @property
     def padding_ratio(self) -> float | None:
-        """Padding over all tokens, mean of the rounds."""
+        """Padding over all tokens, the mean of the rounds."""
         return _mean(row.padding_ratio for row in self.rows)
 
     @property
     def mean_batch(self) -> float | None:
-        """Windows per execution, mean of the rounds."""
+        """Windows per execution, the mean of the rounds."""
         return _mean(row.mean_batch for row in self.rows)
 
 
@@ -107,8 +107,8 @@ def batch_series(results: Sequence[Result]) -> list[Series[BatchRow]]:
     ]
 
 
-def load_series(results: Sequence[Result]) -> list[Series[Level]]:
-    """Return the lines of all loads, also levels at which no answer was right."""
+def level_series(results: Sequence[Result]) -> list[Series[Level]]:
+    """Return the lines of all loads, with levels at which no answer was right."""
     found: dict[tuple[str, ...], dict[float, list[LoadRow]]] = defaultdict(dict)
     of: dict[tuple[str, ...], Result] = {}
     for result in results:
@@ -130,18 +130,18 @@ def load_series(results: Sequence[Result]) -> list[Series[Level]]:
 
 
 def subject(name: str) -> str:
-    """Return the variant of a gateway's name: the same thing has the same colour everywhere."""
+    """Return ``name`` without "gateway", so that a variant has one colour in all plots."""
     return name.removeprefix("gateway ")
 
 
 def _where(result: Result) -> tuple[str, str, str]:
-    """Return what tells rows of the same name apart, if nothing else does."""
+    """Return what distinguishes rows of the same name if nothing else does."""
     environment = result.environment
     return environment.device.name, result.name, environment.started
 
 
 def _labels(keys: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
-    """Return the shortest labels: the name, and of the rest what tells equal ones apart.
+    """Return the shortest labels: the name, and what else it takes to make them different.
 
     Where there are several devices, each label has its device.
     """
@@ -161,7 +161,7 @@ def _labels(keys: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
 def _looks(
     results: Sequence[Result], keys: Iterable[tuple[str, ...]]
 ) -> dict[tuple[str, ...], tuple[str, str, str]]:
-    """Return colour, marker and dashes: a name's are the same in every plot of the report."""
+    """Return colour, marker and dashes, which a name has in every plot of the report."""
     places = {name: place for place, name in enumerate(dict.fromkeys(_names(results)))}
     looks: dict[tuple[str, ...], tuple[str, str, str]] = {}
     seen = dict.fromkeys(places, 0)

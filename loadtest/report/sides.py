@@ -1,4 +1,4 @@
-"""The two sides of ``loadtest compare``: which rounds of which result files they are."""
+"""The two sides of ``loadtest compare``: rounds of result files."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from loadtest.result import BatchRow, Result, read_result
 
 @dataclass(frozen=True, order=True)
 class Condition:
-    """Under what a row was measured: rows of the same are compared."""
+    """How a row was measured; rows of the same condition are compared."""
 
     kind: str  # "batch", "closed" or "open"
     level: float  # windows; users; arrivals per second
-    more: str  # what else has to be the same
+    more: str  # what else must be the same
 
     def __str__(self) -> str:
-        """Return it as a table says it."""
+        """Return the condition as tables write it."""
         return ", ".join(filter(None, (level_of(self.kind, self.level), self.more)))
 
 
@@ -34,22 +34,22 @@ class Side:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The variants and systems, each once."""
+        """The variants and systems, without duplicates."""
         return tuple(dict.fromkeys(name for name, _ in self.rounds))
 
 
 def read_side(text: str) -> Side:
-    """Read what ``FILE`` or ``FILE:NAME`` stands for, or several of these with commas between.
+    """Read a side: ``FILE`` or ``FILE:NAME``, or several of them separated by commas.
 
-    Raises LoadTestError when a file cannot be read, or holds nothing of that name.
+    Raises LoadTestError when a file cannot be read, or has nothing of that name.
     """
     return side_of([_read(part) for part in text.split(",")])
 
 
 def side_of(parts: Iterable[tuple[Result, str | None]]) -> Side:
-    """Return the side that is made of these results, each with all of its names or with one.
+    """Return the side made of these results, each with one name, or with all for None.
 
-    Raises LoadTestError when a result holds nothing of that name.
+    Raises LoadTestError when a result has nothing of that name.
     """
     parts = sorted(parts, key=lambda each: each[0].environment.started)
     rounds: dict[tuple[str, Condition], list[Round]] = {}
@@ -69,9 +69,9 @@ def side_of(parts: Iterable[tuple[Result, str | None]]) -> Side:
 
 
 def matched(a: Side, b: Side) -> dict[str, Comparison]:
-    """Compare what both sides measured under the same condition.
+    """Compare what both sides measured under the same conditions.
 
-    One name on each side is compared whatever it is, several are matched by name. Raises
+    Where each side has one name, the two are compared; otherwise names are matched. Raises
     LoadTestError when the sides have nothing in common.
     """
     named = len(a.names) > 1 or len(b.names) > 1
@@ -89,7 +89,7 @@ def matched(a: Side, b: Side) -> dict[str, Comparison]:
 
 
 def interleaved(a: Side, b: Side) -> bool:
-    """Whether A and B took turns: in the rounds of the same runs, or run by run."""
+    """Whether A and B took turns: in the rounds of the same runs, or run after run."""
     if a.results == b.results:
         return True
     if len(a.results) != len(b.results) or len(a.results) < 2:
@@ -102,11 +102,9 @@ def interleaved(a: Side, b: Side) -> bool:
 
 
 def doubts(a: Side, b: Side) -> Iterator[str]:
-    """Yield what a reader of the comparison has to know."""
+    """Yield what a reader of the comparison must know."""
     if not interleaved(a, b):
-        yield (
-            "A and B did not take turns: what else the machine did meanwhile counts as a difference"
-        )
+        yield ("A and B did not take turns: the difference may be due to other work of the machine")
     for what, values in {
         "devices": [each.environment.device.name for each in (*a.results, *b.results)],
         "checkpoints": [each.checkpoint for each in (*a.results, *b.results)],
@@ -114,7 +112,7 @@ def doubts(a: Side, b: Side) -> Iterator[str]:
         if len(set(values)) > 1:
             yield f"the {what} differ: {', '.join(dict.fromkeys(values))}"
     for result in dict.fromkeys(each.name for each in (*a.results, *b.results) if each.partial):
-        yield f"{result} is partial: it ended before its end"
+        yield f"{result} is partial: the run ended early"
 
 
 def _read(text: str) -> tuple[Result, str | None]:
@@ -125,7 +123,7 @@ def _read(text: str) -> tuple[Result, str | None]:
 
 
 def _rounds(result: Result) -> Iterator[tuple[str, Condition, Round]]:
-    """Yield every round of a result, in order, with its name and condition."""
+    """Yield each round of a result, in order, with its name and condition."""
     for row in result.batches:
         more = f"{row.input}, {row.sequence_length} tokens"
         clients = f"{row.clients} clients" if row.clients > 1 else ""
@@ -139,7 +137,7 @@ def _rounds(result: Result) -> Iterator[tuple[str, Condition, Round]]:
 
 
 def _throughput(row: BatchRow, latencies: tuple[float, ...]) -> float:
-    """Return a round's windows per second: in a closed loop, as many as their time is short."""
+    """Return a round's windows per second: in a closed loop, inverse to its latency."""
     return row.throughput * mean(row.samples) / mean(latencies)
 
 

@@ -1,4 +1,4 @@
-"""Results made by hand, of every kind of run, for what reads them."""
+"""Handmade results of every kind of run."""
 
 from dataclasses import replace
 from typing import Literal
@@ -30,7 +30,7 @@ def latencies(median: float, count: int, seed: int, spread: float = 0.2) -> tupl
 
 
 def run(name: str, device: Device = CPU, minute: int = 0) -> Result:
-    """A run that measured nothing yet."""
+    """A run that has measured nothing yet."""
     environment = Environment(
         device=device,
         versions={"triton": "2.66.0", "onnxruntime": "1.32.0"},
@@ -63,7 +63,7 @@ def batch_row(variant: str, batch: int, median: float, rounds: int = 3, seed: in
     )
 
 
-def load_row(
+def level_row(
     system: str,
     loop: Literal["closed", "open"],
     level: float,
@@ -104,15 +104,15 @@ def bench() -> Result:
 
 def load() -> Result:
     """A gateway in both loops, with the highest rate that held."""
-    closed = [load_row("gateway onnx_int8", "closed", users) for users in (1, 2, 4)]
-    arrivals = [load_row("gateway onnx_int8", "open", rate) for rate in (5, 10)]
+    closed = [level_row("gateway onnx_int8", "closed", users) for users in (1, 2, 4)]
+    arrivals = [level_row("gateway onnx_int8", "open", rate) for rate in (5, 10)]
     return replace(run("slo", minute=1), loads=(*closed, *arrivals), slo=Slo(130, 48.2, 47.7, 69.4))
 
 
 def versus() -> Result:
     """A gateway and a baseline, in three rounds that took turns."""
     rows = [
-        load_row(system, "closed", 4, number, median, seed=10 * place + number)
+        level_row(system, "closed", 4, number, median, seed=10 * place + number)
         for number in range(3)
         for place, (system, median) in enumerate(
             {"gateway onnx_int8": 20.0, "transformers pipeline": 90.0}.items()
@@ -124,7 +124,7 @@ def versus() -> Result:
 
 
 def loadgen() -> Result:
-    """Two of LoadGen's scenarios, of which one is invalid."""
+    """Two of LoadGen's scenarios, one of them invalid."""
     rows = (
         LoadGenRow(
             "SingleStream", "onnx_int8", True, {"Result is": "VALID"}, (9.0, 10.0), 1, None, True

@@ -19,33 +19,46 @@ class Reply:
 
 
 def stall(period: float, share: float) -> float:
-    """The seconds that a server still stands still which does so for ``share`` of a period."""
+    """The seconds for which a server that stalls for ``share`` of each period still stalls."""
     now = time.monotonic() % period
     return max(0.0, share * period - now)
 
 
 @contextmanager
 def serving(
-    reply: Callable[[int], Reply], model: str = "electra_qa_stub", at_once: int = 10_000
+    reply: Callable[[int], Reply],
+    model: str = "electra_qa_stub",
+    at_once: int = 10_000,
+    key: str | None = None,
 ) -> Iterator[str]:
     """Serve, and yield the URL; ``reply`` is given the number of the question, from 0.
 
-    No more than ``at_once`` replies are made at a time; the others wait.
+    At most ``at_once`` replies are made at a time; the others wait. Requests without the ``key``
+    are refused.
     """
     numbers, places = count(), Semaphore(at_once)
 
     class Handler(JsonHandler):
         def do_GET(self) -> None:
-            self.send(200, {"name": model, "sequence_length": 384}, {})
+            if self._knows_the_key():
+                self.send(200, {"name": model, "sequence_length": 384}, {})
 
         def do_POST(self) -> None:
             asked = self.read()
+            if not self._knows_the_key():
+                return
             made = reply(next(numbers))
             with places:
                 time.sleep(made.seconds)
             answer = {"answer": made.answer, "start": 0, "end": 7}
             many = {"answers": [answer for _ in asked.get("pairs", ())]}
             self.send(made.status, many if "pairs" in asked else answer, made.headers)
+
+        def _knows_the_key(self) -> bool:
+            if key is None or self.headers["authorization"] == f"Bearer {key}":
+                return True
+            self.send(401, {}, {})
+            return False
 
     with running(Handler) as url:
         yield url

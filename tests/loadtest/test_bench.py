@@ -108,7 +108,7 @@ def test_a_triton_that_runs_is_measured_and_keeps_its_model(
 def test_a_batch_that_is_larger_than_the_config_has(
     repository: Path, triton: EmbeddedTriton, tmp_path: Path
 ) -> None:
-    """The model is loaded for it, by a Triton that loads on request; another one is no help."""
+    """A Triton that loads on request loads the model with a larger batch; others refuse it."""
     one = ("--batches-per-row", "1", "--seconds", "1", "--warmup-seconds", "0", "--questions", "1")
     options = ("--variants", MODEL, "--batches", "33", *one)
     refused(run(repository, *options, "--url", triton.url), "33", "32", "explicit")
@@ -129,7 +129,7 @@ def test_an_unknown_variant_is_refused_with_those_that_are_known(
     ("options", "words"),
     [
         (("--url", "127.0.0.1:1"), ("127.0.0.1:1", "is it up")),
-        (("--batches", "0"), ("'0'", "one window at least")),
+        (("--batches", "0"), ("--batches '0'", "whole numbers above 0")),
         (("--seq", "128"), ("384", "128", "--sequence-length")),
         (("--dataset", "missing.json"), ("missing.json",)),
         (("--dataset", "pyproject.toml"), ("pyproject.toml", "not a SQuAD file")),

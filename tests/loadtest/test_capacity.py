@@ -53,7 +53,7 @@ def test_questions_that_come_alone_wait_for_nobody() -> None:
 
 
 def test_what_waits_is_the_next_batch() -> None:
-    """With batches, a device does more than one at a time could."""
+    """A device that joins questions does more than one that takes them one by one."""
     rate = 3 / 0.01
     found = simulate(SHORT, work(0.01), rate, count=20_000)
     assert found.mean_batch == pytest.approx(3, rel=0.1)  # of each batch's 10 ms, what came in them
@@ -74,7 +74,7 @@ def test_batches_have_no_more_rows_than_they_may() -> None:
 
 
 def test_only_requests_of_one_length_are_joined() -> None:
-    """Of four lengths that come at random, three batches in four end at once."""
+    """With four lengths at random, the next question ends the batch three times in four."""
     lengths = [QuestionCost(1, length, length) for length in (60, 120, 180, 240)]
     joined = simulate(lengths, work(0.01), 1000, count=2_000)
     apart = simulate(lengths, work(0.01), 1000, count=2_000, shape=FEW_LENGTHS)
@@ -149,7 +149,7 @@ def test_need() -> None:
 
 
 def test_figures_of_the_docs() -> None:
-    """What docs/scaling.md holds against each other is what was measured and is simulated."""
+    """docs/scaling.md compares what was measured with what is simulated."""
     alone, batches, opened = (
         read_result(next(BENCHMARKS.glob(name)))
         for name in ("*load-closed*", "*3108*bench*", "*load-open*")

@@ -1,4 +1,4 @@
-"""What docs/ and the README hold of results is what the code says."""
+"""The parts of docs/ and the README that are made from results match the code."""
 
 import json
 

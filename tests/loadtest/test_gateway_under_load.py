@@ -37,7 +37,7 @@ def _requests(page: str) -> int:
 def test_both_loops_with_a_gateway_of_its_own(
     tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Which asks for a key, and gets it."""
+    """The gateway asks for a key, and gets it."""
     monkeypatch.setenv("ELECTRA_QA_API_KEYS", "a-key-of-sixteen,another-key-of-16")
     monkeypatch.setenv("LOADTEST_API_KEY", "another-key-of-16")
     code, out, err = loadtest(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from loadtest.batches.inputs import Rows, join, make_rows, read_questions, read_tokenizer
+from loadtest.batches.inputs import Rows, join, make_rows, read_examples, read_tokenizer
 from loadtest.errors import LoadTestError
 from qa.squad import SAMPLE, Example
 from qa.windows import make_windows
@@ -16,7 +16,7 @@ LENGTH = 384
 
 @pytest.fixture(scope="module")
 def examples() -> list[Example]:
-    return read_questions(SAMPLE)[:40]
+    return read_examples(SAMPLE)[:40]
 
 
 def test_padded_windows_have_no_padding_and_differ(
@@ -63,8 +63,8 @@ def test_a_dataset_or_tokenizer_that_is_not_one_is_refused(tmp_path: Path) -> No
     malformed = tmp_path / "malformed.json"
     malformed.write_text('{"data": [{"paragraphs": [{"context": "x", "qas": [{}]}]}]}')
     with pytest.raises(LoadTestError, match=r"malformed.json: .*question|article"):
-        read_questions(malformed)
+        read_examples(malformed)
     with pytest.raises(LoadTestError, match=r"missing\.json"):
-        read_questions(tmp_path / "missing.json")
+        read_examples(tmp_path / "missing.json")
     with pytest.raises(LoadTestError, match="make export"):
         read_tokenizer(tmp_path / "tokenizer.json")

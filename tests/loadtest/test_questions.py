@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.errors import LoadTestError
-from loadtest.load.questions import Answer, Question, body_of, parse_answer, read_questions
+from loadtest.load.questions import Answer, Question, body_of, parse_answers, read_questions
 from qa.squad import SAMPLE
 
 
@@ -26,15 +26,25 @@ def test_a_file_that_is_none_of_squads(tmp_path: Path, content: str | None) -> N
 
 def test_each_route_has_its_body() -> None:
     question = Question("Who?", "He did.")
-    assert body_of(question, "/answer") == '{"question": "Who?", "context": "He did."}'
-    assert body_of(question, "/") == '{"inputs": {"question": "Who?", "context": "He did."}}'
+    assert body_of([question], "/answer") == '{"question": "Who?", "context": "He did."}'
+    assert body_of([question], "/") == '{"inputs": {"question": "Who?", "context": "He did."}}'
+    asked = '{"question": "Who?", "context": "He did."}'
+    assert body_of([question] * 2, "/answers") == f'{{"pairs": [{asked}, {asked}]}}'
 
 
 def test_answers_are_compared_without_their_score() -> None:
     reply = b'{"answer": "He", "start": 0, "end": 2, "score": %s}'
-    assert parse_answer(reply % b"0.5") == parse_answer(reply % b"0.6") == Answer("He", 0, 2)
+    for score in (b"0.5", b"0.6"):
+        assert parse_answers(reply % score, "/answer") == [Answer("He", 0, 2)]
 
 
 @pytest.mark.parametrize("reply", [b"", b"null", b"[]", b'{"answer": "He"}', b"<html>"])
 def test_what_is_no_answer(reply: bytes) -> None:
-    assert parse_answer(reply) is None
+    assert parse_answers(reply, "/answer") == [None]
+    assert parse_answers(b'{"answers": [%s]}' % reply, "/answers", 2) == [None, None]
+
+
+def test_many_answers_come_in_one_reply() -> None:
+    reply = b'{"answers": [{"answer": "He", "start": 0, "end": 2}, {}]}'
+    assert parse_answers(reply, "/answers", 3) == [Answer("He", 0, 2), None, None]
+    assert parse_answers(reply, "/answers") == [Answer("He", 0, 2)]

@@ -1,4 +1,4 @@
-"""The report: a page and pictures of results that are made by hand, and the commands."""
+"""The report: the page and pictures of handmade results, and the commands."""
 
 import re
 import subprocess
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.report.page import plots_of, tables_of, write_report
-from loadtest.report.series import batch_series, load_series
+from loadtest.report.series import batch_series, level_series
 from loadtest.result import Result, write_result
 from loadtest.samples import nvidia_reading
 from pages.drawing import LIGHT
@@ -21,8 +21,8 @@ from tests.loadtest.results import (
     batch_row,
     bench,
     latencies,
+    level_row,
     load,
-    load_row,
     loadgen,
     run,
     versus,
@@ -42,9 +42,9 @@ def bare_bench() -> Result:
 
 
 def bare_load() -> Result:
-    """What a baseline gives: latencies, no stages and no metrics, and few of them."""
+    """A baseline gives few latencies, and neither stages nor metrics."""
     few = replace(
-        load_row("transformers pipeline", "closed", 1),
+        level_row("transformers pipeline", "closed", 1),
         latencies=latencies(90, 5, 0),
         context_characters=(100, 200, 300, 400, 500),
         stages={},
@@ -135,7 +135,7 @@ def test_a_busy_machine_is_said(tmp_path: Path) -> None:
 
 def test_texts_are_escaped(tmp_path: Path) -> None:
     rows = (batch_row(HOSTILE, 1, 20), replace(batch_row("$_{", 1, 20), rounds=((20.0,),)))
-    loads = (replace(load_row(HOSTILE, "closed", 1), failures={HOSTILE: 1}),)
+    loads = (replace(level_row(HOSTILE, "closed", 1), failures={HOSTILE: 1}),)
     made = replace(run(HOSTILE), batches=rows, loads=loads, partial=HOSTILE, checkpoint=HOSTILE)
     device = replace(GPU, name=HOSTILE, clocks_mhz={HOSTILE: 1})
     environment = replace(made.environment, device=device, command=(HOSTILE,), commit=HOSTILE)
@@ -174,9 +174,9 @@ def test_measured_beside_published() -> None:
 
 def test_failures_are_shown_where_nothing_was_answered() -> None:
     refused = replace(
-        load_row("gateway", "open", 90), latencies=(), context_characters=(), settled=False
+        level_row("gateway", "open", 90), latencies=(), context_characters=(), settled=False
     )
-    results = [replace(run("load"), loads=(load_row("gateway", "open", 5), refused))]
+    results = [replace(run("load"), loads=(level_row("gateway", "open", 5), refused))]
     last = by_title(results)["Questions under load"].rows[-1]
     assert (last["answers"].text, last["p99"].text) == ("0", "")
     assert (last["failures"].text, last["failures"].note) == ("7", "7 429")
@@ -187,7 +187,7 @@ def test_failures_are_shown_where_nothing_was_answered() -> None:
 def test_one_name_has_one_colour_in_every_plot() -> None:
     gpu = replace(run("bench", GPU, minute=5), batches=bench().batches)
     results = [bench(), gpu, load(), versus()]
-    batches, loads = batch_series(results), load_series(results)
+    batches, loads = batch_series(results), level_series(results)
     labels = [each.label for each in batches]
     assert labels == [
         f"{variant}, {device}"

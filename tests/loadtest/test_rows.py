@@ -1,4 +1,4 @@
-"""From what a process keeps to the row of a level."""
+"""From the samples that a process keeps to the row of a level."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from loadtest.errors import LoadTestError
 from loadtest.load.answers import check_answers
 from loadtest.load.counts import Counts
 from loadtest.load.keeper import Assignment, Keeper, Sample, judge
-from loadtest.load.questions import Answer, Question
+from loadtest.load.questions import Answer, Question, parse_answers
 from loadtest.load.rows import Level, make_row, mean_stages, of_phase
 from loadtest.load.tables import describe, latency_table, stage_table
 from loadtest.result import LoadRow
@@ -45,7 +45,8 @@ def row(*samples: Sample) -> LoadRow:
     ],
 )
 def test_outcomes(status: int, body: bytes | None, outcome: str) -> None:
-    assert judge(status, body, KNOWN) == outcome
+    (answer,) = parse_answers(body or b"", "/answer")
+    assert judge(status, answer, KNOWN) == outcome
 
 
 def test_processes_ask_all_questions_each_in_an_order_of_its_own() -> None:
@@ -69,7 +70,7 @@ def test_samples_are_taken_once() -> None:
 
 
 def test_what_counts_for_a_phase() -> None:
-    """A closed loop counts what was answered in it; an open one what was to be sent in it."""
+    """A closed loop counts the questions answered in a phase, an open one those due in it."""
     before, inside, after = sample(1, sent=1, done=2), sample(2, sent=2, done=2), sample(3, sent=2)
     after = after._replace(done=3)
     samples = [before, inside, after]

@@ -1,6 +1,8 @@
-"""What ``python -m loadtest sessions`` times, on a GPU that is simulated."""
+"""What ``python -m loadtest sessions`` times, on a simulated GPU."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,11 +13,11 @@ from embedded.backends.providers import CPU, CUDA
 from export.triton_config import config_text
 from export.variants import variant_named
 from loadtest.batches import sessions
-from loadtest.batches.inputs import read_questions, read_tokenizer
+from loadtest.batches.inputs import read_examples, read_tokenizer
 from loadtest.batches.sessions import session_table
 from loadtest.errors import LoadTestError
 from qa.squad import SAMPLE
-from tests.conftest import CHECKPOINT
+from tests.conftest import CHECKPOINT, ROOT
 from tests.embedded.test_onnx_session import file as contract_file
 from tests.simulated_gpu import A100, simulate
 
@@ -36,7 +38,7 @@ def repository(file: Path, tmp_path: Path) -> Path:
 
 def timed(repository: Path, model: str = FP16.model_name) -> Table:
     tokenizer = read_tokenizer(repository / "tokenizer.json")
-    questions = read_questions(SAMPLE)
+    questions = read_examples(SAMPLE)
     return session_table(repository / model, tokenizer, questions, [1, 20], 0)
 
 
@@ -66,3 +68,11 @@ def test_what_is_not_there_is_said(repository: Path) -> None:
     (repository / FP16.model_name / "1" / "model.onnx").unlink()
     with pytest.raises(LoadTestError, match=r"model\.onnx; run make export"):
         timed(repository)
+
+
+def test_batches_that_are_no_numbers() -> None:
+    options = ("--variants", "onnx_fp16", "--batches", "8 x", "--repository", str(CHECKPOINT))
+    command = (sys.executable, "-m", "loadtest", "sessions", *options)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "error: --batches '8 x': give whole numbers above 0, as in '1 2 4'\n"

@@ -1,15 +1,19 @@
 """``loadtest load`` and ``slo`` against a stub whose replies are known."""
 
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.loadtest.command import loadtest, result, started
+from tests.conftest import ROOT
+from tests.loadtest.command import SECONDS, loadtest, result, started
 from tests.loadtest.stub import Reply, serving, stall
 
 pytestmark = pytest.mark.thorough
 
+LOCUSTFILE = ROOT / "loadtest" / "locustfile.py"
 FEW = ("--questions", "5")
 RECORDED = 5
 
@@ -36,7 +40,7 @@ def test_closed_loop_over_two_processes(tmp_path: Path) -> None:
 
 
 def test_an_open_loop_shows_what_a_closed_one_hides(tmp_path: Path) -> None:
-    """A server stands still for 0.25 s of every second: what should be sent in it is late."""
+    """A server stands still for 0.25 s of every second: what is due in it is late."""
     with serving(lambda _: Reply(seconds=stall(1.0, 0.25))) as url:
         code, _, err = loadtest(
             tmp_path / "open",
@@ -57,7 +61,7 @@ def test_an_open_loop_shows_what_a_closed_one_hides(tmp_path: Path) -> None:
 
 
 def test_slo(tmp_path: Path) -> None:
-    """Of a server of 4 places, 0.05 s each, and users of much patience, nearly all holds."""
+    """With 4 places of 0.05 s each and patient users, nearly the whole offline rate holds."""
     with serving(lambda _: Reply(seconds=0.05), at_once=4) as url:
         code, out, err = loadtest(
             tmp_path, "slo", "--url", url, "--p99-ms", "5000", "--seconds", "0.5", *FEW
@@ -156,6 +160,42 @@ def test_no_gateway_there(tmp_path: Path) -> None:
     assert code == 1
     assert err.startswith("error: http://127.0.0.1:1/info cannot be reached")
     assert len(err.splitlines()) == 1
+
+
+def test_the_key_is_sent_and_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcomes = []
+    with serving(lambda _: Reply(), key="s3cret") as url:
+        arguments = ("--url", url, "--loop", "closed", "--users", "1", "--seconds", "0.5", *FEW)
+        for key in ("s3cret", "wrong-s3cret", "", "s3cret\nx"):
+            monkeypatch.setenv("LOADTEST_API_KEY", key)
+            code, out, err = loadtest(tmp_path, "load", *arguments)
+            assert "s3cret" not in out + err
+            outcomes.append((code, err.splitlines()[-1]))
+    (right, _), wrong, missing, broken = outcomes
+    assert right == 0
+    assert result(tmp_path).loads[0].failures == {}
+    asks = f"error: {url}/info asks for an API key: set LOADTEST_API_KEY"
+    assert wrong == missing == (1, asks)
+    assert broken[0] == 1
+    assert broken[1].startswith("error: LOADTEST_API_KEY: the API key has a character")
+
+
+def test_many_questions_in_one_request_by_hand(tmp_path: Path) -> None:
+    with serving(lambda _: Reply()) as url:
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "-u", "1"),
+                *("--host", url, "-t", "5", "--results", str(tmp_path), *FEW, "BatchUser"),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+        )
+    assert done.returncode == 0, done.stderr
+    (row,) = result(tmp_path).loads
+    assert (row.route, row.failures, row.wrong) == ("/answers", {}, 0)
+    assert len(row.latencies) % 16 == 0
+    assert row.latencies
 
 
 @pytest.mark.parametrize(

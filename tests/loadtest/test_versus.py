@@ -76,7 +76,7 @@ def test_bare_loops_compute_every_window(tmp_path: Path, repository: Path) -> No
 def test_a_bare_loop_computes_what_a_row_alone_has(
     repository: Path, tokenizer: Tokenizer, variant: str
 ) -> None:
-    compute = bare_loop.load(repository, variant)
+    compute = bare_loop.load_model(repository, variant)
     windows = bare_loop.make_all_windows(tokenizer, read_questions(SAMPLE, 5), 384)
     together = compute(vars(join(windows)))
     alone = [compute(vars(join([each]))) for each in windows]
@@ -87,10 +87,10 @@ def test_a_bare_loop_computes_what_a_row_alone_has(
 
 def test_a_bare_loop_names_what_it_cannot_run(repository: Path, tmp_path: Path) -> None:
     with pytest.raises(LoadTestError, match="savedmodel_fp32 has no bare loop; there is one"):
-        bare_loop.load(repository, "savedmodel_fp32")
+        bare_loop.load_model(repository, "savedmodel_fp32")
     folder = tmp_path / "electra_qa_openvino_int8"
     with pytest.raises(LoadTestError, match=f"{folder}/config.pbtxt: .*; run make export"):
-        bare_loop.load(tmp_path, "openvino_int8")
+        bare_loop.load_model(tmp_path, "openvino_int8")
     folder.mkdir()
     shutil.copy(repository / folder.name / "config.pbtxt", folder)
     with pytest.raises(LoadTestError, match=f"did not run: .* no {folder}/1/model.xml; run make"):

@@ -27,7 +27,7 @@ _OUTSIDE = ("rest of the gateway", "client and network")
 _FEWEST_IN_BIN = 20
 
 
-def load_plots(series: Sequence[Series[Level]], slos: Sequence[Slo]) -> Iterator[Plot]:
+def level_plots(series: Sequence[Series[Level]], slos: Sequence[Slo]) -> Iterator[Plot]:
     """Yield every plot for which ``series`` hold data."""
     series = list(_answered(series))
     if not series:
@@ -43,7 +43,7 @@ def load_plots(series: Sequence[Series[Level]], slos: Sequence[Slo]) -> Iterator
 
 
 def _answered(series: Sequence[Series[Level]]) -> Iterator[Series[Level]]:
-    """Yield the series without levels at which no answer was right, which have no latency."""
+    """Yield the series without the levels that have no latency, as no answer was right."""
     for each in series:
         if rows := tuple(level for level in each.rows if level.latencies):
             yield replace(each, rows=rows)
@@ -63,24 +63,24 @@ def _latency_throughput(series: Sequence[Series[Level]], slos: Sequence[Slo]) ->
     for limit in {slo.p99_ms for slo in slos}:
         axes.axhline(limit, color=LIMIT, lw=1.2, ls=(0, (4, 3)), label=f"limit, {limit:g} ms")
     log_axis(axes, values)
-    axes.set_ylim(top=axes.get_ylim()[1] * 1.2)  # room for what stands above the marks
+    axes.set_ylim(top=axes.get_ylim()[1] * 1.2)  # room for the labels above the marks
     axes.margins(x=0.12)
-    axes.set_xlim(left=-0.07 * axes.get_xlim()[1])  # and left of them
+    axes.set_xlim(left=-0.07 * axes.get_xlim()[1])  # and to the left of them
     axes.set(xlabel="right answers per second", ylabel="ms (thin: median), log scale")
     write_legend(figure)
     _write_levels(figure, axes, series)
     return Plot(
         "latency-throughput",
         "Latency against throughput",
-        "Each mark is a level of load, held until steady: its 99th percentile; the thin line is "
-        "the median. Filled marks are users who wait for their answer (closed loop), hollow ones "
-        "arrivals at a rate, timed from when each was to be sent (open loop).",
+        "Each mark is the 99th percentile at a level of load that was held until steady; the thin "
+        "line is the median. Filled marks are users who wait for their answers (closed loop). "
+        "Hollow marks are arrivals at a rate, timed from when each was due (open loop).",
         figure,
     )
 
 
 def _write_levels(figure: Figure, axes: Axes, series: Sequence[Series[Level]]) -> None:
-    """Write the highest and the lowest level of each line at its mark, where there is room."""
+    """Label the highest and the lowest level of each line, where there is room."""
     figure.draw_without_rendering()  # so that texts can be measured
     taken: list[Bbox] = []
     for place, side in ((-1, "above"), (0, "below")):
@@ -132,14 +132,15 @@ def _stages(series: Sequence[Series[Level]]) -> Plot:
     return Plot(
         "stages",
         "Where an answer's time goes",
-        "Shares of the mean latency by the reply's own server-timing; to the right, all of it. "
-        "What the gateway does not account for is its rest, what it does not see the client's.",
+        "Shares of the mean latency by the reply's own server-timing; the whole latency is on the "
+        "right. The rest of the gateway is its time outside these stages; client and network are "
+        "the time outside the gateway.",
         figure,
     )
 
 
 def _parts(level: Level) -> tuple[float, ...]:
-    """Return the mean ms of every stage, of the rest of the gateway, and of what is outside it."""
+    """Return the mean ms of each stage, of the rest of the gateway, and outside the gateway."""
     stages = [level.stages.get(stage, 0.0) for stage in _STAGES]
     total = level.stages.get("total", sum(stages))
     mean = level.latency.mean
@@ -166,14 +167,14 @@ def _contexts(series: Sequence[Series[Level]]) -> Plot:
     return Plot(
         "latency-over-context",
         "Latency over the length of the context",
-        "At the lowest level of each: the questions in up to ten groups by length, each with its "
-        "median; the shade reaches up to the 95th percentile.",
+        "The lowest level of each line: its questions in up to ten groups by length. Marks are the "
+        "medians; the shade reaches up to the 95th percentile.",
         figure,
     )
 
 
 def _bins(level: Level) -> list[tuple[float, float, float]]:
-    """Return median length, p50 and p95 (ms) of groups of equal size; none of too few samples."""
+    """Return median length, p50 and p95 (ms) of groups of equal size; [] for too few samples."""
     lengths = np.array([each for row in level.rows for each in row.context_characters])
     latencies = np.array(level.latencies)
     count = min(10, len(latencies) // _FEWEST_IN_BIN)

@@ -1,4 +1,4 @@
-"""The tables of a report on questions under load, baselines and LoadGen."""
+"""The tables of questions under load, baselines and LoadGen in a report."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,13 +11,13 @@ from loadtest.samples import summarize
 from pages.table import Cell, Table
 
 
-def load_table(series: Sequence[Series[Level]]) -> Table:
-    """Return the levels of load, with failures apart from latency."""
+def level_table(series: Sequence[Series[Level]]) -> Table:
+    """Return the levels of load, with failures beside latency."""
     return Table(
         "Questions under load",
-        "Right answers per second, and ms per right answer; in the open loop from when it was to "
-        "be sent. Failures and wrong answers are not in the latencies. Sent late is how late the "
-        "client itself was, at the 99th percentile.",
+        "Right answers per second, and ms per right answer, which count from when a question was "
+        "due in an open loop. Latencies leave out failures and wrong answers. Sent late is how "
+        "late the client itself was, at the 99th percentile.",
         tuple(_load(each, level) for each in series for level in each.rows),
     )
 
@@ -69,12 +69,12 @@ def slo_table(results: Sequence[Result]) -> Table:
 
 
 def versus_table(results: Sequence[Result]) -> Table:
-    """Return the first system of each run beside its others, with the ratios of their rounds."""
+    """Return the first system of each run beside each other one, as ratios over their rounds."""
     return Table(
         "Systems side by side",
-        "Of runs that took turns. A ratio is that of the first system to the other, with the "
-        "interval that holds the true one with 95 % confidence; where it has 1 in it, the "
-        "difference is inside the noise.",
+        "Systems that took turns in a run. A ratio is that of the first system to the other, with "
+        "its 95 % confidence interval; where the interval contains 1, the difference is inside "
+        "the noise.",
         tuple(row for result in results for row in _versus(result)),
     )
 
@@ -110,7 +110,7 @@ def _both(result: Result, first: str, other: str, figure: str) -> Cell:
 
 
 def accuracy_table(results: Sequence[Result]) -> Table:
-    """Return EM and F1 of every system, and where they come from."""
+    """Return EM and F1 of each system, and their source."""
     return Table(
         "Accuracy of what was measured",
         "SQuAD's exact match and F1, in percent.",
@@ -131,8 +131,8 @@ def loadgen_table(results: Sequence[Result]) -> Table:
     """Return LoadGen's verdicts beside ours."""
     return Table(
         "MLPerf's LoadGen",
-        "Its own verdict beside ours, by our own samples of the same windows, in ms. The scenarios "
-        "and rules are MLPerf's; this is no submission.",
+        "Its verdict beside ours, which is from our own samples (ms) of the same windows. The "
+        "scenarios and rules are MLPerf's; this is no submission.",
         tuple(_loadgen(row) for result in results for row in result.loadgen),
     )
 
