@@ -8,11 +8,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from embedded.backends.execution import check_numpy, respond
-from embedded.backends.lanes import Lanes
+from embedded.backends.lanes import Inputs, Lanes, Logits
 from embedded.backends.model_file import (
     allows_tf32,
     is_on_gpu,
@@ -26,10 +23,10 @@ from qa import tensors
 
 
 def configure(args: Mapping[str, str]) -> None:
-    """Set up TensorFlow, which runs this one model, by the model's config.
+    """Set up TensorFlow by the model's config; its process runs no other model.
 
-    Raises RuntimeError when the instance is on a GPU that TensorFlow cannot use: it would go on
-    with the CPU.
+    Raises RuntimeError when the instance is on a GPU that TensorFlow cannot use; TensorFlow itself
+    would fall back to the CPU.
     """
     tf.config.threading.set_intra_op_parallelism_threads(thread_count(args))
     if (allowed := allows_tf32(args)) is not None:
@@ -39,15 +36,14 @@ def configure(args: Mapping[str, str]) -> None:
         return
     gpus = tf.config.list_physical_devices("GPU")
     number = int(args["model_instance_device_id"])
-    if number < len(gpus):
-        tf.config.set_visible_devices(gpus[number], "GPU")
-        tf.config.experimental.set_memory_growth(gpus[number], True)  # or it takes all there is
-    else:
+    if number >= len(gpus):
         raise RuntimeError(
-            f"the instance is on GPU {number}, and TensorFlow {tf.__version__} finds {len(gpus)}: "
-            "install tensorflow[and-cuda] in place of tensorflow-cpu, or give the model an "
+            f"the instance is on GPU {number}, and TensorFlow {tf.__version__} finds {len(gpus)} "
+            "GPUs: install tensorflow[and-cuda] in place of tensorflow-cpu, or give the model an "
             "instance_group of KIND_CPU"
         )
+    tf.config.set_visible_devices(gpus[number], "GPU")
+    tf.config.experimental.set_memory_growth(gpus[number], True)  # or it takes all memory at once
 
 
 class TritonPythonModel:
@@ -74,8 +70,6 @@ class TritonPythonModel:
         """Answer the requests of one execution."""
         respond(requests, self._compute, self._sequence_length)
 
-    def _model(
-        self, inputs: Mapping[str, NDArray[np.int32]]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _model(self, inputs: Inputs) -> tuple[Logits, Logits]:
         outputs = self._signature(**{name: tf.constant(array) for name, array in inputs.items()})
         return outputs[tensors.START_LOGITS].numpy(), outputs[tensors.END_LOGITS].numpy()
