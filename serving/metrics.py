@@ -1,4 +1,4 @@
-"""What Prometheus is told; the names follow its conventions (base units, _total, one prefix)."""
+"""The metrics; their names follow Prometheus's conventions (base units, _total, one prefix)."""
 
 import os
 from pathlib import Path
@@ -18,7 +18,7 @@ from qa.tensors import RequestShape
 from qa.windows import Windows
 from serving.trace import Trace
 
-# to 10 ms by single milliseconds: an answer to a short question takes a few of them
+# every millisecond up to 10: an answer to a short question takes a few
 SECONDS = (
     *(0.001, 0.002, 0.003, 0.004, 0.005, 0.006, 0.007, 0.008, 0.009, 0.01, 0.012, 0.015),
     *(0.02, 0.025, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10, 30),
@@ -27,15 +27,14 @@ WINDOWS = (1, 2, 3, 4, 6, 8, 12, 16, 32, 64, 128, 256, 512)
 SHARES = tuple(tenth / 10 for tenth in range(1, 11))
 UNKNOWN_SHARES = (0, 0.01, 0.02, 0.05, *SHARES)  # English has hardly any
 
-
 SHARED = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client's own name for it
 
 
 def share(folder: Path) -> None:
-    """Keep what this process and those that it starts count in ``folder``, to be summed."""
+    """Keep the counts of this process and its children in ``folder``, where they are summed."""
     os.environ[SHARED] = str(folder)
-
-    values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]  # in this process, it was chosen at import
+    # prometheus_client chose when it was imported, before there was a folder
+    values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]
 
 
 class Metrics:
@@ -117,7 +116,7 @@ class Metrics:
         )
 
     def text(self) -> bytes:
-        """Return them in Prometheus's text format, summed over all processes that share them."""
+        """Return the metrics in Prometheus's text format, summed over all processes."""
         folder = os.environ.get(SHARED)
         if folder is None:
             return generate_latest(self.registry)
@@ -136,7 +135,7 @@ class Metrics:
             self._rejections.labels(trace.refused).inc()
 
     def observe_error(self, reason: str) -> None:
-        """Count a pair of a request that got an error in place."""
+        """Count an error that is not a request's reply: that of a pair, or of a connection."""
         self._rejections.labels(reason).inc()
 
     def observe_windows(self, windows: Windows, shape: RequestShape) -> None:

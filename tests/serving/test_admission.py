@@ -37,7 +37,7 @@ def test_the_bound_is_kept_and_room_comes_back() -> None:
     admission = Admission(10, 60)
     with admission.admit(6), admission.admit(4):
         assert admission.in_flight == 10
-        with pytest.raises(Overloaded, match="10 windows are in flight, and with the 1 or so"):
+        with pytest.raises(Overloaded, match="10 windows are in flight, and with about 1 of this"):
             admission.admit(1).__enter__()
     assert admission.in_flight == 0
     with admission.admit(10):
