@@ -1,7 +1,8 @@
 """Triton's side of a Python-based backend: requests in, responses out, faults kept apart."""
 
 import threading
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
 
 from embedded.backends.lanes import Inputs, Logits
+from embedded.backends.model_file import request_shape
 from embedded.backends.rows import Computation, RowError, check_rows
 from qa import tensors
 
@@ -29,10 +31,25 @@ class Asked:
         return rows, length
 
 
-def check_numpy() -> None:
-    """Raise RuntimeError on numpy 2, whose tensors the stub corrupts without an error."""
-    if not np.__version__.startswith("1."):
-        raise RuntimeError(f"numpy {np.__version__} corrupts tensors in Triton's stub: use 1.26")
+class PythonModel(ABC):
+    """What Triton's Python stub creates for a model instance, and calls."""
+
+    def initialize(self, args: Mapping[str, str]) -> None:
+        """Load the model."""
+        if not np.__version__.startswith("1."):  # the stub would corrupt tensors without an error
+            raise RuntimeError(
+                f"numpy {np.__version__} corrupts tensors in Triton's stub: use 1.26"
+            )
+        self._sequence_length = request_shape(args).sequence_length
+        self._compute = self.load(args)
+
+    @abstractmethod
+    def load(self, args: Mapping[str, str]) -> Computation:
+        """Return what computes a batch."""
+
+    def execute(self, requests: Sequence[Any]) -> None:
+        """Answer the requests of one execution."""
+        respond(requests, self._compute, self._sequence_length)
 
 
 def respond(requests: Sequence[Any], compute: Computation, sequence_length: int) -> None:

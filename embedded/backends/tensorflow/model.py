@@ -4,11 +4,10 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
-from embedded.backends.execution import check_numpy, respond
+from embedded.backends.execution import PythonModel
 from embedded.backends.lanes import Inputs, Lanes, Logits
 from embedded.backends.model_file import (
     allows_tf32,
@@ -17,7 +16,7 @@ from embedded.backends.model_file import (
     request_shape,
     thread_count,
 )
-from embedded.backends.rows import ON_CPU, compute_rows, on_gpu
+from embedded.backends.rows import Computation, compute_rows, on_gpu
 from embedded.backends.tensorflow_alone import tf
 from qa import tensors
 
@@ -46,29 +45,21 @@ def configure(args: Mapping[str, str]) -> None:
     tf.config.experimental.set_memory_growth(gpus[number], True)  # or it takes all memory at once
 
 
-class TritonPythonModel:
-    """What Triton's Python stub creates for a model instance, and calls."""
+class TritonPythonModel(PythonModel):
+    """A model of this backend."""
 
-    def initialize(self, args: Mapping[str, str]) -> None:
-        """Load the model."""
-        check_numpy()
-        shape = request_shape(args)
-        self._sequence_length = shape.sequence_length
-        cutting, lanes, threads = ON_CPU, None, thread_count(args)
-        if is_on_gpu(args):
-            cutting = on_gpu(shape)
-        elif threads > 1:
-            # TensorFlow's calls share its threads: lanes fill the gaps between operators
-            lanes = Lanes([self._model] * threads)
-        self._compute = partial(compute_rows, model=self._model, cutting=cutting, lanes=lanes)
+    def load(self, args: Mapping[str, str]) -> Computation:
+        """Return what computes a batch, on the CPU or on a GPU."""
         configure(args)
         # the loaded object owns the variables that the signature reads
         self._loaded = tf.saved_model.load(str(model_path(args)))
         self._signature = self._loaded.signatures["serving_default"]
-
-    def execute(self, requests: Sequence[Any]) -> None:
-        """Answer the requests of one execution."""
-        respond(requests, self._compute, self._sequence_length)
+        if is_on_gpu(args):
+            return partial(compute_rows, model=self._model, cutting=on_gpu(request_shape(args)))
+        threads = thread_count(args)
+        # TensorFlow's calls share its threads: lanes fill the gaps between operators
+        lanes = Lanes([self._model] * threads) if threads > 1 else None
+        return partial(compute_rows, model=self._model, lanes=lanes)
 
     def _model(self, inputs: Inputs) -> tuple[Logits, Logits]:
         outputs = self._signature(**{name: tf.constant(array) for name, array in inputs.items()})
