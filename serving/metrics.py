@@ -1,6 +1,7 @@
 """The metrics; their names follow Prometheus's conventions (base units, _total, one prefix)."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 from prometheus_client import (
@@ -43,76 +44,58 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        self._requests = Counter(
+        counter = partial(Counter, registry=self.registry)
+        histogram = partial(Histogram, registry=self.registry)
+        gauge = partial(Gauge, registry=self.registry, multiprocess_mode="livesum")
+        self._requests = counter(
             "electra_qa_requests",
             "Requests by route and status; 499: the client left before the reply",
             ["route", "method", "code"],
-            registry=self.registry,
         )
-        self._seconds = Histogram(
+        self._seconds = histogram(
             "electra_qa_request_duration_seconds",
             "From a request's first byte to its reply",
             ["route"],
             buckets=SECONDS,
-            registry=self.registry,
         )
-        self._stages = Histogram(
+        self._stages = histogram(
             "electra_qa_stage_duration_seconds",
             "Stages of answering: tokenize, queue (for a thread), infer (all of the call to "
             "Triton), decode",
             ["stage"],
             buckets=SECONDS,
-            registry=self.registry,
         )
-        self._windows = Histogram(
-            "electra_qa_question_windows",
-            "Windows of a question",
-            buckets=WINDOWS,
-            registry=self.registry,
+        self._windows = histogram(
+            "electra_qa_question_windows", "Windows of a question", buckets=WINDOWS
         )
-        self._padding = Histogram(
+        self._padding = histogram(
             "electra_qa_question_padding_ratio",
             "Padding in a question's windows, as a share of all their positions",
             buckets=SHARES,
-            registry=self.registry,
         )
-        self._unknown = Histogram(
+        self._unknown = histogram(
             "electra_qa_question_unknown_ratio",
             "Tokens that the vocabulary does not have, as a share of those of a question and its "
             "context",
             buckets=UNKNOWN_SHARES,
-            registry=self.registry,
         )
-        self._tokens = Counter(
-            "electra_qa_tokens", "Tokens in windows, without padding", registry=self.registry
+        self._tokens = counter("electra_qa_tokens", "Tokens in windows, without padding")
+        self._positions = counter(
+            "electra_qa_positions", "Tokens in windows, with the padding that is sent to Triton"
         )
-        self._positions = Counter(
-            "electra_qa_positions",
-            "Tokens in windows, with the padding that is sent to Triton",
-            registry=self.registry,
-        )
-        self._rejections = Counter(
+        self._rejections = counter(
             "electra_qa_rejections",
             "Requests, and pairs of a request, that got an error, by its type",
             ["reason"],
-            registry=self.registry,
         )
-        self.triton_restarts = Counter(
+        self.triton_restarts = counter(
             "electra_qa_triton_restarts",
             "Times that the embedded Triton had died and was started again",
-            registry=self.registry,
         )
-        self.requests_in_flight = Gauge(
-            "electra_qa_requests_in_flight",
-            "Requests being answered",
-            registry=self.registry,
-            multiprocess_mode="livesum",
-        )
-        self.windows_in_flight = Gauge(
+        self.requests_in_flight = gauge("electra_qa_requests_in_flight", "Requests being answered")
+        self.windows_in_flight = gauge(
             "electra_qa_windows_in_flight",
             "Windows admitted and not yet answered, in part estimated",
-            registry=self.registry,
-            multiprocess_mode="livesum",
         )
 
     def text(self) -> bytes:
