@@ -14,7 +14,7 @@ from serving.query import Query
 
 
 class Clock:
-    """A time that passes when the test says so."""
+    """A clock that the test sets."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -25,7 +25,7 @@ class Clock:
 
 @contextmanager
 def admitted(admission: Admission, windows: int) -> Iterator[Ticket]:
-    """A request that was tokenized, has as many windows as was estimated, and is answered."""
+    """An answered request that had as many windows as were estimated."""
     with admission.admit(windows) as ticket:
         ticket.correct(windows, windows)
         yield ticket
