@@ -57,9 +57,8 @@ def main() -> int:
     except ValidationError as error:
         for problem in error.errors():
             name = "".join(variable(str(part)) for part in problem["loc"][:1])
-            what = (
-                f"{name}={problem['input']!r}: " if name else ""
-            )  # some concern no single setting
+            # a problem of several settings together has no name
+            what = f"{name}={problem['input']!r}: " if name else ""
             said = problem["msg"].removeprefix("Value error, ")
             print(f"error: {what}{said}", file=sys.stderr)
         return 1

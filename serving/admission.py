@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from serving.errors import Overloaded
 
-SHARE = 0.25  # of the allowed wait: so long the parts of one request at Triton may take together
+SHARE = 0.25  # of the allowed wait, which one request's parts that are with Triton may take
 LEAST_SHARE = 2  # parts: one is computed while the next one waits
 UNMEASURED_SHARE = 8  # parts, while the rate is not known
 MEASURED_SECONDS = 10.0  # over which the rate is taken; idle times do not count

@@ -44,7 +44,7 @@ def create_app(
         async with answering as answerer:
             app.state.answerer = answerer
             app.state.readiness = Readiness(answerer, shutdown)
-            # what stays for good is collected no more: that would stop everything for 50 ms
+            # freeze what stays for good: to collect it again would stop everything for 50 ms
             gc.collect()
             gc.freeze()
             with shutdown.on_sigterm():

@@ -8,11 +8,12 @@ from pydantic_settings import SettingsError
 PREFIX = "ELECTRA_QA_"
 FILE = f"{PREFIX}SETTINGS_FILE"  # names a file of settings
 
-# Kubernetes sets variables for each Service in a pod's namespace: our prefix, if it is electra-qa
+# Kubernetes sets variables for each Service in a pod's namespace. Those of a Service called
+# electra-qa have our prefix.
 _SERVICE = re.compile(
     rf"{PREFIX}(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)_(PROTO|PORT|ADDR))"
 )
-_SERVICE_URL = re.compile(r"(tcp|udp|sctp)://.*")  # ELECTRA_QA_PORT, which we have too
+_SERVICE_URL = re.compile(r"(tcp|udp|sctp)://.*")  # its ELECTRA_QA_PORT; ours is a number
 
 
 def variable(setting: str) -> str:
@@ -23,7 +24,7 @@ def variable(setting: str) -> str:
 def settings_in(
     environment: Mapping[str, str | None], settings: Collection[str]
 ) -> dict[str, str | None]:
-    """Return the variables of ``environment`` that give ``settings``, in upper or lower case.
+    """Return the variables of ``environment`` that give ``settings``; names keep their case.
 
     Raises SettingsError for a name with our prefix that is neither one of these nor Kubernetes'.
     """

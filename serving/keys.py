@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from serving.errors import Unauthorized, refuse
 from serving.probes import is_probe
 
-#: What anyone may read, apart from probes, which send no key: nothing in it is secret.
+#: Anyone may read these, as well as the probes: nothing in them is secret.
 OPEN = frozenset({"/docs", "/openapi.json", "/", "/web/page.css", "/web/page.js"})
 
 

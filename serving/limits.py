@@ -1,4 +1,4 @@
-"""ASGI middleware that limits a request's body: its size, its time, and to no encoding."""
+"""ASGI middleware that refuses a body that is too large, too slow, or compressed."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.errors import SlowBody, TooLarge, UnsupportedMediaType, refuse
 
-DISCARDED = 16  # times max_bytes are read of a body that is too large
+DISCARDED = 16  # a body that is too large is read up to so many times max_bytes
 
 
 class BodyLimit:

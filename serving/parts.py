@@ -18,7 +18,7 @@ from embedded.inference import Logits
 from qa.tensors import PADDING_LOGIT, RequestShape
 from qa.windows import Rows, Windows
 
-TURN_SECONDS = 0.02  # that the rows which one question has with Triton take to compute
+TURN_SECONDS = 0.02  # of computing, for the rows that one question has with Triton
 IN_FLIGHT = 2  # parts of a turn: while one is computed, the next one waits
 SMOOTHING = 0.5  # weight of the last part in the estimate
 

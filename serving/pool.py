@@ -76,7 +76,7 @@ class Pool:
             await endpoint.triton.close()
 
     def knows(self, model: str) -> bool:
-        """Whether ``info`` has been asked for ``model`` before, and found it."""
+        """Whether ``info`` knows ``model`` without asking Triton."""
         return any(endpoint.triton.knows(model) for endpoint in self.endpoints)
 
     async def models(self, timeout: float) -> set[str]:

@@ -35,7 +35,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._wait_for_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait for no head any more."""
+        """Stop waiting for a head."""
         self._wait_no_more()
         super().connection_lost(exc)
 
@@ -59,7 +59,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._wait_for_head()
 
     def on_headers_complete(self) -> None:
-        """Wait for no head any more."""
+        """Stop waiting for a head."""
         self._wait_no_more()
         super().on_headers_complete()
 

@@ -27,7 +27,7 @@ class Shutdown:
 
     @contextmanager
     def on_sigterm(self) -> Iterator[None]:
-        """Have SIGTERM wait before it does what it did, while the block runs.
+        """While the block runs, put the wait before what SIGTERM does otherwise.
 
         A second SIGTERM ends the wait. Ctrl-C does not wait: no load balancer is in front of a
         terminal.

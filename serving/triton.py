@@ -62,7 +62,7 @@ class Triton:
         return {model.name for model in index.models}
 
     def knows(self, model: str) -> bool:
-        """Whether ``info`` has been asked for ``model`` before, and found it."""
+        """Whether ``info`` knows ``model`` without asking Triton."""
         return model in self._infos
 
     async def info(self, model: str, timeout: float) -> ModelInfo:

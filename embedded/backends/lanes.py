@@ -49,7 +49,7 @@ class Lanes:
         def seconds(lone: int) -> float:
             return share * sum(costs[:lone]) + _longest_lane(costs[lone:], count)
 
-        # as many as there are lanes, or more, are done sooner by the lanes, unless they are all
+        # fewer than there are lanes, or all: one for each lane is done sooner in the lanes
         candidates: set[int] = {*range(min(count, len(costs))), len(costs)}
         return min(sorted(candidates), key=seconds)
 
