@@ -10,9 +10,9 @@ BINS = 10
 def expected_calibration_error(scores: Sequence[float], right: Sequence[bool]) -> float:
     """Return the mean distance of score and accuracy, 0 to 1, over ``BINS`` bins of equal width.
 
-    By Guo et al. 2017, "On Calibration of Modern Neural Networks": the distance of a bin is that of
-    its mean score from its share of right answers, weighted by its size. Raises ValueError when
-    there are no scores, or not one for each answer.
+    By Guo et al. 2017, "On Calibration of Modern Neural Networks": each bin's mean score is
+    compared with its share of right answers, weighted by its size. Raises ValueError when there are
+    no scores, or not one for each answer.
     """
     if not scores or len(scores) != len(right):
         raise ValueError(f"{len(scores)} scores for {len(right)} answers")

@@ -30,7 +30,7 @@ def text_tokenizer(tokenizer_json: str) -> Tokenizer:
     """
     try:
         values = json.loads(tokenizer_json)
-        # encode_special_tokens, below, is for all special tokens: only control tokens may be some
+        # encode_special_tokens, set below, is for all special tokens: only control tokens may be
         values["added_tokens"] = [
             token | {"special": token["content"] in CONTROL_TOKENS}
             for token in values.get("added_tokens") or []
