@@ -1,4 +1,4 @@
-"""What this machine's CPU is, and what it can do: a variant is chosen by it."""
+"""This machine's CPU, by which a variant is chosen."""
 
 import os
 import platform
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-# the fields of /proc/cpuinfo that tell kinds of CPU apart: x86's, and ARM's, which has no name
+# fields of /proc/cpuinfo that identify a CPU: x86's, then ARM's, which gives no model name
 _KIND = ("cpu family", "model", "stepping", "CPU implementer", "CPU variant", "CPU part")
 # instructions for int8 and bf16: with them another variant is the fastest
 _NARROW = re.compile(r"\w*(vnni|bf16|int8|i8mm|asimddp)")
@@ -17,21 +17,22 @@ class Cpu:
     """The CPU of this machine, as far as this process may use it."""
 
     name: str
-    kind: str  # family, model and stepping: a hypervisor may say no more than "AMD EPYC"
+    kind: str  # family, model and stepping: the name may be no more than "AMD EPYC"
     flags: frozenset[str]  # of /proc/cpuinfo
     cores: int
 
     def description(self) -> str:
-        """Return a line that is the same on the same machine, and another on another kind."""
+        """Return one line that tells this kind of machine from others."""
         narrow = sorted(flag for flag in self.flags if _NARROW.fullmatch(flag))
         cores = f"{self.cores} core{'s' if self.cores > 1 else ''}"
         return ", ".join(part for part in (self.name, self.kind, " ".join(narrow), cores) if part)
 
 
 def read_cpu(cpuinfo: Path = Path("/proc/cpuinfo")) -> Cpu:
-    """Return this machine's CPU; of several kinds in one machine, the first.
+    """Return this machine's CPU, the first if there are several kinds.
 
-    Where ``cpuinfo`` says nothing, the name is that of the architecture, and no flag is known.
+    Where ``cpuinfo`` gives no model name, the name is the architecture's. Without that file there
+    are no flags.
     """
     try:
         first = cpuinfo.read_text(errors="replace").split("\n\n")[0]

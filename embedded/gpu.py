@@ -1,8 +1,9 @@
-"""The NVIDIA GPU of this machine, as far as this process may use it; ``python -m`` prints it."""
+"""The NVIDIA GPU that this process may use; ``python -m embedded.gpu`` prints it."""
 
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,49 +12,46 @@ from embedded.packages import onnxruntime_has_cuda
 
 @dataclass(frozen=True)
 class Gpu:
-    """A GPU, or the part of one that MIG makes, by NVML."""
+    """A GPU, or a MIG slice of one, as NVML describes it."""
 
     name: str
     capability: tuple[int, int]  # CUDA's compute capability: (7, 5) is a T4, (9, 0) an H100
     memory_bytes: int
     driver: str
-    clocks_mhz: Mapping[str, int] = field(default_factory=dict)  # "sm" and "memory", just now
+    clocks_mhz: Mapping[str, int] = field(default_factory=dict)  # "sm" and "memory", current
 
     def description(self) -> str:
-        """Return a line that is the same on the same kind of GPU, and another on another."""
+        """Return one line that tells this kind of GPU from others."""
         return f"{self.name}, {self.memory_bytes / 2**30:.0f} GiB"
 
 
 def serving_gpu() -> Gpu | None:
     """Return the GPU that the embedded Triton computes on.
 
-    None where there is none, or where the installed ONNX Runtime is not the one for GPUs.
+    None without a GPU, or if the installed ONNX Runtime is not the one for GPUs.
     """
     return read_gpu() if onnxruntime_has_cuda() else None
 
 
 def read_gpu() -> Gpu | None:
-    """Return the first GPU that CUDA may use, as CUDA_VISIBLE_DEVICES says.
+    """Return the first GPU of CUDA_VISIBLE_DEVICES, or of the machine if that is not set.
 
-    None where there is none, no driver, or no nvidia-ml-py to ask.
+    None without a GPU, its driver, or nvidia-ml-py.
     """
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip()
     if visible in ("", "-1"):
         return None
     try:
-        import pynvml  # of the extra `embedded`: a gateway alone has no use for it
+        import pynvml  # in the extra `embedded`: a gateway alone does without
     except ImportError:
         return None
-    try:
+    with suppress(pynvml.NVMLError):
         pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return None
-    try:
-        return _read(pynvml, visible)
-    except pynvml.NVMLError:
-        return None
-    finally:
-        pynvml.nvmlShutdown()
+        try:
+            return _read(pynvml, visible)
+        finally:
+            pynvml.nvmlShutdown()
+    return None
 
 
 def _read(nvml: Any, visible: str) -> Gpu:
@@ -79,7 +77,8 @@ def main() -> int:
     if gpu := serving_gpu():
         print(gpu.description())
         return 0
-    why = "NVML finds none" if onnxruntime_has_cuda() else "run make setup GPU=1"
+    no_runtime = "the installed ONNX Runtime is for CPUs; run make setup GPU=1"
+    why = "NVML finds none" if onnxruntime_has_cuda() else no_runtime
     print(f"error: there is no GPU to compute on: {why}", file=sys.stderr)
     return 1
 

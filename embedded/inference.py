@@ -21,7 +21,7 @@ class Logits:
 
 
 def make_request(model: str, rows: Rows) -> Any:
-    """Return the ModelInferRequest that has ``model`` compute ``rows``."""
+    """Return the ModelInferRequest that asks ``model`` for the logits of ``rows``."""
     request = service_pb2.ModelInferRequest(model_name=model)
     arrays = (rows.input_ids, rows.attention_mask, rows.token_type_ids)
     for name, array in zip(tensors.INPUTS, arrays, strict=True):
@@ -52,9 +52,9 @@ def read_logits(response: Any, shape: tuple[int, ...]) -> Logits:
 
 
 def read_config(config: Any) -> RequestShape:
-    """Return what a ModelConfig says of requests to the model.
+    """Return what a ModelConfig says about requests to the model.
 
-    Raises ContractError when its inputs are others, or it does not say what a client must know.
+    Raises ContractError when its inputs are not the contract's, or a parameter is missing.
     """
     inputs = {tensor.name for tensor in config.input}
     if inputs != set(tensors.INPUTS):

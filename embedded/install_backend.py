@@ -1,9 +1,8 @@
-"""``python -m embedded.install_backend FOLDER NAME...``: our backends for any other Triton.
+"""``python -m embedded.install_backend FOLDER NAME...``: copy our backends for another Triton.
 
-Each becomes a folder of its own, ``FOLDER/NAME``, to be put among that Triton's backends, in the
-place of a native one of the same name. It holds all of this project's code that it runs; numpy is
-the Triton's own, and the runtime (``embedded/backends/requirements.lock``) is installed into its
-``packages`` by pip.
+Each becomes a folder ``FOLDER/NAME``. Put it among that Triton's backends, in place of the native
+one of the same name. It has all of this project's code that it runs. That Triton has numpy; pip
+installs the runtime (``embedded/backends/requirements.lock``) into ``FOLDER/NAME/packages``.
 """
 
 import shutil
@@ -11,11 +10,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from embedded.backends import FOLDER  # no more: an image's build has nothing installed
+from embedded.backends import FOLDER  # and no more: the build of an image has no packages
 
-CODE = (FOLDER.parent, FOLDER.parents[1] / "qa")  # what a backend imports of ours
+CODE = (FOLDER.parent, FOLDER.parents[1] / "qa")  # our packages that a backend imports
 
-# Triton's stub imports the file alone, from a working directory and a path that are not ours
+# Triton's stub imports this file by itself, with a working directory and sys.path of its own
 ENTRY = '''"""The {name} backend of electra-qa-triton, with its own packages beside it."""
 
 import sys
@@ -30,7 +29,7 @@ __all__ = ["TritonPythonModel"]
 
 
 def install(folder: Path, name: str) -> None:
-    """Write the backend ``name`` into ``folder``; raises ValueError when we have none of it."""
+    """Write the backend ``name`` into ``folder``; raises ValueError when we have no such one."""
     known = sorted(path.parent.name for path in FOLDER.glob("*/model.py"))
     if name not in known:
         raise ValueError(f"there is no backend {name!r}; known are {', '.join(known)}")

@@ -1,7 +1,7 @@
-"""Which Python an environment is made of: one that fits, or one that uv brings.
+"""Finds the Python for an environment: one that fits, or one that uv downloads.
 
-`make` runs it as a script, by whatever Python is there (hence the old syntax, and the standard
-library alone), with the version of uv; it prints the command.
+`make` runs this as a script, with whatever Python is there: hence the old syntax, and only the
+standard library. Its argument is the version of uv; it prints the command of the Python.
 """
 
 import os
@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Optional
 
 COMMANDS = ("python3", "python3.12", "python3.11")
-BROUGHT = "3.12"
+DOWNLOADED = "3.12"
 PREFLIGHT = Path(__file__).with_name("preflight.py")
 UV = Path("build", "uv")  # an environment that holds uv alone
-# its own Pythons only, and no command for them in ~/.local/bin
+# use uv's own Pythons only, and put no command into ~/.local/bin
 UV_SETTINGS = {"UV_PYTHON_PREFERENCE": "only-managed", "UV_PYTHON_INSTALL_BIN": "0"}
 
 
@@ -24,10 +24,10 @@ class NotFoundError(Exception):
 
 
 def find(named: Optional[str], uv_version: str) -> str:
-    """Return the command of the Python that is ``named``, or else of the first that fits.
+    """Return the command ``named``, or without one, the first of ``COMMANDS`` that fits.
 
-    Where none fits, uv brings one, and a line on stderr says so. Raises NotFoundError where the
-    one that is named does not fit, or uv cannot bring one.
+    If none fits, uv downloads a Python, and a line on stderr says so. Raises NotFoundError when
+    ``named`` does not fit, or uv cannot download one.
     """
     complaints = []
     for command in [named] if named else COMMANDS:
@@ -35,30 +35,33 @@ def find(named: Optional[str], uv_version: str) -> str:
         if complaint is None:
             return command
         complaints.append(complaint)
-    if named:
-        raise NotFoundError(complaints[0])
-    print(f"no Python here fits: uv brings Python {BROUGHT}", file=sys.stderr)
-    return bring(uv_version) or _fail(complaints[0])
+    if not named:
+        print(f"no Python here fits: uv downloads Python {DOWNLOADED}", file=sys.stderr)
+        downloaded = download(uv_version)
+        if downloaded:
+            return downloaded
+    raise NotFoundError(complaints[0])
 
 
 def problem(command: str) -> Optional[str]:
-    """Return why the Python ``command`` does not fit; None where it does."""
+    """Return why the Python ``command`` does not fit; None if it does."""
     done = _run(command, str(PREFLIGHT), "python")
     if done is None:
         return f"error: there is no Python {command}"
-    return done.stderr.strip() or f"error: {command} does not run" if done.returncode else None
+    if done.returncode == 0:
+        return None
+    return done.stderr.strip() or f"error: {command} does not run"
 
 
-def bring(uv_version: str) -> Optional[str]:
-    """Return a Python of uv's own, which has the libpython that Triton's stub needs.
+def download(uv_version: str) -> Optional[str]:
+    """Return the command of a Python that uv downloads, with the libpython of Triton's stub.
 
-    It is the uv on PATH, or else one from the package index. None where there is no uv, or it
-    cannot download a Python.
+    uv is the one on PATH, or else comes from the package index. None if either cannot be had.
     """
     uv = shutil.which("uv") or _install(uv_version)
-    if uv is None or _output(uv, "python", "install", BROUGHT) is None:
+    if uv is None or _output(uv, "python", "install", DOWNLOADED) is None:
         return None
-    found = _output(uv, "python", "find", "--no-project", "--system", BROUGHT)
+    found = _output(uv, "python", "find", "--no-project", "--system", DOWNLOADED)
     return found if found and problem(found) is None else None
 
 
@@ -69,13 +72,13 @@ def _install(version: str) -> Optional[str]:
 
 
 def _output(*command: str) -> Optional[str]:
-    """Return what a command prints; None where it fails."""
+    """Return what a command prints; None if it fails."""
     done = _run(*command)
     return done.stdout.strip() if done and done.returncode == 0 else None
 
 
 def _run(*command: str) -> "Optional[subprocess.CompletedProcess[str]]":
-    """Run a command; return None where there is no such."""
+    """Run a command; return None if there is no such command."""
     try:
         return subprocess.run(
             command,
@@ -86,10 +89,6 @@ def _run(*command: str) -> "Optional[subprocess.CompletedProcess[str]]":
         )
     except OSError:
         return None
-
-
-def _fail(message: str) -> str:
-    raise NotFoundError(message)
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""Triton's folders: the models that are served, the Python backend and ours; and what to clear."""
+"""Triton's folders: the models, the Python backend and our backends; and clearing up after it."""
 
 import importlib.util
 import shutil
@@ -16,14 +16,14 @@ SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where the Python backend keeps 
 
 
 def prefix(pid: int) -> str:
-    """Return how the names of all that the process ``pid`` makes outside its folder begin."""
+    """Return how the names of what ``pid`` puts into shared memory and temporary folders begin."""
     return f"electra-qa-{pid}-"
 
 
 def remove_leftovers(pid: int | None = None) -> None:
-    """Remove what the process ``pid`` left behind, or else what all dead ones did.
+    """Remove the shared memory of the process ``pid``, or without one, all that dead ones left.
 
-    A Triton that is killed leaves its shared memory, and a gateway that is killed its folder.
+    A killed Triton leaves its shared memory. A killed gateway leaves its folder too.
     """
     for parent in (SHARED_MEMORY, Path(tempfile.gettempdir())):
         for path in parent.glob("electra-qa-*-*"):
@@ -40,13 +40,13 @@ def pytriton() -> Path:
     spec = importlib.util.find_spec("pytriton")
     if spec is None or not spec.submodule_search_locations:
         raise EmbeddedError(
-            "nvidia-pytriton is not installed, whose tritonserver is run: make setup"
+            "nvidia-pytriton, which has the tritonserver, is not installed; run make setup"
         )
     return Path(spec.submodule_search_locations[0])
 
 
 def lay_out(folder: Path, repository: Path, models: Iterable[str]) -> None:
-    """Lay out Triton's folders: the models, the Python backend and ours, copied.
+    """Lay out Triton's folders: links to the models, and copies of the backends.
 
     Triton refuses symbolic links in the folder of a Python-based backend.
     """
@@ -65,7 +65,7 @@ def lay_out(folder: Path, repository: Path, models: Iterable[str]) -> None:
 
 
 def _lay_out_model(folder: Path, source: Path) -> None:
-    """Link the files of the model ``source``, and write its config as it is to be served."""
+    """Link the files of the model ``source``, and write its config, adapted to this machine."""
     try:
         text = adapted((source / CONFIG).read_text())
     except OSError:

@@ -10,9 +10,8 @@ from embedded.report import FILE_NAME, TOKENIZER, read_report
 def check_files(repository: Path, model: str) -> None:
     """Raise EmbeddedError unless the files of ``model`` are those that were exported.
 
-    Neither the tokenizer nor a file that the manifest lists may be changed or missing, and the
-    version folders may hold no other. What lies beside them, such as ``config.pbtxt``, is the
-    user's to change.
+    The tokenizer and each file in the manifest must be there and unchanged, and the version folders
+    must hold no other file. A user may change what lies beside them, such as ``config.pbtxt``.
     """
     report = read_report(repository)
     if report is None:
@@ -29,11 +28,11 @@ def check_files(repository: Path, model: str) -> None:
         _check_file(repository / path, expected)
     for file in _version_files(repository / model):
         if file.relative_to(repository).as_posix() not in files:
-            raise EmbeddedError(f"{file} is not of the export: {FILE_NAME} lacks it; remove it")
+            raise EmbeddedError(f"{file} was not exported: it is not in {FILE_NAME}; remove it")
 
 
 def _check_file(path: Path, expected: str) -> None:
-    remedy = "restore it, or run make export, which makes it anew"
+    remedy = "restore it, or run make export to make it again"
     try:
         found = sha256(path)
     except FileNotFoundError as error:
@@ -42,13 +41,13 @@ def _check_file(path: Path, expected: str) -> None:
         raise EmbeddedError(f"{path} cannot be read: {error.strerror}") from error
     if found != expected:
         raise EmbeddedError(
-            f"{path} was changed since its export: its sha256 is {found[:12]}..., "
+            f"{path} has changed since its export: its sha256 is {found[:12]}..., "
             f"{FILE_NAME} has {expected[:12]}...; {remedy}"
         )
 
 
 def _version_files(folder: Path) -> list[Path]:
-    """Return all that Triton could load a version of a model from; a linked folder is a file."""
+    """Return all files from which Triton could load a version; a linked folder is one of them."""
     versions = [each for each in sorted(folder.iterdir()) if each.name.isdecimal()]
     found = (path for version in versions for path in sorted(version.rglob("*")))
     return [path for path in found if path.is_symlink() or not path.is_dir()]

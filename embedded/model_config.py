@@ -1,6 +1,6 @@
-"""What the embedded Triton changes in a model's config: what our backends can do, and this machine.
+"""The changes to a model's config that suit our backends and this machine.
 
-The model repository keeps the config that any Triton may load.
+Only the embedded Triton gets them; the model repository keeps a config that any Triton may load.
 """
 
 import os
@@ -14,21 +14,22 @@ from embedded.protocol import model_config_pb2
 
 ModelConfig = model_config_pb2.ModelConfig
 
-#: Rows of one execution when more wait: enough to share out evenly, and what comes next need not
-#: wait for many. Measured with onnx_int8 on 2 cores (docs/performance.md).
+#: Preferred rows of one execution, for each core: enough to divide evenly among the cores, and few
+#: enough that later requests do not wait long. Measured with onnx_int8 on 2 cores
+#: (docs/performance.md).
 ROWS_PER_CORE = 4
 
 
 def adapted(text: str) -> str | None:
     """Return the config ``text`` as the embedded Triton gets it; None if it cannot be read.
 
-    Where its runtime can use no GPU, its instances are KIND_CPU: Triton would put them on a GPU
-    that it sees, and tell everyone so, while the CPU computed. What a config says itself, KIND_GPU,
-    stays, and the backend refuses it.
+    If the runtime can use no GPU, KIND_AUTO becomes KIND_CPU. Otherwise Triton would put instances
+    on a GPU that it sees, and report so, while the CPU computes. KIND_GPU stays, and the backend
+    refuses it.
 
-    On a CPU our backends drop padding, and compute rows of any lengths together: so Triton may
-    join requests of different lengths, up to a few rows for each core. ``preferred_batch_size``
-    of the config's own stays.
+    On a CPU our backends drop padding and compute rows of any lengths together. So Triton may batch
+    requests of different lengths, up to a few rows for each core. A ``preferred_batch_size`` in
+    ``text`` stays.
     """
     try:
         config = text_format.Parse(text, ModelConfig())

@@ -1,5 +1,6 @@
-"""Which package is installed where several bring the same library, as one for GPUs does."""
+"""Which package of a library is installed, where there is one for CPUs and one for GPUs."""
 
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from platform import machine
 
@@ -8,20 +9,18 @@ TENSORFLOW = ("tensorflow", "tensorflow-cpu")
 
 
 def installed(*names: str) -> dict[str, str]:
-    """Return the versions of those of the packages ``names`` that are installed, by name."""
+    """Return the versions of the installed packages among ``names``, by name."""
     found = {}
     for name in names:
-        try:
+        with suppress(PackageNotFoundError):
             found[name] = version(name)
-        except PackageNotFoundError:
-            continue
     return found
 
 
 def library(names: tuple[str, ...]) -> str:
     """Return name and version of the first of ``names`` that is installed.
 
-    Raises PackageNotFoundError, which names them all, when none is.
+    Raises PackageNotFoundError, with all ``names``, when none is.
     """
     for name, number in installed(*names).items():
         return f"{name} {number}"
@@ -29,7 +28,7 @@ def library(names: tuple[str, ...]) -> str:
 
 
 def has_cuda(backend: str) -> bool:
-    """Whether what runs the models of our ``backend`` may use a GPU."""
+    """Whether the runtime of our ``backend`` can use a GPU."""
     runtimes = {"onnxruntime": onnxruntime_has_cuda, "tensorflow": tensorflow_has_cuda}
     return backend in runtimes and runtimes[backend]()
 
@@ -40,5 +39,5 @@ def onnxruntime_has_cuda() -> bool:
 
 
 def tensorflow_has_cuda() -> bool:
-    """Whether the installed TensorFlow may use a GPU: on x86-64 Linux, all but tensorflow-cpu."""
+    """Whether the installed TensorFlow can use a GPU: on x86-64, all but tensorflow-cpu can."""
     return machine() == "x86_64" and "tensorflow" in installed(*TENSORFLOW)

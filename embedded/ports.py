@@ -1,4 +1,4 @@
-"""Where the embedded Triton listens, and whether a port can be had."""
+"""The ports of the embedded Triton, and whether a port is free."""
 
 import socket
 from contextlib import ExitStack
@@ -9,7 +9,7 @@ from embedded.errors import EmbeddedError
 
 @dataclass(frozen=True)
 class Ports:
-    """Where Triton listens."""
+    """The ports that Triton listens on."""
 
     http: int
     grpc: int
@@ -17,7 +17,7 @@ class Ports:
 
 
 def free_ports() -> Ports:
-    """Return ports that nobody listens on just now."""
+    """Return ports that are free just now."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(3)]
         for each in sockets:

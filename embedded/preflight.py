@@ -1,7 +1,7 @@
-"""What a machine must have, checked before anything is downloaded; standard library only.
+"""Checks what this machine and this Python must have, before anything is downloaded.
 
-Run as a script by `make setup`, by whatever Python is there: hence the old syntax. It takes what to
-check, ``machine`` or ``python``; both where nothing is said.
+`make setup` runs this as a script, with whatever Python is there: hence the old syntax, and only
+the standard library. Its arguments name what to check, ``machine`` or ``python``; none: both.
 """
 
 import ctypes
@@ -17,10 +17,10 @@ GLIBC = (2, 35)  # tritonserver's binary is built against it
 
 
 def find_libpython() -> Optional[str]:
-    """Return the folder of the libpython that Triton's stub loads; "" if the loader's own.
+    """Return the folder of the libpython that Triton's stub loads; "" if the loader finds it.
 
-    None when there is none: Debian's and Ubuntu's Pythons come without it, while pyenv, conda
-    and uv builds bring it.
+    None when there is none: Debian's and Ubuntu's Pythons come without it; those of pyenv, conda
+    and uv have it.
     """
     roots = [sysconfig.get_config_var("LIBDIR") or "", str(Path(sys.base_prefix, "lib"))]
     multiarch = sysconfig.get_config_var("MULTIARCH") or ""
@@ -71,7 +71,7 @@ def python_problems() -> List[str]:
     found = []
     if sys.platform == "linux" and find_libpython() is None:
         found.append(
-            f"{libpython_name()} is missing, which Triton's Python stub loads; "
+            f"Triton's Python stub needs {libpython_name()}, which is missing; "
             f"apt-get install libpython{python_version()}"
         )
     try:
@@ -87,7 +87,7 @@ CHECKS = {"machine": machine_problems, "python": python_problems}
 
 
 def main() -> int:
-    """Print what is wrong with what the arguments name; return the exit code."""
+    """Check what the arguments name and print the problems; return the exit code."""
     found = [line for name in sys.argv[1:] or CHECKS for line in CHECKS[name]()]
     for line in found:
         print(f"error: {line}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""A child process: started apart from the terminal, and ended for certain."""
+"""Child processes: started apart from the terminal, and ended for certain."""
 
 import ctypes
 import os
@@ -9,14 +9,14 @@ from contextlib import suppress
 from typing import Any
 
 PR_SET_PDEATHSIG = 1
-LIBC = ctypes.CDLL(None)  # loaded here: after a fork beside other threads it might block
+LIBC = ctypes.CDLL(None)  # loaded now: in a child forked beside other threads, it might block
 
 
 def start(command: Sequence[str | os.PathLike[str]], **options: Any) -> subprocess.Popen[Any]:
     """Start ``command`` with the ``options`` of ``subprocess.Popen``.
 
-    It gets a session of its own: a terminal's Ctrl-C is for the one who starts it, who ends it
-    when all is done. The kernel ends it with the thread that started it.
+    It gets a session of its own: Ctrl-C in a terminal reaches only its parent, which ends it when
+    all is done. The kernel ends it with the thread that started it.
     """
     return subprocess.Popen(command, start_new_session=True, preexec_fn=die_with_parent, **options)
 
@@ -27,9 +27,9 @@ def die_with_parent() -> None:
 
 
 def end(process: subprocess.Popen[Any], seconds: float) -> bool:
-    """Wait until ``process`` has ended, which was told to; after ``seconds``, kill it.
+    """Wait for ``process``, which was told to end; kill it after ``seconds``.
 
-    Return whether it ended by itself. What else is in its session is killed in either case.
+    Return whether it ended by itself. The rest of its session is killed in either case.
     """
     try:
         process.wait(seconds)
@@ -41,7 +41,7 @@ def end(process: subprocess.Popen[Any], seconds: float) -> bool:
 
 
 def kill(process: subprocess.Popen[Any]) -> None:
-    """Kill ``process`` and those that it started, which would outlive it."""
+    """Kill ``process`` and its children, which would outlive it."""
     with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)  # its session has its number
+        os.killpg(process.pid, signal.SIGKILL)  # its group has its number
     process.wait()

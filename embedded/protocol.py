@@ -24,16 +24,16 @@ __all__ = [
 CHANNEL_OPTIONS = [
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
-    # a connection for each client: several in one process must not share its fate
+    # a connection for each client: one that breaks must not take others with it
     ("grpc.use_local_subchannel_pool", 1),
 ]
 
 
 def reconnect_options(longest_ms: int) -> list[tuple[str, int]]:
-    """Return the options by which a Triton that comes up, or back, is found at once.
+    """Return the options that make gRPC reconnect soon after Triton is up.
 
-    The next try comes after 100 ms at first, and never later than after ``longest_ms``; gRPC's own
-    waits begin with a second and grow to two minutes.
+    It tries again after 100 ms at first, and after ``longest_ms`` at most. By default it waits for
+    a second at first, and for two minutes at most.
     """
     waits = {"initial": 100, "min": 100, "max": longest_ms}
     return [(f"grpc.{name}_reconnect_backoff_ms", wait) for name, wait in waits.items()]

@@ -37,7 +37,7 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Speed:
-    """The model alone on the device of the export, interleaved with others; windows of SQuAD."""
+    """The speed of the model alone on windows of SQuAD; the variants took turns."""
 
     windows_per_second: float  # median over the rounds; rows sorted by length, no padding
     lowest: float  # of the rounds
@@ -61,7 +61,7 @@ class VariantReport:
     files: Mapping[str, str]  # the manifest: path in the repository to sha256
     size_bytes: int
     device: str  # "any", "cpu" or "gpu"
-    cpu_flags: tuple[str, ...]  # one of them must be there for it to be worth it on a CPU
+    cpu_flags: tuple[str, ...]  # a CPU needs one of them to be worth it; none: any CPU will do
     nodes: int | None  # of an ONNX graph
     operators: Mapping[str, int] | None  # of an ONNX graph: nodes by operator
     parity: Parity
@@ -81,7 +81,7 @@ class VariantReport:
 
 @dataclass(frozen=True)
 class Report:
-    """A whole repository; every variant in it is of one checkpoint and one sequence length."""
+    """A whole repository: all variants have one checkpoint and one sequence length."""
 
     checkpoint: str  # as it was given
     revision: str | None  # of the Hugging Face hub
@@ -121,7 +121,7 @@ class Report:
 def read_report(repository: Path) -> Report | None:
     """Return the report of ``repository``; None when it has no ``report.json``.
 
-    Raises EmbeddedError when that cannot be read, or was written by another version.
+    Raises EmbeddedError when it cannot be read, or another version wrote it.
     """
     path = repository / FILE_NAME
     try:

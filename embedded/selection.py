@@ -1,4 +1,4 @@
-"""Which variant answers when none is named: by what the machine has and what was measured."""
+"""Chooses the variant that answers, by this machine's hardware and the measured speeds."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from embedded.errors import EmbeddedError
 from embedded.gpu import Gpu
 from embedded.report import FILE_NAME, Report, Speed, VariantReport, read_report
 
-LARGEST_F1_LOSS = 0.5  # percent; who wants a variant that loses more must name it
+LARGEST_F1_LOSS = 0.5  # points; a variant that loses more answers only if it is named
 
 
 @dataclass(frozen=True)
@@ -21,16 +21,16 @@ class Choice:
 
 
 def choose(repository: Path, cpu: Cpu, gpu: Gpu | None = None) -> Choice:
-    """Return the variant of ``repository`` that is best here.
+    """Return the best variant of ``repository`` for this machine.
 
-    On ``gpu``, where there is one and a variant for it was exported; else on ``cpu``. On either
-    that is the fastest, if the export measured them on such a device; else the first of the
-    exporter's order that the device can compute. Raises EmbeddedError when there is none.
+    It is one for ``gpu``, if there is a GPU and a variant for it was exported, or else one for
+    ``cpu``. If the export measured variants on such a device, the fastest is chosen; otherwise the
+    first in the exporter's order that suits the device. Raises EmbeddedError when there is none.
     """
     report = read_report(repository)
     if report is None:
         raise EmbeddedError(
-            f"which variant answers cannot be chosen: there is no {FILE_NAME} in {repository}; "
+            f"no variant can be chosen: there is no {FILE_NAME} in {repository}; "
             "run make export, or name the model with ELECTRA_QA_MODEL="
         )
     exported = {name: row for name, row in report.variants.items() if row.exists(repository)}
@@ -61,7 +61,7 @@ def _on_gpu(
         choice := _fastest(report.gpu_speeds, candidates, f"this GPU ({report.gpu})")
     ):
         return choice
-    reason = f"chosen as the first, of those exported, for a GPU ({gpu.description()})"
+    reason = f"chosen as the first exported variant for a GPU ({gpu.description()})"
     return Choice(candidates[0], reason)
 
 
@@ -102,6 +102,6 @@ def _first(
     for name in order:
         if name in candidates:
             flags = ", ".join(sorted(cpu.flags.intersection(candidates[name].cpu_flags)))
-            place = f"for a CPU with {flags}, as this one" if flags else "for a CPU like this one"
-            return Choice(name, f"chosen as the first, of those exported, {place}")
+            kind = f"with {flags}, like this one" if flags else "like this one"
+            return Choice(name, f"chosen as the first exported variant for a CPU {kind}")
     return None

@@ -30,13 +30,13 @@ from qa.proxies import grpc_options, is_direct, without_proxies
 logger = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"
-REACHED = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104 - only when told so
+REACHED = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104 - all interfaces only if told so
 LOG_LINES_SHOWN = 15
 
 
 @dataclass
 class EmbeddedTriton:
-    """A tritonserver that has said it is ready, and can be started again when it has died."""
+    """A running tritonserver, which can be started again when it has died."""
 
     command: Sequence[str]
     url: str  # host:port of gRPC
@@ -45,21 +45,39 @@ class EmbeddedTriton:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the server's process is no more."""
+        """Whether the server's process has ended."""
         return self.process.poll() is not None
 
     def kill(self) -> None:
-        """Kill the server and its stubs, which a killed server would leave, and clear up."""
+        """Kill the server and its stubs, which would outlive it, and clear up."""
         kill(self.process)
         remove_leftovers(os.getpid())
 
     def start_again(self) -> None:
-        """Start the server anew; from a thread whose end is to be the server's too."""
+        """Start the server again; the kernel ends it with the thread that calls this."""
         self.process = _spawn(self.command, self.log)
 
     def wait_until_ready(self, seconds: float) -> None:
-        """Return once it is ready; raises EmbeddedError when it ends, or is not in time."""
-        _wait_until_ready(self, seconds)
+        """Return once it is ready; raises EmbeddedError when it ends, or takes too long."""
+        deadline = time.monotonic() + seconds
+        options = [*reconnect_options(100), *grpc_options(self.url)]
+        with grpc.insecure_channel(self.url, options=options) as channel:
+            stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
+            while time.monotonic() < deadline:
+                if self.has_ended:
+                    raise EmbeddedError(
+                        f"Triton ended with code {self.process.returncode} instead of coming up; "
+                        f"the last lines of its log:\n{_tail(self.log)}"
+                    )
+                try:
+                    if stub.ServerReady(service_pb2.ServerReadyRequest(), timeout=1).ready:
+                        return
+                except grpc.RpcError:
+                    time.sleep(0.05)
+        raise EmbeddedError(
+            f"Triton did not come up within {seconds:g} s (ELECTRA_QA_TRITON_START_SECONDS); "
+            f"the last lines of its log:\n{_tail(self.log)}"
+        )
 
 
 @contextmanager
@@ -76,12 +94,12 @@ def run_triton(
     """Run a tritonserver that serves ``models`` of ``repository``, until the block is left.
 
     It listens on ``host``, an IPv4 or IPv6 address, by default on the loopback interface only.
+    With ``load_on_request`` no model is loaded until a client asks for it.
 
-    On the way out it finishes what is in flight, within ``grace_seconds``, and leaves no
-    process, port or shared memory. Raises EmbeddedError when it cannot start or is not ready
-    within ``start_seconds``. Whether the model's files are those of its export is the caller's
-    to check (``manifest.check_files``): the exporter runs what has no manifest yet. With
-    ``load_on_request`` no model is loaded until a client asks for it.
+    At the end it finishes what is in flight, within ``grace_seconds``, and leaves no process, port
+    or shared memory. Raises EmbeddedError when it cannot start or is not ready within
+    ``start_seconds``. The caller checks that the models' files are those of their export
+    (``manifest.check_files``): the exporter runs models that have no manifest yet.
     """
     for name, port in vars(ports).items():
         check_port(host, port, f"Triton's {name} port", f"ELECTRA_QA_TRITON_{name.upper()}_PORT")
@@ -94,7 +112,7 @@ def run_triton(
         url = f"{_bracketed(REACHED.get(host, host))}:{ports.grpc}"
         triton = EmbeddedTriton(command, url, log, _spawn(command, log))
         try:
-            _wait_until_ready(triton, start_seconds)
+            triton.wait_until_ready(start_seconds)
             yield triton
         finally:
             try:
@@ -118,7 +136,7 @@ def _command(
         "--allow-vertex-ai=false",
         f"--exit-timeout-secs={max(1, round(grace_seconds))}",
     ]
-    http_host = f"ipv6:{host}" if ":" in host else host  # else it listens on 255.255.255.255
+    http_host = f"ipv6:{host}" if ":" in host else host  # without that, on 255.255.255.255
     hosts = {"http": http_host, "grpc": _bracketed(host), "metrics": http_host}
     for name, port in vars(ports).items():
         command += [f"--{name}-address={hosts[name]}", f"--{name}-port={port}"]
@@ -126,12 +144,12 @@ def _command(
 
 
 def _bracketed(host: str) -> str:
-    """Return ``host`` as it stands before a port."""
+    """Return ``host`` as it is written before a port."""
     return f"[{host}]" if ":" in host else host
 
 
 def _tracing() -> list[str]:
-    """Have requests traced that are part of a trace, where OpenTelemetry's variables ask for it."""
+    """Return the flags to trace what is part of a trace, if OpenTelemetry's variables say so."""
     endpoint = _collector()
     if not endpoint:
         return []
@@ -140,7 +158,7 @@ def _tracing() -> list[str]:
 
 
 def _collector() -> str | None:
-    """Return the URL that OpenTelemetry's variables have spans sent to, if they do."""
+    """Return the URL to which OpenTelemetry's variables send spans; None if they do not."""
     disabled = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
     if disabled or os.environ.get("OTEL_TRACES_EXPORTER", "otlp") != "otlp":
         return None
@@ -166,7 +184,7 @@ def _environment() -> dict[str, str]:
         raise EmbeddedError("Triton's stub finds no libpython: run make setup, which says more")
     libraries = [str(pytriton().parent / "nvidia_pytriton.libs"), libpython]
     inherited = os.environ.get("LD_LIBRARY_PATH", "")
-    # the collector is all that it reaches, with a curl that takes no list in no_proxy
+    # Triton connects to the collector alone, with a curl that understands no list in no_proxy
     is_near = is_direct(_collector() or "localhost")
     return {
         **(without_proxies(os.environ) if is_near else os.environ),
@@ -178,35 +196,13 @@ def _environment() -> dict[str, str]:
 
 
 def _gpus() -> dict[str, str]:
-    """Hide the GPUs where the runtimes are not for them, or Triton would put models on them."""
+    """Hide the GPUs if no runtime can use them: Triton would put models on them."""
     if onnxruntime_has_cuda() or tensorflow_has_cuda():
         return {}
     return {"CUDA_VISIBLE_DEVICES": ""}
 
 
-def _wait_until_ready(triton: EmbeddedTriton, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    options = [*reconnect_options(100), *grpc_options(triton.url)]
-    with grpc.insecure_channel(triton.url, options=options) as channel:
-        stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
-        while time.monotonic() < deadline:
-            if triton.process.poll() is not None:
-                raise EmbeddedError(
-                    f"Triton ended with code {triton.process.returncode} instead of coming up; "
-                    f"the last lines of its log:\n{tail(triton.log)}"
-                )
-            try:
-                if stub.ServerReady(service_pb2.ServerReadyRequest(), timeout=1).ready:
-                    return
-            except grpc.RpcError:
-                time.sleep(0.05)
-    raise EmbeddedError(
-        f"Triton did not come up within {seconds:g} s (ELECTRA_QA_TRITON_START_SECONDS); "
-        f"the last lines of its log:\n{tail(triton.log)}"
-    )
-
-
-def tail(log: Path) -> str:
+def _tail(log: Path) -> str:
     """Return the last lines of Triton's log, without its tables of options."""
     lines = log.read_text(errors="replace").splitlines()
     lines = [line for line in lines if line.strip() and not line.startswith(("|", "+"))]
@@ -214,7 +210,7 @@ def tail(log: Path) -> str:
 
 
 def _stop(process: subprocess.Popen[bytes], grace_seconds: float) -> None:
-    seconds = grace_seconds + 5  # Triton counts the grace period itself
+    seconds = grace_seconds + 5  # Triton itself ends when the grace period is over
     process.terminate()
     if not end(process, seconds):
         logger.warning("Triton did not end within %g s, and was killed", seconds)

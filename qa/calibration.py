@@ -1,4 +1,4 @@
-"""How far scores are from the share of answers that are right: the expected calibration error."""
+"""The expected calibration error: how far scores are from the share of right answers."""
 
 from collections.abc import Sequence
 
@@ -11,8 +11,8 @@ def expected_calibration_error(scores: Sequence[float], right: Sequence[bool]) -
     """Return the mean distance of score and accuracy, 0 to 1, over ``BINS`` bins of equal width.
 
     By Guo et al. 2017, "On Calibration of Modern Neural Networks": each bin's mean score is
-    compared with its share of right answers, and counts by its size. Raises ValueError when
-    there are no scores, or not as many as there are answers.
+    compared with its share of right answers, weighted by its size. Raises ValueError when there are
+    no scores, or not one for each answer.
     """
     if not scores or len(scores) != len(right):
         raise ValueError(f"{len(scores)} scores for {len(right)} answers")

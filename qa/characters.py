@@ -1,9 +1,9 @@
-"""Where characters begin, as readers see them: not at what is written onto the one before.
+"""Where characters begin, as readers see them: a code point may continue the one before.
 
-That is what Unicode calls an extended grapheme cluster (UAX 29), as far as tokens can part one:
-combining marks, the am of Thai and Lao, vowels and finals of Hangul in conjoining jamo, the voiced
-marks of half-width katakana, skin tones, and what a zero width joiner joins. (Pairs of regional
-indicators, which are flags, are not looked at.)
+Unicode calls such a character an extended grapheme cluster (UAX 29). Known here are those that
+tokens can split: with combining marks, the vowel am of Thai and Lao, vowels and finals of Hangul in
+conjoining jamo, the voiced marks of half-width katakana, skin tones, and zero width joiners. Flags,
+which are pairs of regional indicators, are not.
 """
 
 import unicodedata
@@ -42,15 +42,15 @@ def _is_continuing(point: str) -> bool:
 def begin_inside(text: str, offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return which tokens of ``text`` begin inside a character: ``[tokens]``.
 
-    ``offsets`` are ``[tokens, 2]``, in code points. Of several tokens that are made of one code
-    point, all but the first do.
+    ``offsets`` are ``[tokens, 2]``, in code points. If several tokens are made of one code point,
+    all but the first begin inside it.
     """
     starts = offsets[:, 0]
     inside = np.append(False, starts[1:] == starts[:-1])
     if text.isascii():
         return inside
     points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
-    # a text has few different code points: a call for each of these, not for each token
+    # a text has few different code points: look at each of these once, not at each token
     different, numbers = np.unique(points[starts], return_inverse=True)
     continuing = np.array([_is_continuing(chr(point)) for point in different])[numbers]
     for token in np.flatnonzero(continuing | (points[starts - 1] == ord(_JOINER))).tolist():

@@ -1,4 +1,4 @@
-"""SQuAD's official exact match and F1, and whether they suit the texts that they compare.
+"""SQuAD's official exact match and F1, and a warning for texts that they do not suit.
 
 The metric is that of ``evaluate-v1.1.py`` (Rajpurkar et al. 2016): lower case, punctuation and
 the articles a, an, the removed, white space collapsed; the best over the gold answers counts.
@@ -29,31 +29,28 @@ class Scores:
 
 
 def evaluate(examples: Sequence[Example], answers: Sequence[str | None]) -> Scores:
-    """Score ``answers``, one to each of ``examples``; None, where there is none, scores 0.
+    """Score ``answers``, one for each of ``examples``; None, for a missing one, scores 0.
 
-    By SQuAD 1.1's metric, or 2.0's where all gold answers of a question normalise to nothing, or
-    it has none. Raises SquadError when there is no question.
+    The metric is SQuAD 1.1's. It is 2.0's if a question has no gold answer, or only ones that
+    normalise to nothing. Raises SquadError when there is no question.
     """
-    is_v2 = not all(any(map(normalize_answer, each.answers)) for each in examples)
-    return (evaluate_v2 if is_v2 else _evaluate_v1)(examples, answers)
+    if not all(any(map(normalize_answer, each.answers)) for each in examples):
+        return evaluate_v2(examples, answers)
+    pairs = zip(answers, (each.answers for each in examples), strict=True)
+    return _mean([_score_v1(*pair) for pair in pairs])
 
 
 def evaluate_v2(examples: Sequence[Example], answers: Sequence[str | None]) -> Scores:
     """Score ``answers`` as ``evaluate`` does, by SQuAD 2.0's metric.
 
-    Gold answers that normalise to nothing do not count; where there is no other, the right
-    answer is the empty one, or one that normalises to nothing as well.
+    Gold answers that normalise to nothing do not count. If there is no other, the right answer is
+    the empty one, or any that normalises to nothing.
     """
     golds = (
         tuple(gold for gold in each.answers if normalize_answer(gold)) or ("",) for each in examples
     )
     pairs = zip(answers, golds, strict=True)
     return _mean([_score_v2(*pair) for pair in pairs])
-
-
-def _evaluate_v1(examples: Sequence[Example], answers: Sequence[str | None]) -> Scores:
-    pairs = zip(answers, (each.answers for each in examples), strict=True)
-    return _mean([_score_v1(*pair) for pair in pairs])
 
 
 Score = tuple[float, float]  # exact match and F1, 0 to 1
@@ -106,26 +103,26 @@ def normalize_answer(text: str) -> str:
 
 
 def metric_notice(examples: Sequence[Example]) -> str | None:
-    """Return a warning when the metric, which compares words, does not suit the gold answers.
+    """Return a warning if the metric, which compares words, does not suit the gold answers.
 
-    It does not where most of those that are in their contexts are no words between spaces there:
-    in Chinese or Japanese, where a sentence is one word, an answer that is too long by a character
-    scores nothing.
+    It does not if most of the gold answers are not words between spaces in their contexts. In
+    Chinese or Japanese a sentence is one such word, so an answer with one character too many scores
+    nothing.
     """
     found = list(_between_spaces(examples))
     share = sum(found) / len(found) if found else 1.0
     if share >= 0.5:
         return None
     return (
-        f"warning: {1 - share:.0%} of the gold answers are no words between spaces in their "
-        "contexts. EM and F1 are made for English: they compare words, and in a script without "
-        "spaces, as Chinese, Japanese or Thai, they find hardly any answer right"
+        f"warning: {1 - share:.0%} of the gold answers are not words between spaces in their "
+        "contexts. EM and F1 are made for English: they compare words. In a script without spaces, "
+        "such as Chinese, Japanese or Thai, they count hardly any answer as right"
     )
 
 
 def _between_spaces(examples: Sequence[Example]) -> Iterator[bool]:
-    """Tell of each gold answer that is in its context whether it is a run of words there."""
-    normalized = lru_cache(normalize_answer)  # of the contexts, which come one after another
+    """Yield for each gold answer that is in its context whether it is a run of words there."""
+    normalized = lru_cache(normalize_answer)  # questions about one context follow each other
     for example in examples:
         words = f" {normalized(example.context)} "
         for gold in map(normalize_answer, example.answers):

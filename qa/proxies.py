@@ -1,6 +1,6 @@
 """The proxies of the environment: a server on this machine is reached without one.
 
-Every other server is reached as ``http_proxy`` and its kin say, which each client reads itself.
+Every other server is reached as ``http_proxy`` and the like say, which each client reads itself.
 """
 
 import os
@@ -16,7 +16,7 @@ _PROXY = re.compile(r"(http|https|grpc|all)_proxy", re.IGNORECASE)
 
 
 def is_this_machine(address: str) -> bool:
-    """Whether ``address``, a URL or host:port, names this machine: localhost or a loopback one."""
+    """Whether ``address``, a URL or host:port, is this machine's: localhost or a loopback one."""
     host = _host(address).rstrip(".")
     if host == "localhost" or host.endswith(".localhost"):
         return True
@@ -30,7 +30,7 @@ def is_this_machine(address: str) -> bool:
 
 
 def is_direct(address: str) -> bool:
-    """Whether ``address``, a URL or host:port, is this machine's or one that ``no_proxy`` names."""
+    """Whether ``address``, a URL or host:port, is this machine's, or is in ``no_proxy``."""
     return is_this_machine(address) or bool(proxy_bypass(_host(address)))
 
 
@@ -43,16 +43,16 @@ def _host(address: str) -> str:
 
 
 def grpc_options(address: str, name: str | None = None) -> list[tuple[str, int]]:
-    """Return the options of a gRPC channel to ``address``, host:port, which ``name`` stands for.
+    """Return the options of a gRPC channel to ``address``, host:port, which may have a ``name``.
 
-    gRPC looks the address up in ``no_proxy``, where it may only have its name.
+    gRPC itself looks only for the address in ``no_proxy``, which may have the name instead.
     """
     is_excepted = is_this_machine(address) or (name and proxy_bypass(name))
     return [("grpc.enable_http_proxy", 0)] if is_excepted else []
 
 
 def goes_by_proxy(host: str) -> bool:
-    """Whether gRPC reaches ``host`` by a proxy of the environment, which resolves its name."""
+    """Whether gRPC reaches ``host`` through a proxy of the environment, which resolves its name."""
     named = any(os.environ.get(name) for name in ("grpc_proxy", "https_proxy", "http_proxy"))
     return named and not is_direct(host)
 
@@ -69,5 +69,5 @@ def excepting_this_machine(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def without_proxies(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return ``environment`` less its proxies."""
+    """Return ``environment`` without its proxies."""
     return {name: each for name, each in environment.items() if not _PROXY.fullmatch(name)}

@@ -5,9 +5,9 @@ from email.utils import parsedate_to_datetime
 
 
 def retry_seconds(header: str | None, otherwise: float) -> float:
-    """Return the seconds to wait by ``header``, which has them or a date.
+    """Return the seconds to wait that ``header`` gives, as a number or as a date.
 
-    ``otherwise`` is returned where there is no header, or it says neither.
+    ``otherwise`` is returned if there is no header, or it is neither.
     """
     text = (header or "").strip()
     if text.isdecimal():

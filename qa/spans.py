@@ -66,9 +66,9 @@ def best_answers(
 
     ``start_logits`` and ``end_logits`` are ``[n, sequence]``, as the model gave them for
     ``windows``; they are read at context tokens and [CLS] only. With a ``null_threshold`` the
-    empty answer (0 to 0) is a candidate, of the logit null score - ``null_threshold``. Logits are
-    divided by ``temperature``, which changes scores and no order. Raises LogitsError when their
-    shape is not that of the windows or when one that is read is not finite.
+    empty answer (0 to 0) is a candidate; its logit is the null score less ``null_threshold``.
+    Logits are divided by ``temperature``, which changes scores but no order. Raises LogitsError
+    when their shape is not that of the windows, or one at a token is not finite.
     """
     _check_logits(windows, start_logits, end_logits)
     top_k, null_threshold = options.top_k, options.null_threshold
@@ -115,7 +115,9 @@ def null_difference(
 def _check_logits(windows: Windows, *logits: NDArray[np.float32]) -> None:
     for each in logits:
         if each.shape != windows.input_ids.shape:
-            raise LogitsError(f"logits are {each.shape}, the windows {windows.input_ids.shape}")
+            raise LogitsError(
+                f"logits have the shape {each.shape}, but windows {windows.input_ids.shape}"
+            )
         if not np.isfinite(each[windows.attention_mask == 1]).all():
             raise LogitsError("the model gave logits that are not finite numbers")
 
@@ -136,7 +138,7 @@ def _candidates(
     for window, (first, length) in enumerate(zip(windows.firsts, windows.lengths, strict=True)):
         position = windows.context_position
         last = first + length - 1
-        # two arrays over the window's context tokens, and `reach` beyond its end that no span takes
+        # two arrays over the window's context tokens, with `reach` more in which no span ends
         end_row = np.full(length + reach, -np.inf)
         end_row[:length] = end_logits[window, position : position + length]
         end_row[:length][~closes[first : last + 1]] = -np.inf

@@ -1,4 +1,4 @@
-"""The tokenizer of a served model, in which a user's text is only ever text."""
+"""The tokenizer of a served model, for which a user's text holds no control tokens."""
 
 import json
 from pathlib import Path
@@ -22,15 +22,15 @@ def load_tokenizer(path: Path) -> Tokenizer:
 
 
 def text_tokenizer(tokenizer_json: str) -> Tokenizer:
-    """Return the tokenizer that ``tokenizer_json`` describes, set for text of users.
+    """Return the tokenizer that ``tokenizer_json`` describes, set up for the text of users.
 
-    It neither truncates nor pads: both are ours to do. A control token in a text, such as a
-    literal ``[SEP]``, is five characters. Every other added token is itself. Raises
+    It neither truncates nor pads: ``qa.windows`` does. A control token in a text, such as a literal
+    ``[SEP]``, is read as five characters. Every other added token stays one token. Raises
     TokenizerError when the text describes no tokenizer, or one without [CLS] or [SEP].
     """
     try:
         values = json.loads(tokenizer_json)
-        # the library's switch below is for all special tokens: only control tokens may be special
+        # encode_special_tokens, set below, is for all special tokens: only control tokens may be
         values["added_tokens"] = [
             token | {"special": token["content"] in CONTROL_TOKENS}
             for token in values.get("added_tokens") or []

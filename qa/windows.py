@@ -16,36 +16,36 @@ from qa.tokenizer import CLS, SEP, UNK
 
 DOC_STRIDE = 128
 SPECIAL_TOKENS_PER_WINDOW = 3  # [CLS], [SEP], [SEP]
-SHORT_CHARS = 8192  # of texts that are tokenized in about 2 ms
+SHORT_CHARS = 8192  # texts of so many characters are tokenized in about 2 ms
 
 
 class WindowError(ValueError):
-    """A question and a context of which no windows can be made; the message says why."""
+    """A question and a context that no windows can be made of; the message says why."""
 
 
 @dataclass(frozen=True)
 class WindowOptions:
     """How windows are cut; all lengths are in tokens.
 
-    The step between windows is ``doc_stride``, as Google and NVIDIA read it; where ``overlap`` is
-    given, it is what is left of the room for context beside that, as Hugging Face reads it.
+    The step between windows is ``doc_stride``, as Google and NVIDIA read it. If ``overlap`` is
+    given, the step is the room for context less the overlap, as Hugging Face has it.
     """
 
     doc_stride: int | None = None  # from one window to the next; None: 128, or the room if less
-    overlap: int | None = None  # what a window shares with the one before it
+    overlap: int | None = None  # tokens that a window shares with the one before it
     max_question_len: int = 64  # longer questions are cut
     max_seq_len: int | None = None  # of a window; None: the model's sequence length
 
     def window_len(self, sequence_length: int) -> int:
-        """Return the most tokens of a window for a model of ``sequence_length``."""
+        """Return the most tokens that a window has for a model of ``sequence_length``."""
         return min(sequence_length, self.max_seq_len or sequence_length)
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of one request to a model: int32 ``[rows, length]`` each, right-padded with 0."""
+    """Rows of one request to a model: int32 ``[rows, length]`` each."""
 
-    input_ids: NDArray[np.int32]
+    input_ids: NDArray[np.int32]  # right-padded with 0
     attention_mask: NDArray[np.int32]  # 1 at tokens, 0 at padding
     token_type_ids: NDArray[np.int32]  # 1 at the context and its [SEP]
 
@@ -55,27 +55,20 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Windows:
-    """The windows of one question and context; ``n`` windows of ``sequence`` tokens.
+class Windows(Rows):
+    """The windows of one question and context: ``n`` rows of ``sequence`` tokens.
 
-    Context tokens are numbered through the whole context; window ``i`` holds
-    ``lengths[i]`` of them, from ``firsts[i]``, at positions ``question_len + 2`` and on.
+    Context tokens are numbered through the whole context. Window ``i`` holds ``lengths[i]`` of
+    them, beginning with number ``firsts[i]`` at position ``question_len + 2``.
     """
 
-    input_ids: NDArray[np.int32]  # [n, sequence], right-padded with 0
-    attention_mask: NDArray[np.int32]  # [n, sequence], 1 at tokens, 0 at padding
-    token_type_ids: NDArray[np.int32]  # [n, sequence], 1 at the context and its [SEP]
     question_len: int  # tokens of the question, after truncation
     firsts: NDArray[np.int64]  # [n], number of the window's first context token
     lengths: NDArray[np.int64]  # [n], context tokens in the window
     offsets: NDArray[np.int64]  # [tokens, 2], code points: each context token's start and end
     words: NDArray[np.int64]  # [tokens], number of the word that each context token is part of
-    characters: NDArray[np.int64]  # [tokens], the same for tokens that begin inside a character
+    characters: NDArray[np.int64]  # [tokens], number of the character that each one begins in
     unknown: int  # tokens of the question and the context that the vocabulary does not have
-
-    def __len__(self) -> int:
-        """Return the number of windows."""
-        return len(self.firsts)
 
     @property
     def row_lengths(self) -> NDArray[np.int64]:
@@ -83,9 +76,9 @@ class Windows:
         return self.question_len + SPECIAL_TOKENS_PER_WINDOW + self.lengths
 
     def rows(self, numbers: NDArray[np.int64], length: int) -> Rows:
-        """Return the windows of these ``numbers``, of ``length`` tokens.
+        """Return the windows with these ``numbers``, padded to ``length`` tokens.
 
-        ``length`` must not be less than the tokens of any of them.
+        None of them may have more tokens.
         """
         inputs = (self.input_ids, self.attention_mask, self.token_type_ids)
         return Rows(*(each[numbers, :length] for each in inputs))
@@ -152,8 +145,8 @@ def make_windows(
 def _encode(tokenizer: Tokenizer, *texts: str) -> list[Encoding]:
     """Tokenize ``texts``.
 
-    For long ones Python's lock is let go, so that whatever else the process does goes on. Short
-    ones are done sooner than the tokenizer's threads are woken.
+    Long ones are tokenized without Python's lock, so that other threads go on. For short ones,
+    waking the tokenizer's threads would take longer.
     """
     if sum(map(len, texts)) > SHORT_CHARS:
         return tokenizer.encode_batch(texts, add_special_tokens=False)

@@ -1,4 +1,4 @@
-"""``python -m serving``: the gateway, with a Triton of its own unless ``triton_url`` names one."""
+"""``python -m serving``: the gateway, with a Triton of its own unless a setting names one."""
 
 import logging
 import os
@@ -40,9 +40,9 @@ logger = logging.getLogger("serving")
 
 START_ERRORS = (EmbeddedError, kserve.KServeError, SettingsError, TokenizerError, WorkerError)
 
-# longer than clients keep an idle connection, or one would be closed under a request
+# longer than clients keep an idle connection, or one could be closed just as a request comes
 KEEP_ALIVE_SECONDS = 75
-# a worker that says nothing for so long is replaced; one that starts does so while CPUs are short
+# a worker that is silent for so long is replaced; starting takes a while where CPUs are short
 WORKER_SILENT_SECONDS = 60
 
 
@@ -57,7 +57,8 @@ def main() -> int:
     except ValidationError as error:
         for problem in error.errors():
             name = "".join(variable(str(part)) for part in problem["loc"][:1])
-            what = f"{name}={problem['input']!r}: " if name else ""  # or of several together
+            # a problem of several settings together has no name
+            what = f"{name}={problem['input']!r}: " if name else ""
             said = problem["msg"].removeprefix("Value error, ")
             print(f"error: {what}{said}", file=sys.stderr)
         return 1
@@ -116,7 +117,7 @@ def server_config(settings: Settings, create: Callable[[], FastAPI]) -> uvicorn.
     return uvicorn.Config(
         create,
         factory=True,
-        http=protocol,  # type: ignore[arg-type]  # a type, says uvicorn, but it only calls it
+        http=protocol,  # type: ignore[arg-type]  # uvicorn asks for a type, but only calls it
         workers=settings.workers,
         log_config=None,
         access_log=False,

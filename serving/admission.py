@@ -1,12 +1,12 @@
-"""How many windows may be in flight, and when to come again for what finds no room.
+"""Limits the windows in flight and the wait for them, and says when to try again.
 
-Counted in windows, which are what takes time, and checked before tokenization, so that refused
-requests waste none. What a request adds is therefore an estimate first, and known later.
+Windows are counted because they take the time. A request is checked before tokenization, so that
+a refused one wastes none. Its windows are therefore an estimate at first, and known later.
 
-What bounds the latency is time. Requests take turns at the model, a few windows each
-(``serving/parts.py``), so a request does not wait for all that is ahead of it: of each other
-request, it waits for as many windows as it has itself, or for those that are with Triton already.
-By Little's law that takes this many windows divided by the measured rate of answered ones.
+Requests take turns at the model, a few windows each (``serving/parts.py``). So a new request does
+not wait for all windows ahead of it: of each other request, it waits for as many as it has itself,
+or for those that are with Triton already, if these are more. By Little's law, that takes as many
+seconds as there are such windows, divided by the rate at which windows were answered lately.
 """
 
 import asyncio
@@ -19,10 +19,10 @@ from dataclasses import dataclass
 
 from serving.errors import Overloaded
 
-SHARE = 0.25  # of the allowed wait, that what one request has with Triton may take
+SHARE = 0.25  # of the allowed wait, which one request's parts that are with Triton may take
 LEAST_SHARE = 2  # parts: one is computed while the next one waits
 UNMEASURED_SHARE = 8  # parts, while the rate is not known
-MEASURED_SECONDS = 10.0  # how far back the drain rate looks, idle times left out
+MEASURED_SECONDS = 10.0  # over which the rate is taken; idle times do not count
 MAX_RETRY_SECONDS = 60
 
 
@@ -31,20 +31,20 @@ class Ticket:
     """The windows that one request has in flight."""
 
     windows: int
-    changed: Callable[[int], None]  # told how many of them are answered
-    slots: asyncio.Semaphore  # of its parts that may be with Triton at once
-    known: int = 0  # of them, that are no estimate
-    sent: int = 0  # of these, that are with Triton
+    changed: Callable[[int], None]  # is told how many of them were answered just now
+    slots: asyncio.Semaphore  # one for each part that may be with Triton at once
+    known: int = 0  # of the windows: all but those that are estimated
+    sent: int = 0  # of the known windows: those that are with Triton
 
     def correct(self, estimate: int, windows: int) -> None:
-        """Put ``windows``, now that they are known, in the place of what was estimated."""
+        """Put the known number of ``windows`` in place of their ``estimate``."""
         self.windows += windows - estimate
         self.known += windows
         self.changed(0)
 
     @contextmanager
     def computing(self, windows: int) -> Iterator[None]:
-        """Count ``windows``, which are known, as sent in the block, and as answered after it."""
+        """Count ``windows``, which are known, as sent during the block, and as answered after."""
         self.sent += windows
         try:
             yield
@@ -56,9 +56,9 @@ class Ticket:
 
 
 class Admission:
-    """A bound on the windows in flight and on the wait for them; used on the event loop only.
+    """A limit on the windows in flight and on the wait for them; used on the event loop only.
 
-    ``observe`` is told how many are in flight whenever that changes.
+    ``observe`` is told how many windows are in flight, whenever that changes.
     """
 
     def __init__(
@@ -76,9 +76,9 @@ class Admission:
         self._tickets: set[Ticket] = set()
         self._busy = False
         self._idle_since = clock()
-        self._idle_seconds = clock()  # all before now: busy time begins at 0
-        self._drained: deque[tuple[float, int]] = deque()  # when, in busy time; how many windows
-        self._drained_windows = 0  # all of them
+        self._idle_seconds = clock()  # all time before now, so that busy time begins at 0
+        self._drained: deque[tuple[float, int]] = deque()  # busy time, and the windows answered
+        self._drained_windows = 0  # the sum of these
 
     @property
     def in_flight(self) -> int:
@@ -89,7 +89,7 @@ class Admission:
     def admit(self, windows: int) -> Iterator[Ticket]:
         """Hold room for ``windows`` while the block runs; raises Overloaded when there is none.
 
-        A request that is alone is let in whatever its size.
+        A request that is alone is admitted, whatever its size.
         """
         if self._tickets:
             self._check(windows)
@@ -115,35 +115,35 @@ class Admission:
         rate = self._rate()
         if self.in_flight + windows > self.max_windows:
             raise Overloaded(
-                f"{self.in_flight} windows are in flight, and with the {windows} or so of this "
-                f"request more than the {self.max_windows} allowed; try again shortly",
+                f"{self.in_flight} windows are in flight, and with about {windows} of this request "
+                f"there would be more than the {self.max_windows} allowed; try again shortly",
                 retry_after=self.retry_after(windows),
             )
         ahead = self._ahead(windows)
         if rate is not None and ahead / rate > self.max_seconds:
             raise Overloaded(
-                f"{ahead} windows are ahead of this request, which take about "
-                f"{ahead / rate:.2g} s, more than the {self.max_seconds:g} s allowed; "
-                "try again shortly",
+                f"{ahead} windows are ahead of this request; they take about {ahead / rate:.2g} s, "
+                f"more than the {self.max_seconds:g} s allowed; try again shortly",
                 retry_after=self.retry_after(windows),
             )
 
     def _ahead(self, windows: int) -> int:
         """Return how many windows of others are computed before a request of ``windows`` ends.
 
-        Estimates do not count: what may yet be refused for its size must not have others refused.
+        Only known windows count: a request that may yet be refused for its size must not have
+        others refused.
         """
         return sum(min(each.known, max(windows, each.sent)) for each in self._tickets)
 
     def _share(self) -> int:
-        """Return how many parts of a new request may be with Triton at once, so that others fit."""
+        """Return how many parts of a new request may be with Triton at once."""
         rate = self._rate()
         if rate is None:
             return UNMEASURED_SHARE
         return max(LEAST_SHARE, int(SHARE * self.max_seconds * rate))
 
     def _rate(self) -> float | None:
-        """Return the windows drained per busy second lately; None before the first."""
+        """Return the windows answered per busy second lately; None before the first."""
         now = self._busy_time()
         while len(self._drained) > 1 and self._drained[0][0] < now - MEASURED_SECONDS:
             self._drained_windows -= self._drained.popleft()[1]
@@ -152,7 +152,7 @@ class Admission:
         return self._drained_windows / min(now, MEASURED_SECONDS)
 
     def _busy_time(self) -> float:
-        """Return the seconds of the clock's in which known windows were in flight."""
+        """Return for how many seconds, in all, known windows were in flight."""
         idle = 0.0 if self._busy else self._clock() - self._idle_since
         return self._clock() - self._idle_seconds - idle
 

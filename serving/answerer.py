@@ -29,34 +29,33 @@ from serving.pool import Pool
 from serving.query import Query
 from serving.schema import EXAMPLE, Question
 from serving.settings import Settings
-from serving.threads import run_stage
 from serving.trace import Trace
 from serving.triton import ModelInfo, Triton
 
 logger = logging.getLogger(__name__)
 
-FEW_WINDOWS = 4  # are cut, and their logits read, sooner than a thread is woken
+FEW_WINDOWS = 4  # cutting them, or reading their logits, is faster than waking a thread
 
 
 @dataclass(frozen=True)
 class Answerer:
-    """All that answering takes; safe to use from many requests at once."""
+    """All that answering needs; many requests may use it at once."""
 
     settings: Settings
-    choice: Choice  # of the model that answers unless a question names another
+    choice: Choice  # the model that answers unless a question names another
     tokenizer: Tokenizer
     triton: Pool
     admission: Admission
     metrics: Metrics
     paces: defaultdict[ModelInfo, Pace] = field(default_factory=lambda: defaultdict(Pace))
-    probes: dict[ModelInfo, Windows] = field(default_factory=dict)  # what `probe` asks of each
+    probes: dict[ModelInfo, Windows] = field(default_factory=dict)  # that `probe` sends to each
 
     async def info(self) -> ModelInfo:
-        """Return what Triton says of the default model."""
+        """Return what Triton says about the default model."""
         return await self.triton.info(self.choice.model, self.settings.ready_seconds)
 
     async def mean_batch(self) -> float | None:
-        """Return the mean windows of the default model's executions; None before the first."""
+        """Return the mean windows of an execution of the default model; None before the first."""
         return await self.triton.mean_batch(self.choice.model, self.settings.ready_seconds)
 
     async def answer(self, query: Query, trace: Trace, deadline: Deadline) -> list[Answer]:
@@ -69,10 +68,10 @@ class Answerer:
     async def answer_each(
         self, many: Sequence[Query | ServingError], trace: Trace, deadline: Deadline
     ) -> list[list[Answer] | ServingError]:
-        """Answer every question as ``answer`` does; one that cannot be gets its error in place.
+        """Answer every question as ``answer`` does; one that fails has its error in its place.
 
-        They are admitted together or not at all. When none is answered and one met a fault of
-        the server, that fault is raised instead.
+        They are admitted together or not at all. If none is answered, and the server is at fault
+        for one of them, that error is raised instead.
         """
         checked = [await self._check(each, deadline) for each in many]
         estimates = [
@@ -143,7 +142,7 @@ class Answerer:
     ) -> list[Answer]:
         estimate = self._estimate(query, info)
         is_short = estimate <= FEW_WINDOWS
-        windows = await run_stage(trace, "tokenize", self._windows, query, info, is_short=is_short)
+        windows = await trace.run("tokenize", self._windows, query, info, is_short=is_short)
         trace.windows += len(windows)
         trace.tokens += windows.tokens
         trace.unknown += windows.unknown
@@ -164,9 +163,7 @@ class Answerer:
                 seconds = self.admission.retry_after(len(windows))
                 raise Overloaded(str(error), retry_after=seconds) from error
         is_short = len(windows) <= FEW_WINDOWS
-        answers = await run_stage(
-            trace, "decode", self._decode, query, windows, logits, is_short=is_short
-        )
+        answers = await trace.run("decode", self._decode, query, windows, logits, is_short=is_short)
         if self.settings.log_texts:
             texts = {"question": query.question, "context": query.context}
             logger.info("answered", extra={"fields": {**texts, "answer": answers[0].answer}})
@@ -183,7 +180,7 @@ class Answerer:
         return await self.triton.info(name or self.choice.model, deadline.left())
 
     def _estimate(self, query: Query, info: ModelInfo) -> int:
-        """Return about how many windows are to be computed: none of more than are allowed."""
+        """Return about how many windows the query makes, at most as many as are allowed."""
         return min(query.estimate(info.shape.sequence_length), self.settings.max_windows)
 
     def _windows(self, query: Query, info: ModelInfo) -> Windows:

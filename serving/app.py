@@ -34,7 +34,7 @@ def create_app(
 ) -> FastAPI:
     """Make the gateway that answers with the chosen model of the Tritons at ``triton_urls``.
 
-    ``embedded`` is the only one of them where it is ours to start again when it dies.
+    ``embedded`` is the only one of them, if this process has to start it again when it dies.
     """
     metrics, shutdown = Metrics(), Shutdown(settings.drain_seconds)
 
@@ -44,18 +44,18 @@ def create_app(
         async with answering as answerer:
             app.state.answerer = answerer
             app.state.readiness = Readiness(answerer, shutdown)
-            # a full collection of what stays for good would hold up everything for 50 ms
+            # freeze what stays for good: to collect it again would stop everything for 50 ms
             gc.collect()
             gc.freeze()
             with shutdown.on_sigterm():
-                yield {"metrics": metrics}  # for the protocol, which counts what is no request
+                yield {"metrics": metrics}  # for the protocol, which counts refused connections
 
     app = FastAPI(
         title="ELECTRA question answering",
         summary="Extractive question answering, served through Triton.",
         version=version("electra-qa-triton"),
         lifespan=lifespan,
-        # traces, by OpenTelemetry's own variables; metrics and logs have their own ways
+        # traces are set up by OpenTelemetry's own variables; metrics and logs do not go this way
         telemetry={
             "auto_configure": True,
             "metrics": False,

@@ -8,7 +8,7 @@ from serving.errors import DeadlineExceeded
 
 @dataclass(frozen=True)
 class Deadline:
-    """A moment of ``time.monotonic``, and the seconds that were given until then."""
+    """A time of ``time.monotonic``, and the seconds that were given until then."""
 
     at: float
     seconds: float

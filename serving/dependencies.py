@@ -1,4 +1,4 @@
-"""What routes are given, and the errors that they document."""
+"""The parameters that routes share, and the errors that they document."""
 
 from typing import Annotated, Any
 
@@ -26,7 +26,7 @@ from serving.schema import ErrorBody
 from serving.trace import Trace, trace_of
 
 
-# these are coroutines: FastAPI would run functions in threads, one after the other
+# coroutines: FastAPI would run functions in threads, one after the other
 async def _answerer(request: Request) -> Answerer:
     answerer = request.app.state.answerer
     assert isinstance(answerer, Answerer)  # noqa: S101 - set by the lifespan, and only there
@@ -47,7 +47,7 @@ async def _deadline(
     answerer: Annotated[Answerer, Depends(_answerer)],
     trace: Annotated[Trace, Depends(_trace)],
     x_request_timeout_ms: Annotated[
-        int | None, Header(ge=1, description="shortens the server's own ELECTRA_QA_REQUEST_SECONDS")
+        int | None, Header(ge=1, description="shortens ELECTRA_QA_REQUEST_SECONDS for this request")
     ] = None,
 ) -> Deadline:
     seconds = answerer.settings.request_seconds
@@ -69,7 +69,7 @@ def documented(*errors: type[ServingError]) -> Responses:
     return {error.status: {"model": ErrorBody, "description": error.__doc__} for error in errors}
 
 
-#: What every route that answers questions may say instead.
+#: The errors of every route that answers questions.
 ANSWERING_ERRORS = documented(
     InvalidJson,
     Unauthorized,
@@ -84,7 +84,7 @@ ANSWERING_ERRORS = documented(
     DeadlineExceeded,
 )
 
-#: Says in the OpenAPI document that a key may be needed; serving.keys is what asks for it.
+#: Says in the OpenAPI document that a key may be needed; ``serving.keys`` checks it.
 KEYED = Security(
-    HTTPBearer(auto_error=False, description="one of ELECTRA_QA_API_KEYS, where the server has any")
+    HTTPBearer(auto_error=False, description="one of ELECTRA_QA_API_KEYS, if the server has any")
 )

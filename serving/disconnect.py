@@ -9,19 +9,19 @@ class Disconnect:
     """Cancel the application when the client disconnects before it has replied.
 
     What the application awaits is cancelled with it: a call to Triton, which then drops the
-    request from its queue. BodyLimit must stand outside, so that the body is one message.
+    request from its queue. ``BodyLimit`` must be around it, so that the body is one message.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run the application beside a watch for the client."""
+        """Run the application, and watch whether the client leaves."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         body = [await receive()]
-        leaving = asyncio.ensure_future(receive())  # after the body, that is all that can come
+        leaving = asyncio.ensure_future(receive())  # after the body, only a disconnect can come
 
         async def receive_body() -> Message:
             return body.pop() if body else await asyncio.shield(leaving)

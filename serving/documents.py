@@ -15,18 +15,18 @@ DOCS = Path("docs")
 
 
 def settings_page() -> str:
-    """Return docs/settings.md: every setting, its flag, its default and what it is."""
+    """Return docs/settings.md: every setting, its default, and what it does."""
     rows = [_row(name, field) for name, field in Settings.model_fields.items()]
     return "\n".join(
         [
             "# Settings",
             "",
-            "A flag of `python -m serving` (`--request-seconds 5`) goes over an environment",
-            "variable (`ELECTRA_QA_REQUEST_SECONDS=5`), this over a line of the file that",
-            "`ELECTRA_QA_SETTINGS_FILE` names (`ELECTRA_QA_REQUEST_SECONDS=5`), and this over the",
-            "default. `make serve REQUEST_SECONDS=5` sets the variable. A name that begins with",
-            "`ELECTRA_QA_` and is not one of these stops the start, but for the variables by which",
-            "Kubernetes announces a Service called electra-qa.",
+            "Each setting is a flag of `python -m serving` (`--request-seconds 5`), an environment",
+            "variable (`ELECTRA_QA_REQUEST_SECONDS=5`), or a line like that in the file that",
+            "`ELECTRA_QA_SETTINGS_FILE` names. A flag overrides a variable, and a variable",
+            "overrides the file. `make serve REQUEST_SECONDS=5` sets the variable. The gateway",
+            "does not start if another name begins with `ELECTRA_QA_`, except for the variables",
+            "that Kubernetes sets for a Service called electra-qa.",
             "",
             "| setting | default | |",
             "|---|---|---|",
@@ -53,7 +53,7 @@ def openapi_document() -> str:
 
 
 def pages() -> dict[str, str]:
-    """Return what is made, by the names of the files in docs/."""
+    """Return the pages, by their file names in docs/."""
     return {"settings.md": settings_page(), "openapi.json": openapi_document()}
 
 

@@ -1,4 +1,4 @@
-"""Which variables are settings: those of our prefix, none of which is ignored."""
+"""Which variables are settings: those with our prefix, of which none is ignored."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -6,13 +6,14 @@ from collections.abc import Collection, Mapping
 from pydantic_settings import SettingsError
 
 PREFIX = "ELECTRA_QA_"
-FILE = f"{PREFIX}SETTINGS_FILE"  # names the file of further ones
+FILE = f"{PREFIX}SETTINGS_FILE"  # names a file of settings
 
-# Kubernetes tells each pod of every Service in its namespace: one called electra-qa has our prefix
+# Kubernetes sets variables for each Service in a pod's namespace. Those of a Service called
+# electra-qa have our prefix.
 _SERVICE = re.compile(
     rf"{PREFIX}(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)_(PROTO|PORT|ADDR))"
 )
-_SERVICE_URL = re.compile(r"(tcp|udp|sctp)://.*")  # ELECTRA_QA_PORT, where that is not a number
+_SERVICE_URL = re.compile(r"(tcp|udp|sctp)://.*")  # its ELECTRA_QA_PORT; ours is a number
 
 
 def variable(setting: str) -> str:
@@ -23,9 +24,9 @@ def variable(setting: str) -> str:
 def settings_in(
     environment: Mapping[str, str | None], settings: Collection[str]
 ) -> dict[str, str | None]:
-    """Return the variables of ``environment``, in its case, that are of ``settings``.
+    """Return the variables of ``environment`` that give ``settings``; names keep their case.
 
-    Raises SettingsError for a name of our prefix that is neither one of these nor Kubernetes'.
+    Raises SettingsError for a name with our prefix that is neither one of these nor Kubernetes'.
     """
     ours = {
         name: value
@@ -38,7 +39,7 @@ def settings_in(
 
 
 def check_names(names: Collection[str], settings: Collection[str], where: str) -> None:
-    """Raise SettingsError for those of ``names``, found ``where``, that are no settings."""
+    """Raise SettingsError if any of ``names``, found in ``where``, is no setting."""
     known = {variable(setting) for setting in settings}
     if unknown := [name.upper() for name in names if name.upper() not in known]:
         raise SettingsError(

@@ -1,19 +1,4 @@
-"""What can go wrong with a request; each class owns its HTTP status and its type.
-
-ServingError
-├── InvalidJson           400  the body is not JSON
-├── Unauthorized          401  the API key is missing or wrong
-├── UnknownModel          404  the model that the request names is not served
-├── InvalidRequest        422  a field is missing, unknown, of the wrong type or out of range
-├── SlowBody              408  the body did not come in time
-├── UnsupportedMediaType  415  the body is not declared as JSON, or is compressed
-├── TooLarge              413  the body, question or context is over a limit
-├── Overloaded            429  too many windows are in flight, or Triton's queue is full
-├── ModelFault            500  the model failed on this request
-├── Unavailable           503  Triton is down or not ready
-├── TooManyConnections    503  more connections are open than are allowed
-└── DeadlineExceeded      504  the answer did not come in time
-"""
+"""What can go wrong with a request; each class owns its HTTP status and its type."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -41,7 +26,7 @@ class ServingError(Exception):
 
     @property
     def is_fault(self) -> bool:
-        """Whether the server failed, or had no room: the same request may yet be answered."""
+        """Whether the server failed, or had no room: the same request may succeed later."""
         return self.status == 429 or self.status >= 500
 
 
@@ -124,14 +109,13 @@ class DeadlineExceeded(ServingError):
 
 
 def refuse(scope: Scope, error: ServingError) -> JSONResponse:
-    """Make the reply that says ``error``, and note it in the request's trace."""
+    """Make the reply for ``error``, and note it in the request's trace."""
     return _reply(scope, error.status, error.type, str(error), error.retry_after)
 
 
 def _reply(
     scope: Scope, status: int, error_type: str, message: str, retry_after: int | None = None
 ) -> JSONResponse:
-    """Make the one body that every error has: ``{"error": {"type", "message"}}``."""
     trace_of(scope).refused = error_type
     headers = {} if retry_after is None else {"retry-after": str(retry_after)}
     if status == Unauthorized.status:
@@ -140,14 +124,14 @@ def _reply(
 
 
 def error_body(error_type: str, message: str) -> dict[str, dict[str, str]]:
-    """Make that body; the message is cut, as it may quote the request."""
+    """Make the body that every error has; the message is cut, as it may quote the request."""
     # a lone surrogate quoted from the request has no UTF-8 form
     text = message[:MESSAGE_CHARS].encode("utf-8", "backslashreplace").decode()
     return {"error": {"type": error_type, "message": text}}
 
 
 def install_handlers(app: FastAPI) -> None:
-    """Give every error of ``app``, the framework's own included, that one body."""
+    """Give every error of ``app``, also the framework's own, the same kind of body."""
     app.add_exception_handler(ServingError, _on_serving_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
@@ -175,12 +159,12 @@ def _classify(request: Request, error: RequestValidationError) -> ServingError:
     if any(problem["type"] == "json_invalid" for problem in problems):
         reason = problems[0].get("ctx", {}).get("error", "malformed")
         return InvalidJson(f"the body is not JSON: {reason}")
-    # where a problem is begins with "body", "header" or the like
+    # the place of a problem begins with "body", "header" or the like
     return describe([{**problem, "loc": problem["loc"][1:]} for problem in problems])
 
 
 def describe(problems: Iterable[Mapping[str, Any]]) -> InvalidRequest:
-    """Make one error of what pydantic found wrong."""
+    """Make one error of all the problems that pydantic found."""
     return InvalidRequest("; ".join(_describe(problem) for problem in problems))
 
 
@@ -194,7 +178,7 @@ def _describe(problem: Mapping[str, Any]) -> str:
 
 def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - as above
-    if error.status_code == 400:  # FastAPI's, for a body that json.loads refuses otherwise
+    if error.status_code == 400:  # FastAPI's, when json.loads raises anything but a syntax error
         return refuse(request.scope, InvalidJson("the body is not JSON that can be read"))
     kinds = {404: "not_found", 405: "method_not_allowed"}
     kind = kinds.get(error.status_code, "http_error")

@@ -1,21 +1,21 @@
-"""A client that sends no more: it waits for its reply, or it is gone.
+"""A client that has closed its side of a connection: it waits for its reply, or it is gone.
 
-Both look the same, as the end of the stream. What tells them apart is data: the system of a client
-that is gone answers it by a reset. So the bytes that every reply begins with are sent ahead, one by
-one: to a client that waits they are the beginning of its reply.
+Both look the same: the stream ends. Only data tells them apart: the system of a client that is gone
+answers it with a reset. So the first bytes, which are the same in every reply, are sent ahead one
+by one. For a client that waits, they are the beginning of its reply.
 """
 
 from asyncio import AbstractEventLoop, TimerHandle, Transport
 from collections.abc import Iterator
 
 BEGINNING = b"HTTP/1.1 "
-#: Seconds before each of those bytes. Most replies come before the first. A reset that one byte
-#: brought about is seen when the next is written.
+#: Seconds before each of those bytes. Most replies come before the first. A reset caused by one
+#: byte is seen when the next is written.
 PAUSES = (0.2, 0.05, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 
 
 class HalfClosed:
-    """What a reply is written to; it sends the reply's beginning ahead until the reply comes."""
+    """The transport of a reply; it sends the reply's beginning ahead until the reply comes."""
 
     def __init__(self, transport: Transport, loop: AbstractEventLoop) -> None:
         self.transport = transport
@@ -26,7 +26,7 @@ class HalfClosed:
         self._wait()
 
     def write(self, data: bytes) -> None:
-        """Write the reply, less what was sent of it."""
+        """Write the reply, without the bytes that were sent ahead."""
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None

@@ -9,12 +9,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from serving.errors import Unauthorized, refuse
 from serving.probes import is_probe
 
-#: Open to all, for reading, as probes are, which have no key: none of it is secret.
+#: Anyone may read these, as well as the probes: nothing in them is secret.
 OPEN = frozenset({"/docs", "/openapi.json", "/", "/web/page.css", "/web/page.js"})
 
 
 class Keys:
-    """Answer 401 unless a request bears one of ``keys``, or reads what is open."""
+    """Answer 401 unless a request has one of ``keys``, or reads what is open."""
 
     def __init__(self, app: ASGIApp, keys: Sequence[str], metrics_open: bool) -> None:
         self.app = app
@@ -36,6 +36,6 @@ class Keys:
 
     def _knows(self, scope: Scope) -> bool:
         scheme, _, given = Headers(scope=scope).get("authorization", "").partition(" ")
-        # all keys are compared, in constant time, so that time tells nothing of any
+        # all keys are compared, each in constant time, so that the time tells nothing about any
         matches = [hmac.compare_digest(key, given.strip().encode()) for key in self.keys]
         return scheme.lower() == "bearer" and any(matches)

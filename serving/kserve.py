@@ -1,8 +1,8 @@
-"""What KServe adds to a transformer's command: flags of its own, read as settings of ours.
+"""The flags that KServe adds to a transformer's command, read as our settings.
 
 KServe appends --model_name, --predictor_host and --http_port unless the command has them, and
---protocol where it uses ModelMesh (pkg/apis/serving/v1beta1/transformer_custom.go). Its own
-servers are told --predictor_protocol and --predictor_use_ssl by their users.
+--protocol where it uses ModelMesh (pkg/apis/serving/v1beta1/transformer_custom.go). Users give
+--predictor_protocol and --predictor_use_ssl to KServe's own servers.
 """
 
 from argparse import ArgumentParser
@@ -14,11 +14,11 @@ PROTOCOL = "grpc-v2"  # the one that the gateway speaks to Triton
 
 
 class KServeError(Exception):
-    """The gateway is told to speak what it cannot."""
+    """A flag asks for a protocol or a transport that the gateway does not speak."""
 
 
 def split(arguments: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
-    """Return the settings that KServe's flags are, and the arguments that are not KServe's.
+    """Return the settings that KServe's flags give, and the other arguments.
 
     Raises KServeError for a protocol or a transport that the gateway does not speak.
     """

@@ -25,7 +25,7 @@ async def answerer_of(
 ) -> AsyncIterator[Answerer]:
     """Answer with the Tritons at ``triton_urls``, and watch them, while the block runs.
 
-    ``embedded`` is the only one of them where it is this process's to start again when it dies.
+    ``embedded`` is the only one of them, if this process has to start it again when it dies.
     """
     triton = Pool(triton_urls)
     admission = Admission(

@@ -1,4 +1,4 @@
-"""ASGI middleware that holds every request's body to a number of bytes, to a time, and to plain."""
+"""ASGI middleware that refuses a body that is too large, too slow, or compressed."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.errors import SlowBody, TooLarge, UnsupportedMediaType, refuse
 
-DISCARDED = 16  # times max_bytes
+DISCARDED = 16  # a body that is too large is read up to so many times max_bytes
 
 
 class BodyLimit:
@@ -52,8 +52,8 @@ class BodyLimit:
     async def _read(self, receive: Receive) -> bytes | None:
         """Return the body, or None when it is too large.
 
-        A body that is too large is read on and thrown away, up to a bound: a client that is
-        still sending when the connection closes would never see the answer.
+        A body that is too large is read to its end, within bounds, and thrown away: a client that
+        is still sending when the connection closes would never see the reply.
         """
         chunks: list[bytes] = []
         size, more = 0, True
@@ -68,7 +68,7 @@ class BodyLimit:
 
 
 def _encoding(scope: Scope) -> str:
-    """Return how the body is encoded; empty where it is not."""
+    """Return how the body is encoded; "" if it is not."""
     given = ", ".join(Headers(scope=scope).getlist("content-encoding"))
     is_plain = {each.strip().lower() for each in given.split(",")} <= {"", "identity"}
     return "" if is_plain else given

@@ -1,6 +1,7 @@
-"""What Prometheus is told; the names follow its conventions (base units, _total, one prefix)."""
+"""The metrics; their names follow Prometheus's conventions (base units, _total, one prefix)."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 from prometheus_client import (
@@ -18,7 +19,7 @@ from qa.tensors import RequestShape
 from qa.windows import Windows
 from serving.trace import Trace
 
-# to 10 ms by single milliseconds: an answer to a short question takes a few of them
+# every millisecond up to 10: an answer to a short question takes a few
 SECONDS = (
     *(0.001, 0.002, 0.003, 0.004, 0.005, 0.006, 0.007, 0.008, 0.009, 0.01, 0.012, 0.015),
     *(0.02, 0.025, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10, 30),
@@ -27,15 +28,14 @@ WINDOWS = (1, 2, 3, 4, 6, 8, 12, 16, 32, 64, 128, 256, 512)
 SHARES = tuple(tenth / 10 for tenth in range(1, 11))
 UNKNOWN_SHARES = (0, 0.01, 0.02, 0.05, *SHARES)  # English has hardly any
 
-
 SHARED = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client's own name for it
 
 
 def share(folder: Path) -> None:
-    """Keep what this process and those that it starts count in ``folder``, to be summed."""
+    """Keep the counts of this process and its children in ``folder``, where they are summed."""
     os.environ[SHARED] = str(folder)
-
-    values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]  # in this process, it was chosen at import
+    # prometheus_client chose when it was imported, before there was a folder
+    values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]
 
 
 class Metrics:
@@ -44,80 +44,62 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        self._requests = Counter(
+        counter = partial(Counter, registry=self.registry)
+        histogram = partial(Histogram, registry=self.registry)
+        gauge = partial(Gauge, registry=self.registry, multiprocess_mode="livesum")
+        self._requests = counter(
             "electra_qa_requests",
             "Requests by route and status; 499: the client left before the reply",
             ["route", "method", "code"],
-            registry=self.registry,
         )
-        self._seconds = Histogram(
+        self._seconds = histogram(
             "electra_qa_request_duration_seconds",
             "From a request's first byte to its reply",
             ["route"],
             buckets=SECONDS,
-            registry=self.registry,
         )
-        self._stages = Histogram(
+        self._stages = histogram(
             "electra_qa_stage_duration_seconds",
             "Stages of answering: tokenize, queue (for a thread), infer (all of the call to "
             "Triton), decode",
             ["stage"],
             buckets=SECONDS,
-            registry=self.registry,
         )
-        self._windows = Histogram(
-            "electra_qa_question_windows",
-            "Windows of a question",
-            buckets=WINDOWS,
-            registry=self.registry,
+        self._windows = histogram(
+            "electra_qa_question_windows", "Windows of a question", buckets=WINDOWS
         )
-        self._padding = Histogram(
+        self._padding = histogram(
             "electra_qa_question_padding_ratio",
             "Padding in a question's windows, as a share of all their positions",
             buckets=SHARES,
-            registry=self.registry,
         )
-        self._unknown = Histogram(
+        self._unknown = histogram(
             "electra_qa_question_unknown_ratio",
             "Tokens that the vocabulary does not have, as a share of those of a question and its "
             "context",
             buckets=UNKNOWN_SHARES,
-            registry=self.registry,
         )
-        self._tokens = Counter(
-            "electra_qa_tokens", "Tokens in windows, without padding", registry=self.registry
+        self._tokens = counter("electra_qa_tokens", "Tokens in windows, without padding")
+        self._positions = counter(
+            "electra_qa_positions", "Tokens in windows, with the padding that is sent to Triton"
         )
-        self._positions = Counter(
-            "electra_qa_positions",
-            "Tokens in windows, with the padding that is sent to Triton",
-            registry=self.registry,
-        )
-        self._rejections = Counter(
+        self._rejections = counter(
             "electra_qa_rejections",
             "Requests, and pairs of a request, that got an error, by its type",
             ["reason"],
-            registry=self.registry,
         )
-        self.triton_restarts = Counter(
+        self.triton_restarts = counter(
             "electra_qa_triton_restarts",
             "Times that the embedded Triton had died and was started again",
-            registry=self.registry,
         )
-        self.requests_in_flight = Gauge(
-            "electra_qa_requests_in_flight",
-            "Requests being answered",
-            registry=self.registry,
-            multiprocess_mode="livesum",
-        )
-        self.windows_in_flight = Gauge(
+        self.requests_in_flight = gauge("electra_qa_requests_in_flight", "Requests being answered")
+        self.windows_in_flight = gauge(
             "electra_qa_windows_in_flight",
             "Windows admitted and not yet answered, in part estimated",
-            registry=self.registry,
-            multiprocess_mode="livesum",
         )
 
     def text(self) -> bytes:
-        """Return them in Prometheus's text format, summed over all processes that share them."""
+        """Return the metrics in Prometheus's text format, summed over all processes."""
         folder = os.environ.get(SHARED)
         if folder is None:
             return generate_latest(self.registry)
@@ -136,7 +118,7 @@ class Metrics:
             self._rejections.labels(trace.refused).inc()
 
     def observe_error(self, reason: str) -> None:
-        """Count a pair of a request that got an error in place."""
+        """Count an error that is not a request's reply: that of a pair, or of a connection."""
         self._rejections.labels(reason).inc()
 
     def observe_windows(self, windows: Windows, shape: RequestShape) -> None:

@@ -1,4 +1,4 @@
-"""Where a Triton listens, as host:port, and the addresses that a host's name has just now."""
+"""Where a Triton listens, as host:port, and the addresses that a host's name has now."""
 
 import asyncio
 import ipaddress
@@ -22,7 +22,7 @@ class Place:
 
     @property
     def is_address(self) -> bool:
-        """Whether the host is an address already, so that there is nothing to resolve."""
+        """Whether the host is an address, so that there is nothing to resolve."""
         try:
             ipaddress.ip_address(self.host)
         except ValueError:
@@ -31,7 +31,7 @@ class Place:
 
 
 def parse_place(text: str) -> Place:
-    """Read host:port, [IPv6]:port, or either without its port, which then is 8001.
+    """Read host:port or [IPv6]:port; without a port, it is 8001.
 
     Raises ValueError, which says what is wrong.
     """
@@ -47,6 +47,6 @@ async def resolve(place: Place) -> set[Place]:
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
-    except UnicodeError as error:  # of a name that DNS cannot hold
+    except UnicodeError as error:  # DNS cannot hold such a name
         raise OSError(f"{place.host!r} is not a host's name: {error}") from error
     return {Place(str(address[0]), place.port) for *_, address in found}

@@ -1,4 +1,4 @@
-"""ASGI middleware around everything: the request's id, its timings, its log line, its metrics."""
+"""The outermost ASGI middleware: a request's id, its timings, its log line and its metrics."""
 
 import logging
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ CLIENT_GONE = 499  # nginx's code for it
 
 
 def is_quiet(path: str) -> bool:
-    """Whether ``path`` is asked every few seconds, by machines."""
+    """Whether machines ask for ``path`` every few seconds."""
     return is_probe(path) or path == "/metrics"
 
 
@@ -32,7 +32,7 @@ class Observation:
         self.routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on; a defect of what is inside becomes a 500, and is logged."""
+        """Pass the request on; an error that nothing has handled is logged and becomes a 500."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -54,7 +54,7 @@ class Observation:
             try:
                 await self.app(scope, receive, send_observed)
             except Exception:
-                logger.exception("a defect")
+                logger.exception("internal error")
                 if status != CLIENT_GONE:
                     raise  # too late for another reply
                 error = ServingError("internal error; the server's log says more")
@@ -63,7 +63,7 @@ class Observation:
                 self._report(scope, trace, status)
 
     def _route(self, scope: Scope) -> str:
-        """Return the route's path; where the request did not come as far, the one meant."""
+        """Return the path of the request's route, even if it was refused before it got there."""
         meant = (each for each in self.routes if each.matches(scope)[0] is not Match.NONE)
         route = scope.get("route") or next(meant, None)
         return str(getattr(route, "path", "none"))

@@ -1,9 +1,9 @@
-"""The rows of a question in parts: a request to Triton each, a few at a time.
+"""Sends the rows of a question to Triton in parts: a request for each, a few at a time.
 
 A text of many windows in one request would hold up every short question behind it, and take
-memory for all of its rows at once. So it goes in parts, and has no more rows with Triton than
-take ``TURN_SECONDS`` to compute, or one: a short question waits for these, not for the whole text.
-The rows of a part have one length, as Triton wants it.
+memory for all of its rows at once. So it is sent in parts. The rows that it has with Triton take
+no more than ``TURN_SECONDS`` to compute, or are a single one: a short question waits for these, not
+for the whole text. The rows of a part have one length, as those of a request must.
 """
 
 import asyncio
@@ -18,8 +18,8 @@ from embedded.inference import Logits
 from qa.tensors import PADDING_LOGIT, RequestShape
 from qa.windows import Rows, Windows
 
-TURN_SECONDS = 0.02  # of computing, that one question may have with Triton
-IN_FLIGHT = 2  # parts that make a turn: while one is computed, the next one waits
+TURN_SECONDS = 0.02  # of computing, for the rows that one question has with Triton
+IN_FLIGHT = 2  # parts of a turn: while one is computed, the next one waits
 SMOOTHING = 0.5  # weight of the last part in the estimate
 
 Infer = Callable[[Rows], Awaitable[Logits]]
@@ -33,13 +33,13 @@ class Pace:
     rows: float = 1.0  # small at first, as too large a part would hold up others
 
     def learn(self, rows: int, seconds: float) -> None:
-        """Take into account that ``rows``, of a part and ahead of it, took ``seconds``."""
+        """Note that ``rows``, those of a part and those ahead of it, took ``seconds``."""
         fitting = rows * TURN_SECONDS / max(seconds, 1e-6)
         self.rows += SMOOTHING * (fitting - self.rows)
 
     @property
     def parts(self) -> int:
-        """How many parts may be with Triton: one, where a turn has not a row for each."""
+        """How many parts may be with Triton: one, if a turn has too few rows for more."""
         return IN_FLIGHT if self.rows >= IN_FLIGHT else 1
 
     def most(self, shape: RequestShape) -> int:
@@ -57,9 +57,9 @@ async def infer_in_parts(
 ) -> Logits:
     """Return the logits of ``windows``, float32 ``[n, sequence]`` each; ``infer`` computes a part.
 
-    A part waits for one of the ``slots``, which does not count as its own time; ``ahead`` says how
-    many rows are with Triton already. When a part fails, those in flight are cancelled, no
-    further one is sent, and its error is raised.
+    A part first waits for one of the ``slots``; the pace does not count that wait. ``ahead``
+    returns how many rows Triton has already. When a part fails, the others in flight are cancelled,
+    no further one is sent, and its error is raised.
     """
     logits = Logits(
         *(np.full(windows.input_ids.shape, PADDING_LOGIT, dtype=np.float32) for _ in range(2))
@@ -70,7 +70,7 @@ async def infer_in_parts(
             started, rows = time.monotonic(), ahead() + len(numbers)
             part = await infer(windows.rows(numbers, length))
             seconds = time.monotonic() - started
-        if len(windows) > 1:  # a lone row may be as short as its text
+        if len(windows) > 1:  # a single row may be short, and take less time than others
             pace.learn(rows, seconds)
         logits.start[numbers, :length] = part.start
         logits.end[numbers, :length] = part.end
@@ -93,7 +93,7 @@ async def infer_in_parts(
 
 
 async def _one_less(in_flight: set[asyncio.Future[None]]) -> set[asyncio.Future[None]]:
-    """Return those that are left when one or more have ended; raises what these raised."""
+    """Wait until one or more have ended, and return the rest; raises what those raised."""
     done, left = await asyncio.wait(in_flight, return_when=asyncio.FIRST_COMPLETED)
     for each in done:
         each.result()
@@ -103,9 +103,9 @@ async def _one_less(in_flight: set[asyncio.Future[None]]) -> set[asyncio.Future[
 def _parts(
     windows: Windows, shape: RequestShape, pace: Pace
 ) -> Iterator[tuple[NDArray[np.int64], int]]:
-    """Yield the numbers of each part's rows and the length of these, the longest rows first.
+    """Yield the numbers of each part's rows and their length, the longest rows first.
 
-    A part is cut when it is asked for, by the pace of that moment.
+    A part is cut when it is asked for, at the pace of that moment.
     """
     lengths = np.array([shape.padded(int(each)) for each in windows.row_lengths])
     order = np.argsort(-lengths, kind="stable")

@@ -1,4 +1,4 @@
-"""The Tritons that serve the same models: the least busy answers, a failing one is left out."""
+"""The Tritons that serve the same models: the least busy answers, a failed one is skipped."""
 
 import asyncio
 import logging
@@ -17,9 +17,9 @@ from serving.triton import ModelInfo, Triton
 
 logger = logging.getLogger(__name__)
 
-WATCH_SECONDS = 1.0  # between two looks at names, and at those that are out
-SILENT_SECONDS = 2.0  # with work and without an answer for so long, one is out
-DRAIN_SECONDS = 3600.0  # for the calls of one that has vanished: their own deadlines come first
+WATCH_SECONDS = 1.0  # between two resolutions of a name, or two probes of a Triton that is out
+SILENT_SECONDS = 2.0  # a Triton that has work, and answers nothing for so long, is out
+DRAIN_SECONDS = 3600.0  # for the calls of one that has left; their own deadlines come before
 
 Ask = Callable[[Triton], Awaitable[object]]
 Resolve = Callable[[Place], Awaitable[set[Place]]]
@@ -28,27 +28,27 @@ Result = TypeVar("Result")
 
 @dataclass(eq=False)
 class Endpoint:
-    """One Triton, and what it has to do. It is out until it has answered for the first time."""
+    """One Triton and its load. It is out until it has answered for the first time."""
 
     triton: Triton
     out: bool = True
     is_new: bool = True
     rows: int = 0  # in flight
-    turn: int = 0  # the number of its last call, of all calls of the pool
-    heard_at: float = field(default_factory=time.monotonic)  # of its last answer, or idle until
+    turn: int = 0  # its last call, numbered among all calls of the pool
+    heard_at: float = field(default_factory=time.monotonic)  # last answer, or end of idleness
 
     @property
     def is_silent(self) -> bool:
-        """Whether it has had work for a while and has answered nothing: it may hang."""
+        """Whether it has had work for a while, but has answered nothing: it may hang."""
         return self.rows > 0 and time.monotonic() - self.heard_at > SILENT_SECONDS
 
 
 class Pool:
     """All Tritons of a gateway; used on the event loop only.
 
-    A URL's host may be a name. It is resolved again every second: each of its addresses is an
-    endpoint. A new one gets no work before it has answered a probe, as long as there are others.
-    One that has vanished gets no more, and its connection is closed once it has nothing to do.
+    A URL's host may be a name. It is resolved every second, and each of its addresses is an
+    endpoint. A new endpoint gets no work before it has answered a probe, unless there is no other.
+    One whose address has vanished gets no more work; its connection is closed when it is idle.
     """
 
     def __init__(self, urls: Sequence[str], resolve: Resolve = resolve) -> None:
@@ -57,7 +57,7 @@ class Pool:
         self._places: dict[Place, dict[Place, Endpoint]] = {parse_place(url): {} for url in urls}
         self._draining: set[asyncio.Task[None]] = set()
         self._calls = 0
-        # a proxy resolves names by itself, which may mean nothing here
+        # a proxy resolves names itself; here they may have no address
         fixed = {each for each in self._places if each.is_address or goes_by_proxy(each.host)}
         self._followed = [each for each in self._places if each not in fixed]
         for place in fixed:
@@ -65,7 +65,7 @@ class Pool:
 
     @property
     def endpoints(self) -> list[Endpoint]:
-        """Those that may get work."""
+        """All Tritons known now, also those that are out."""
         return [each for found in self._places.values() for each in found.values()]
 
     async def close(self) -> None:
@@ -76,7 +76,7 @@ class Pool:
             await endpoint.triton.close()
 
     def knows(self, model: str) -> bool:
-        """Whether ``info`` has been told of ``model``."""
+        """Whether ``info`` knows ``model`` without asking Triton."""
         return any(endpoint.triton.knows(model) for endpoint in self.endpoints)
 
     async def models(self, timeout: float) -> set[str]:
@@ -84,11 +84,11 @@ class Pool:
         return await self._first(lambda triton: triton.models(timeout))
 
     async def info(self, model: str, timeout: float) -> ModelInfo:
-        """Return what Triton says of ``model``, asked once."""
+        """Return what Triton says about ``model``, asked once."""
         return await self._first(lambda triton: triton.info(model, timeout))
 
     async def mean_batch(self, model: str, timeout: float) -> float | None:
-        """Return the mean windows of the executions of one Triton; None before the first."""
+        """Return the mean windows of an execution on one Triton; None before the first."""
         return await self._first(lambda triton: triton.mean_batch(model, timeout))
 
     def ahead(self) -> int:
@@ -96,10 +96,10 @@ class Pool:
         return self._least_busy(self.endpoints).rows if self.endpoints else 0
 
     async def infer(self, model: str, rows: Rows, timeout: float) -> Logits:
-        """Run ``model`` on ``rows``, at most ``timeout`` seconds long.
+        """Run ``model`` on ``rows`` within ``timeout`` seconds.
 
-        When that Triton is unavailable, another has one try: an inference changes nothing, so
-        that it may be asked for twice. Raises as ``Triton.infer`` does.
+        When that Triton is unavailable, another is tried once: an inference changes nothing, so it
+        may be sent twice. Raises as ``Triton.infer`` does.
         """
         end = time.monotonic() + timeout
         endpoint = self._least_busy(self.endpoints)
@@ -113,17 +113,17 @@ class Pool:
             return await self._infer(self._least_busy(others), model, rows, left)
 
     async def watch(self, ask: Ask) -> None:
-        """Follow names, and try ``ask`` on those that are out now and then, until cancelled."""
+        """Follow names, and probe the Tritons that are out with ``ask``, until cancelled."""
         async with asyncio.TaskGroup() as group:
             for place in self._followed:
                 group.create_task(self._follow(place))
             group.create_task(self._probe(ask))
 
     async def _follow(self, place: Place) -> None:
-        """Keep one endpoint for each address of ``place``; those known, while there is none.
+        """Keep one endpoint for each address of ``place``; if it has none, the known ones stay.
 
-        A name has no address while all replicas are out, and when DNS fails: neither is a reason
-        to forget those that may come back first.
+        A name has no address while all replicas are down, or DNS fails. Then the known addresses
+        may be the first to come back.
         """
         said = ""
         while True:
@@ -191,10 +191,10 @@ class Pool:
         endpoint.out, endpoint.is_new = out, False
 
     def _least_busy(self, endpoints: Sequence[Endpoint]) -> Endpoint:
-        """Return the one with the fewest rows of those that are in; if none is, of all.
+        """Return the one with the fewest rows of those that are in, or of all if all are out.
 
-        Of equally busy ones it is the one whose last call is the longest ago, so that they share
-        the work of a single client too. Raises Unavailable when there are none at all.
+        Among equals it is the one whose last call is the longest ago, so that they share the work
+        of a single client too. Raises Unavailable when there is none at all.
         """
         usable = [each for each in endpoints if not each.out] or endpoints
         if not usable:
@@ -202,7 +202,7 @@ class Pool:
         return min(usable, key=lambda each: (each.rows, each.turn))
 
     async def _first(self, ask: Callable[[Triton], Awaitable[Result]]) -> Result:
-        """Return what the first that is available says."""
+        """Return what the first available Triton says."""
         failure: Unavailable | None = None
         for endpoint in sorted(self.endpoints, key=lambda each: each.out):
             try:

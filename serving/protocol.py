@@ -1,4 +1,4 @@
-"""HTTP/1.1 as uvicorn speaks it, with bounds on connections and on the time of a head."""
+"""uvicorn's HTTP/1.1, with limits on connections and on the time for a request's head."""
 
 from asyncio import TimerHandle, Transport
 from typing import Any, cast
@@ -11,11 +11,11 @@ from serving.half_closed import HalfClosed
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Hang up on a client that opens a connection, or begins a request, and then takes its time.
+    """Hang up on a client that opens a connection, or begins a request, and then is too slow.
 
-    uvicorn itself limits only the time between two requests. A body is BodyLimit's to wait for.
-    A connection beyond ``max_connections`` is told so and closed at once; uvicorn's own limit
-    would keep it, and refuse requests on connections that it has accepted before.
+    uvicorn itself limits only the time between two requests. ``BodyLimit`` waits for bodies.
+    A connection beyond ``max_connections`` gets an error and is closed at once. uvicorn's own limit
+    would keep it, and refuse requests on connections that it accepted before.
     """
 
     def __init__(
@@ -27,7 +27,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.head: TimerHandle | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
-        """Begin to wait, unless there are too many already."""
+        """Wait for a head, unless there are too many connections already."""
         super().connection_made(transport)
         if len(self.connections) > self.max_connections:
             self._refuse()
@@ -35,15 +35,15 @@ class BoundedProtocol(HttpToolsProtocol):
             self._wait_for_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no more."""
+        """Stop waiting for a head."""
         self._wait_no_more()
         super().connection_lost(exc)
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Keep the connection of a client that sends no more until its last reply is sent.
 
-        uvicorn itself would close it. Return whether it is kept: not where a request is not
-        whole, nor with TLS, whose end of a stream is that of both directions in Python.
+        uvicorn itself would close it. Return whether it is kept: not if a request is incomplete,
+        nor with TLS, where Python ends both directions together.
         """
         cycle = self.cycle
         if cycle is None or cycle.more_body or cycle.response_complete or self.scheme == "https":
@@ -54,12 +54,12 @@ class BoundedProtocol(HttpToolsProtocol):
         return True
 
     def on_message_begin(self) -> None:
-        """Begin to wait, at the first byte of another request."""
+        """Wait for the head of another request, whose first byte has come."""
         super().on_message_begin()
         self._wait_for_head()
 
     def on_headers_complete(self) -> None:
-        """Wait no more."""
+        """Stop waiting for a head."""
         self._wait_no_more()
         super().on_headers_complete()
 

@@ -1,4 +1,4 @@
-"""Whether the gateway may be sent questions now."""
+"""Whether the gateway is ready for questions."""
 
 import asyncio
 import math
@@ -12,7 +12,7 @@ from serving.shutdown import Shutdown
 
 @dataclass(frozen=True)
 class Readiness:
-    """What decides it."""
+    """What readiness depends on."""
 
     answerer: Answerer
     shutdown: Shutdown
@@ -20,10 +20,10 @@ class Readiness:
     async def check(self) -> None:
         """Return if the gateway is ready; raises Unavailable within ``ready_seconds`` if not.
 
-        It is ready when a question was answered within the last ``ready_seconds``, or is now. It is
-        not before the first answer, so that a rollout with a wrong address gets nowhere. With
-        ``ready_in_outage`` that first answer is enough: no gateway can answer without Triton, and
-        one that was taken out of its Service for it could not even say so.
+        It is ready if a question was answered within the last ``ready_seconds``, or a probe is
+        answered now. Before the first answer it is not, so that a rollout with a wrong address
+        stops. With ``ready_in_outage`` that first answer is enough: without Triton no gateway can
+        answer, and if all left their Service, clients would not even get an error from them.
         """
         settings, answered_at = self.answerer.settings, self.answerer.triton.answered_at
         if self.shutdown.has_begun:

@@ -34,7 +34,7 @@ EXAMPLE: dict[str, JsonValue] = {
     "context": "The Norman conquest of England was led by William the Conqueror in 1066.",
 }
 
-#: Its reply, of the bundled checkpoint's electra_qa_openvino_int8; the score to four digits.
+#: The reply to it, by electra_qa_openvino_int8 of the bundled checkpoint; the score is rounded.
 EXAMPLE_SPAN: dict[str, JsonValue] = {
     "answer": "William the Conqueror",
     "score": 0.9950,
@@ -63,16 +63,16 @@ class Question(BaseModel):
         WindowOptions.max_question_len,
         ge=1,
         le=MAX_ANSWER_LEN,
-        description="tokens after which it is cut",
+        description="tokens of a question; a longer one is cut",
     )
     doc_stride: int | None = Field(
         None,
         ge=1,
-        description="tokens from one window to the next: 128 unless given, or the room that the "
-        "question leaves for context in a window where that is less",
+        description="tokens from one window to the next; by default 128, or the room for context "
+        "in a window beside the question, if that is less",
     )
     handle_impossible_answer: bool = Field(
-        False, description="let the answer be empty where the model sees none"
+        False, description="allow the empty answer, for when the context holds none"
     )
     null_threshold: float = Field(
         0.0,
@@ -81,7 +81,7 @@ class Question(BaseModel):
     )
     align_to_words: bool = Field(
         SpanOptions.align_to_words,
-        description="answer in whole words; else in tokens, for scripts without spaces",
+        description="answers are whole words; if false, whole tokens, for scripts without spaces",
     )
     return_context: int = Field(
         0, ge=0, le=MAX_RETURNED_CONTEXT, description="characters to return around each answer"
@@ -115,7 +115,7 @@ class Surroundings(BaseModel):
 class Span(BaseModel):
     """A span of the context: ``context[start:end] == answer``, in Unicode code points.
 
-    Where there may be no answer, an empty one from 0 to 0 says that there is none.
+    With ``handle_impossible_answer``, an empty one from 0 to 0 says that there is no answer.
     """
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE_SPAN]})
@@ -162,7 +162,7 @@ class ErrorBody(BaseModel):
     error: ErrorDetail
 
 
-#: A pair that is not a Question gets an error of its own, so none is parsed with the body.
+#: Pairs are not validated with the body: an invalid one gets an error of its own.
 Pair = Annotated[Any, WithJsonSchema({"$ref": "#/components/schemas/Question"})]
 
 
@@ -177,7 +177,7 @@ class Pairs(BaseModel):
 
 
 class Replies(BaseModel):
-    """The reply to each pair, in their order: an answer or an error."""
+    """The reply to each pair, in order: an answer or an error."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"answers": [EXAMPLE_SPAN]}]})
 
@@ -185,25 +185,25 @@ class Replies(BaseModel):
 
 
 class Health(BaseModel):
-    """Whether the gateway lives, or can answer."""
+    """Whether the gateway is live, or ready."""
 
     status: str
 
 
 class Live(BaseModel):
-    """Whether the gateway lives, as KServe's protocol v2 has it."""
+    """Whether the gateway is live, in KServe's protocol v2."""
 
     live: bool
 
 
 class ServerReady(BaseModel):
-    """Whether the gateway may be sent questions, as KServe's protocol v2 has it."""
+    """Whether the gateway is ready, in KServe's protocol v2."""
 
     ready: bool
 
 
 class ModelReady(BaseModel):
-    """Whether a model is ready, as KServe's protocols have it."""
+    """Whether a model is ready, in KServe's protocols."""
 
     name: str
     ready: bool
@@ -213,13 +213,15 @@ class Info(BaseModel):
     """What is served, and how."""
 
     name: str = Field(description="the variant that answers")
-    reason: str = Field(description="why it does: named by ELECTRA_QA_MODEL, or how it was chosen")
+    reason: str = Field(description="why this one: named by ELECTRA_QA_MODEL, or how it was chosen")
     backend: str
     sequence_length: int = Field(description="tokens of the longest window")
-    pad_to_multiple_of: int = Field(description="windows are padded to a multiple of so many")
-    max_rows: int = Field(description="windows of one request to Triton; more are several")
-    max_batch_size: int = Field(description="windows that Triton joins to one execution at most")
+    pad_to_multiple_of: int = Field(
+        description="windows are padded to a multiple of so many tokens"
+    )
+    max_rows: int = Field(description="most windows of one request to Triton")
+    max_batch_size: int = Field(description="most windows that Triton computes in one execution")
     mean_batch_size: float | None = Field(
-        description="windows of an execution, the mean since Triton started"
+        description="mean windows of an execution since Triton started"
     )
     version: str

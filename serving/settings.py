@@ -1,4 +1,4 @@
-"""Every setting of the gateway and the embedded Triton: flag, environment, file, default."""
+"""Every setting of the gateway and the embedded Triton, from flags, environment and file."""
 
 import os
 from ipaddress import IPv4Address
@@ -31,11 +31,11 @@ class Settings(BaseSettings):
     workers: int = Field(1, ge=1, le=64, description="processes that answer on that port")
 
     model: str | None = Field(
-        None, description="variant that answers; chosen by what the CPU can do unless given"
+        None, description="variant that answers; by default the best one for this machine"
     )
     model_name: str | None = Field(
         None,
-        description="its name in KServe's paths; names the variant where ELECTRA_QA_MODEL does not",
+        description="name in KServe's paths; without ELECTRA_QA_MODEL, also the variant's name",
     )
     models: str = Field(
         "", description="additional variants that the embedded Triton serves, comma-separated"
@@ -48,54 +48,65 @@ class Settings(BaseSettings):
     )
 
     api_keys: SecretStr = Field(
-        SecretStr(""), description="keys, any of which is asked for as a bearer token; by comma"
+        SecretStr(""),
+        description="API keys, comma-separated; a request needs one of them as its bearer token",
     )
-    metrics_open: bool = Field(False, description="whether /metrics needs none of them")
-    cors_origins: str = Field("", description="origins whose pages may ask, by comma; * for all")
+    metrics_open: bool = Field(False, description="whether /metrics needs no API key")
+    cors_origins: str = Field(
+        "", description="origins whose web pages may ask, comma-separated; * for all"
+    )
     tls_cert: FilePath | None = Field(None, description="certificate chain in PEM, for HTTPS")
-    tls_key: FilePath | None = Field(None, description="its private key in PEM")
+    tls_key: FilePath | None = Field(None, description="private key of that certificate, in PEM")
 
     triton_url: str | None = Field(
-        None, description="host[:8001] of a running Triton's gRPC; without it one is started"
+        None, description="host[:8001] of a running Triton's gRPC; without it, one is started"
     )
     triton_urls: str = Field(
         "",
-        description="of several that serve the same models, by comma; in place of "
-        "ELECTRA_QA_TRITON_URL. Each address of a name is one of them",
+        description="host[:8001] of several Tritons that serve the same models, comma-separated; "
+        "replaces ELECTRA_QA_TRITON_URL. Each address of a host name counts as one Triton",
     )
     triton_host: IPvAnyAddress = Field(
-        IPv4Address("127.0.0.1"), description="IP address that the one started listens on"
+        IPv4Address("127.0.0.1"), description="IP address that the embedded Triton listens on"
     )
-    triton_http_port: int = Field(8000, ge=1, le=65535, description="HTTP, of the one started")
-    triton_grpc_port: int = Field(8001, ge=1, le=65535, description="gRPC, of the one started")
-    triton_metrics_port: int = Field(8002, ge=1, le=65535, description="metrics, likewise")
-    triton_start_seconds: float = Field(60, gt=0, description="time it has to come up")
+    triton_http_port: int = Field(
+        8000, ge=1, le=65535, description="HTTP port of the embedded Triton"
+    )
+    triton_grpc_port: int = Field(
+        8001, ge=1, le=65535, description="gRPC port of the embedded Triton"
+    )
+    triton_metrics_port: int = Field(
+        8002, ge=1, le=65535, description="metrics port of the embedded Triton"
+    )
+    triton_start_seconds: float = Field(
+        60, gt=0, description="time that the embedded Triton has to start"
+    )
 
     temperature: float = Field(
         1, ge=0.01, description="divides the logits before the softmax that makes the scores"
     )
 
     request_seconds: float = Field(
-        30, gt=0, description="time that a request has; its x-request-timeout-ms may shorten it"
+        30, gt=0, description="time that a request has; its x-request-timeout-ms can shorten it"
     )
     ready_seconds: float = Field(
-        0.8, gt=0, description="time that a readiness inference has; a probe's own must be longer"
+        0.8,
+        gt=0,
+        description="time that a readiness inference has; a probe's timeout must be longer",
     )
     ready_in_outage: bool | None = Field(
         None,
-        description="whether a gateway that has answered once stays ready while Triton is out; by "
-        "default where ELECTRA_QA_TRITON_URL or ELECTRA_QA_TRITON_URLS names it",
+        description="whether a gateway that has answered once stays ready while Triton is down; by "
+        "default if ELECTRA_QA_TRITON_URL or ELECTRA_QA_TRITON_URLS names it",
     )
     drain_seconds: float = Field(
-        0, ge=0, description="time that it listens on after SIGTERM, while it is not ready"
+        0, ge=0, description="time to go on answering after SIGTERM, while not ready"
     )
-    grace_seconds: float = Field(20, gt=0, description="time to finish what is in flight at exit")
+    grace_seconds: float = Field(20, gt=0, description="time to finish requests in flight at exit")
 
-    max_connections: int = Field(
-        900, ge=1, description="connections of one worker; beyond it they get 503"
-    )
-    head_seconds: float = Field(10, gt=0, description="time that a request's head has to come")
-    body_seconds: float = Field(10, gt=0, description="time that a request's body has to come")
+    max_connections: int = Field(900, ge=1, description="connections of one worker; more get 503")
+    head_seconds: float = Field(10, gt=0, description="time for a request's head to arrive")
+    body_seconds: float = Field(10, gt=0, description="time for a request's body to arrive")
     max_body_bytes: int = Field(1_000_000, ge=1, description="size of a request's body")
     max_question_chars: int = Field(2_000, ge=1, description="length of a question")
     max_context_chars: int = Field(250_000, ge=1, description="length of a context")
@@ -104,10 +115,10 @@ class Settings(BaseSettings):
     )
     max_windows: int = Field(512, ge=1, description="windows of one question")
     max_windows_in_flight: int = Field(
-        2048, ge=1, description="windows of all requests; beyond it they get 429"
+        2048, ge=1, description="windows of all requests together; beyond that, a request gets 429"
     )
     max_queue_seconds: float = Field(
-        0.5, gt=0, description="wait for the windows ahead of a request; beyond it, 429"
+        0.5, gt=0, description="wait for the windows ahead of a request; beyond that, it gets 429"
     )
 
     log_format: LogFormat = Field("text", description="text, for people, or json")
@@ -125,7 +136,7 @@ class Settings(BaseSettings):
 
     @property
     def triton_url_list(self) -> list[str]:
-        """The Tritons that run already; none: one is started."""
+        """The running Tritons; empty if the gateway starts one."""
         return _split(self.triton_urls) or ([self.triton_url] if self.triton_url else [])
 
     @property
@@ -142,7 +153,7 @@ class Settings(BaseSettings):
 
     @property
     def cors_origin_list(self) -> list[str]:
-        """The origins that browsers may let ask."""
+        """The origins that CORS allows."""
         return _split(self.cors_origins)
 
     @property
@@ -159,10 +170,11 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - that of a fixed path
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read the file that ELECTRA_QA_SETTINGS_FILE names, after the environment.
+        """Return the sources below the flags: environment, file, and arguments of the call.
 
-        What is given by a call comes last: it is KServe's, which adds it to what users write.
-        Raises SettingsError for a name in either that is no setting.
+        ELECTRA_QA_SETTINGS_FILE names the file. The arguments are the flags that KServe adds, which
+        a user's own settings override. Raises SettingsError for a name in the environment or the
+        file that is no setting.
         """
         path = os.environ.get(FILE)
         if path and not Path(path).is_file():
@@ -189,9 +201,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _check_tls(self) -> Self:
         if (self.tls_cert is None) != (self.tls_key is None):
-            raise ValueError(
-                "ELECTRA_QA_TLS_CERT and ELECTRA_QA_TLS_KEY are needed both, or neither"
-            )
+            raise ValueError("give both ELECTRA_QA_TLS_CERT and ELECTRA_QA_TLS_KEY, or neither")
         return self
 
 

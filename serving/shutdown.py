@@ -1,7 +1,7 @@
-"""What SIGTERM does first: the gateway is no longer ready, and goes on answering for a while.
+"""What SIGTERM does first: the gateway is no longer ready, but goes on answering for a while.
 
-A load balancer needs a moment to notice, and sends requests until then. Only after that does
-uvicorn stop listening and finish what is in flight, and then the embedded Triton is stopped.
+A load balancer needs a moment to notice, and sends requests until then. After that uvicorn stops
+listening and finishes what is in flight. The embedded Triton is stopped last.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class Shutdown:
-    """Whether SIGTERM has come; the end of listening then comes ``seconds`` later."""
+    """Whether SIGTERM has come; listening ends ``seconds`` after it."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -27,12 +27,13 @@ class Shutdown:
 
     @contextmanager
     def on_sigterm(self) -> Iterator[None]:
-        """Put the wait before what SIGTERM does otherwise, while the block runs.
+        """While the block runs, put the wait before what SIGTERM does otherwise.
 
-        A second SIGTERM ends the wait. Ctrl-C has none: nobody balances load before a terminal.
+        A second SIGTERM ends the wait. Ctrl-C does not wait: no load balancer is in front of a
+        terminal.
         """
         if threading.current_thread() is not threading.main_thread():
-            yield  # only the main thread is told of signals
+            yield  # only the main thread gets signals
             return
         loop = asyncio.get_running_loop()
         stop = signal.getsignal(signal.SIGTERM)
@@ -46,7 +47,7 @@ class Shutdown:
             loop.call_soon_threadsafe(wait)  # a handler may run in the middle of anything
 
         def wait() -> None:
-            logger.info("stopping: not ready any more, listening for %g s yet", self.seconds)
+            logger.info("stopping: no longer ready, still listening for %g s", self.seconds)
             loop.call_later(self.seconds, stop, signal.SIGTERM, None)
 
         signal.signal(signal.SIGTERM, begin)
@@ -59,7 +60,7 @@ class Shutdown:
 class LastReplies:
     """ASGI middleware that closes each connection after its reply once the gateway is stopping.
 
-    A client that keeps one open would lose the request that it sends just when it is closed.
+    A client that kept it open could send a request just when it is closed, and lose that request.
     """
 
     def __init__(self, app: ASGIApp, shutdown: Shutdown) -> None:

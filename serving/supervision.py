@@ -1,8 +1,8 @@
 """Watches the embedded Triton by real inferences, and starts it again when it has died.
 
-Triton does not start a Python stub again, and goes on saying that it is ready without one; so
-only an inference tells. A user's successful inference counts as a probe. When none has ended
-within the time that a request has, Triton hangs, and counts as dead too.
+Triton does not start a dead Python stub again, and still says that it is ready; only an inference
+shows the truth. A user's successful inference counts as a probe. If none has succeeded within the
+time that a request has, Triton hangs, and counts as dead too.
 """
 
 import asyncio
@@ -19,10 +19,10 @@ from serving.errors import DeadlineExceeded, ServingError, Unavailable
 logger = logging.getLogger(__name__)
 
 CHECK_SECONDS = 0.5
-PROBE_SECONDS = 5.0  # Triton takes more than one to see that a stub has died
-BACK_OFF_SECONDS = (0.0, 1.0, 2.0, 4.0)  # before each start, and then the last
+PROBE_SECONDS = 5.0  # Triton takes more than a second to see that a stub has died
+BACK_OFF_SECONDS = (0.0, 1.0, 2.0, 4.0)  # before each start; the last one is repeated
 CONNECT_SECONDS = 5.0
-STEADY_SECONDS = 60.0  # up for so long, it is no longer counted as failing
+STEADY_SECONDS = 60.0  # after so long without a failure, the pauses begin anew
 
 
 async def supervise(triton: EmbeddedTriton, answerer: Answerer) -> None:
@@ -51,7 +51,7 @@ async def _answers(triton: EmbeddedTriton, answerer: Answerer, up_since: float) 
         await answerer.probe(answerer.triton, PROBE_SECONDS)
     except Unavailable:
         return False
-    except DeadlineExceeded:  # busy with what may yet come in time, or hanging
+    except DeadlineExceeded:  # busy with what may still end in time, or hanging
         silent_since = max(answerer.triton.answered_at, up_since)
         return time.monotonic() - silent_since < answerer.settings.request_seconds
     except ServingError as error:
@@ -80,7 +80,7 @@ async def _restart(triton: EmbeddedTriton, answerer: Answerer, pauses: Iterator[
 
 
 async def _comes_to_answer(triton: EmbeddedTriton, answerer: Answerer) -> bool:
-    """Whether it answers within a few seconds: the connection to it has to come back first."""
+    """Whether it answers within a few seconds; first the connection has to come back."""
     started = time.monotonic()
     while time.monotonic() < started + CONNECT_SECONDS:
         if await _answers(triton, answerer, started):

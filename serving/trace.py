@@ -1,15 +1,20 @@
-"""What is known of one request while it is answered: its id, its size, the time of its stages."""
+"""What is known about a request while it is answered: its id, its size, its stages' times."""
 
+import asyncio
 import re
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar, TypeVarTuple
 
 from starlette.types import Scope
 
-#: What answering is made of, in this order; see docs/answering.md for what each one holds.
+Result = TypeVar("Result")
+Arguments = TypeVarTuple("Arguments")
+
+#: The stages of answering, in order; docs/answering.md explains each.
 STAGES = ("tokenize", "queue", "infer", "decode")
 
 SANE_ID = re.compile(r"[\w.:/+=@~-]{1,128}", re.ASCII)
@@ -17,14 +22,14 @@ SANE_ID = re.compile(r"[\w.:/+=@~-]{1,128}", re.ASCII)
 
 @dataclass
 class Trace:
-    """One request's; filled in on the way."""
+    """The trace of one request, filled in while it is answered."""
 
     id: str
     started: float = field(default_factory=time.perf_counter)
     stages: dict[str, float] = field(default_factory=dict)  # seconds
     windows: int = 0
     tokens: int = 0  # of questions and contexts
-    unknown: int = 0  # of these, those that the vocabulary does not have
+    unknown: int = 0  # of these tokens, those that the vocabulary does not have
     refused: str | None = None  # the type of the error that was the reply
 
     @contextmanager
@@ -40,8 +45,29 @@ class Trace:
         """Add ``seconds`` to the stage ``name``."""
         self.stages[name] = self.stages.get(name, 0.0) + seconds
 
+    async def run(
+        self,
+        stage: str,
+        function: Callable[[*Arguments], Result],
+        *args: *Arguments,
+        is_short: bool,
+    ) -> Result:
+        """Run ``function`` as ``stage`` in a thread, so that the event loop goes on meanwhile.
+
+        One that ``is_short`` runs at once: a thread would take longer. The wait for a thread
+        counts as the stage "queue".
+        """
+        asked = time.perf_counter()
+
+        def run() -> Result:
+            self.add("queue", 0 if is_short else time.perf_counter() - asked)
+            with self.stage(stage):
+                return function(*args)
+
+        return run() if is_short else await asyncio.to_thread(run)
+
     def gather(self, parts: Iterable["Trace"]) -> None:
-        """Take over the parts of a request, which overlap: the longest of each stage."""
+        """Add the ``parts`` of a request; they overlap, so the longest of each stage counts."""
         for part in parts:
             self.windows += part.windows
             self.tokens += part.tokens
@@ -63,7 +89,7 @@ class Trace:
 
 
 def request_id(given: str | None) -> str:
-    """Return the client's id where it is one that a log can hold, or else a new one."""
+    """Return the client's id if it is safe to log, or else a new one."""
     return given if given and SANE_ID.fullmatch(given) else uuid.uuid4().hex
 
 

@@ -1,4 +1,4 @@
-"""The gateway's client of Triton, over asynchronous gRPC."""
+"""The gateway's client for one Triton, over asynchronous gRPC."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -30,7 +30,7 @@ LONGEST_RECONNECT_MS = 1000
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What Triton says of the model."""
+    """What Triton says about a model."""
 
     name: str
     backend: str
@@ -43,7 +43,7 @@ class Triton:
 
     def __init__(self, url: str, name: str | None = None) -> None:
         self.url = url
-        # what stands between, such as a service mesh, routes by the name
+        # a service mesh in between routes by the name
         named = ("grpc.default_authority", name or url)
         reconnect = reconnect_options(LONGEST_RECONNECT_MS)
         options = [*CHANNEL_OPTIONS, *reconnect, *grpc_options(url, name), named]
@@ -52,7 +52,7 @@ class Triton:
         self._infos: dict[str, ModelInfo] = {}
 
     async def close(self, grace: float | None = None) -> None:
-        """Take no more calls; close when none is in flight, after ``grace`` seconds at most."""
+        """Close the connection when no call is in flight, after ``grace`` seconds at most."""
         await self._channel.close(grace)
 
     async def models(self, timeout: float) -> set[str]:
@@ -62,13 +62,13 @@ class Triton:
         return {model.name for model in index.models}
 
     def knows(self, model: str) -> bool:
-        """Whether ``info`` has been told of ``model``."""
+        """Whether ``info`` knows ``model`` without asking Triton."""
         return model in self._infos
 
     async def info(self, model: str, timeout: float) -> ModelInfo:
-        """Return what Triton says of ``model``, asked once; raises as ``infer`` does.
+        """Return what Triton says about ``model``, asked once; raises as ``infer`` does.
 
-        Raises UnknownModel for one whose config does not keep the tensor contract.
+        Raises UnknownModel for a model whose config does not keep the tensor contract.
         """
         if model not in self._infos:
             request = service_pb2.ModelConfigRequest(name=model)
@@ -82,7 +82,7 @@ class Triton:
         return self._infos[model]
 
     async def mean_batch(self, model: str, timeout: float) -> float | None:
-        """Return the mean windows of its executions since it started; None before the first."""
+        """Return the mean windows of an execution of ``model``; None before the first."""
         request = service_pb2.ModelStatisticsRequest(name=model)
         reply = await self._call(self._stub.ModelStatistics, request, timeout, model)
         windows = sum(each.inference_count for each in reply.model_stats)
@@ -105,12 +105,12 @@ class Triton:
 
     async def _call(self, method: Any, request: Any, timeout: float, model: str = "") -> Any:
         metadata: dict[str, str] = {}
-        propagate.inject(metadata)  # of the trace, if there is one, that Triton's span is part of
+        propagate.inject(metadata)  # the trace, if there is one, which Triton's span then joins
         try:
             return await method(request, timeout=timeout, metadata=tuple(metadata.items()))
         except grpc.aio.AioRpcError as error:
             raise explain(error, self.url, model) from error
-        except grpc.aio.UsageError as error:  # the channel was closed under a late request
+        except grpc.aio.UsageError as error:  # a late request: the channel is closed already
             raise Unavailable("the gateway is shutting down") from error
 
 
@@ -126,8 +126,8 @@ def explain(error: grpc.aio.AioRpcError, url: str, model: str) -> ServingError:
     if code is grpc.StatusCode.DEADLINE_EXCEEDED or "request timeout expired" in details:
         return DeadlineExceeded("the model did not answer in time; try again later")
     if code is grpc.StatusCode.NOT_FOUND or "unknown model" in details:
-        return Unavailable(f"Triton at {url} has no model {model!r}; see the models it serves")
-    gone = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)  # by the server, as it ends
+        return Unavailable(f"Triton at {url} has no model {model!r}; check which ones it serves")
+    gone = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)  # by a server that stops
     if code in gone or "not healthy" in details or "not ready" in details:
         return Unavailable("Triton does not answer; try again shortly")
     return ModelFault("the model failed on this request; the server's log says more")

@@ -1,7 +1,7 @@
 """Several processes that answer on one port; the embedded Triton belongs to their parent.
 
 uvicorn starts them, replaces one that dies or hangs, and ends them all on a signal. Each has its
-share of the bound on windows in flight; prometheus_client sums what they count.
+share of the windows that may be in flight; prometheus_client sums their metrics.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ def create_worker(settings: Settings, triton_urls: Sequence[str], choice: Choice
     """Make the application of one worker, in its process."""
     die_with_parent()
     parent = multiprocessing.parent_process()
-    if parent and not parent.is_alive():  # killed before the kernel was told
+    if parent and not parent.is_alive():  # killed before the line above
         sys.exit(1)
     configure(settings.log_format, settings.log_level)
     return create_app(settings, triton_urls, choice)
@@ -50,7 +50,7 @@ def run_workers(config: uvicorn.Config, bound: socket) -> None:
 
 
 class _Workers(Multiprocess):
-    """uvicorn's, which also stops listening when it ends: nobody would accept any more."""
+    """uvicorn's supervisor, which also stops listening when it ends: no worker accepts any more."""
 
     def terminate_all(self) -> None:
         for each in self.sockets:
@@ -64,8 +64,8 @@ def supervised(
 ) -> Iterator[None]:
     """Supervise the embedded Triton in a thread, beside uvicorn, while the block runs.
 
-    The kernel ends a Triton that the thread has started again when the thread ends: by then, no
-    worker is left to ask it.
+    If the thread has started Triton again, the kernel ends Triton with the thread. By then no
+    worker is left that needs it.
     """
     ending = asyncio.Event()
     loop = asyncio.new_event_loop()

@@ -2,4 +2,4 @@
 
 from pathlib import Path
 
-FOLDER = Path(__file__).parent  # of all of them, one folder each
+FOLDER = Path(__file__).parent  # holds a folder for each

@@ -1,7 +1,8 @@
 """Triton's side of a Python-based backend: requests in, responses out, faults kept apart."""
 
 import threading
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -10,13 +11,15 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
 
-from embedded.backends.rows import Computation, Inputs, Logits, RowError, check_rows
+from embedded.backends.lanes import Inputs, Logits
+from embedded.backends.model_file import request_shape
+from embedded.backends.rows import Computation, RowError, check_rows
 from qa import tensors
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A request that is computed: its inputs, int32 ``[rows, length]``, and its way back."""
+    """A request to compute, and the sender of its response."""
 
     inputs: Inputs
     sender: Any
@@ -28,24 +31,39 @@ class Asked:
         return rows, length
 
 
-def check_numpy() -> None:
-    """Raise RuntimeError on numpy 2, whose tensors the stub corrupts without an error."""
-    if not np.__version__.startswith("1."):
-        raise RuntimeError(f"numpy {np.__version__} corrupts tensors in Triton's stub: use 1.26")
+class PythonModel(ABC):
+    """What Triton's Python stub creates for a model instance, and calls."""
+
+    def initialize(self, args: Mapping[str, str]) -> None:
+        """Load the model."""
+        if not np.__version__.startswith("1."):  # the stub would corrupt tensors without an error
+            raise RuntimeError(
+                f"numpy {np.__version__} corrupts tensors in Triton's stub: use 1.26"
+            )
+        self._sequence_length = request_shape(args).sequence_length
+        self._compute = self.load(args)
+
+    @abstractmethod
+    def load(self, args: Mapping[str, str]) -> Computation:
+        """Return what computes a batch."""
+
+    def execute(self, requests: Sequence[Any]) -> None:
+        """Answer the requests of one execution."""
+        respond(requests, self._compute, self._sequence_length)
 
 
 def respond(requests: Sequence[Any], compute: Computation, sequence_length: int) -> None:
     """Answer all requests of one execution, each as soon as ``compute`` has done its rows.
 
-    A request at fault gets an error of its own, and its neighbours their logits. One that was
-    cancelled, or whose deadline has passed, is not computed: Triton reads the next batch ahead,
-    and what is in it can no longer be taken out of the queue.
+    A faulty request gets an error, and the others get their logits. A request that was cancelled or
+    has timed out is not computed: Triton reads the next batch ahead, and what is in that batch can
+    no longer leave the queue.
     """
     inputs = [_read(request) for request in requests]
     faults = [_fault(*each, sequence_length) for each in zip(requests, inputs, strict=True)]
     senders = [request.get_response_sender() for request in requests]
-    # what is raised from here on would be Triton's second answer to those that have one;
-    # a thread sends them, as Triton takes its time to take an answer, and lanes would wait for it
+    # an exception from here on would have Triton answer some requests twice;
+    # a thread sends the answers: Triton is slow to accept one, and the lanes would wait
     with ThreadPoolExecutor(1, "answers") as sending:
         sound = []
         for each, sender, fault in zip(inputs, senders, faults, strict=True):
@@ -63,7 +81,7 @@ def _read(request: Any) -> Inputs:
 
 
 def _fault(request: Any, inputs: Inputs, sequence_length: int) -> Any | None:
-    """Return the response to a request that is not computed."""
+    """Return the error for a request that must not be computed; None if it may be."""
     if request.is_cancelled():
         return _error("cancelled before it was computed")
     try:
@@ -74,7 +92,7 @@ def _fault(request: Any, inputs: Inputs, sequence_length: int) -> Any | None:
 
 
 def _compute(asked: Sequence[Asked], compute: Computation, sending: Executor) -> None:
-    """Compute all as one batch; when that fails, what is left alone, to find the one at fault."""
+    """Compute all as one batch; if that fails, those left one by one, to find the faulty one."""
     if not asked:
         return
     answers = Answers(asked, sending)
@@ -86,7 +104,7 @@ def _compute(asked: Sequence[Asked], compute: Computation, sending: Executor) ->
             for each in answers.unsent():
                 _compute([each], compute, sending)
         elif answers.unsent():
-            # as ONNX Runtime and TensorFlow call what is wrong with the tensors
+            # so ONNX Runtime and TensorFlow name their errors about tensors
             is_invalid = type(error).__name__.startswith("InvalidArgument")
             message = f"the model failed on this request: {error}"
             sending.submit(_send, asked[0].sender, _error(message, is_invalid=is_invalid))
@@ -107,7 +125,7 @@ class Answers:
         self._lock = threading.Lock()
 
     def done(self, rows: NDArray[np.int64], start: Logits, end: Logits) -> None:
-        """Send the answers that ``rows`` of the batch's logits complete; from any thread."""
+        """Send the answers that ``rows`` of the batch complete; may be called by any thread."""
         for owner in self._owners[rows]:
             with self._lock:
                 self._left[owner] -= 1
@@ -116,12 +134,12 @@ class Answers:
                 self._answer(int(owner), start, end)
 
     def finish(self, start: Logits, end: Logits) -> None:
-        """Send the answers of those that had rows which need no computing."""
+        """Send the other answers, of requests with rows that are all padding."""
         for number in set(range(len(self._asked))) - self._sent:
             self._answer(number, start, end)
 
     def unsent(self) -> list[Asked]:
-        """Return the requests without an answer; to be called when nothing computes any more."""
+        """Return the requests without an answer; call it only when nothing computes any more."""
         return [each for number, each in enumerate(self._asked) if number not in self._sent]
 
     def _answer(self, number: int, start: Logits, end: Logits) -> None:
@@ -151,8 +169,8 @@ def _error(message: str, *, is_invalid: bool = False) -> Any:
 
 
 def _send(sender: Any, response: Any) -> None:
-    """Send the one answer of a request; where that fails, Triton's log says so."""
+    """Send the one answer of a request; if that fails, Triton's log says so."""
     try:
         sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
-    except Exception as error:  # nobody else would hear of it in this thread
+    except Exception as error:  # in this thread, nobody else would see it
         pb_utils.Logger.log_error(f"an answer could not be sent: {error}")

@@ -1,7 +1,7 @@
 """Lanes: a model loaded to compute several sub-batches at the same time, one thread for each.
 
-Two threads that share one inference wait for each other after every operator, and all the longer
-when the gateway or Triton wants a core. Threads that have a sub-batch each do not.
+Threads that share one inference wait for each other after every operator, and longer still when
+the gateway or Triton needs a core. Threads that have a sub-batch each do not wait.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 
 Batch = TypeVar("Batch")
 
-#: Inputs of the contract, int32 [rows, length], to start and end logits, float32 likewise.
-Model = Callable[[Mapping[str, NDArray[np.int32]]], tuple[NDArray[np.float32], NDArray[np.float32]]]
+Inputs = Mapping[str, NDArray[np.int32]]  # of the tensor contract: [rows, length] each
+Logits = NDArray[np.float32]  # [rows, length]
+Model = Callable[[Inputs], tuple[Logits, Logits]]  # start and end logits
 
 #: The share of an inference that more threads speed up, in Amdahl's law: two threads computed a
 #: window 1.66 times as fast as one (onnx_int8 on an AMD EPYC, Zen 3).
 PARALLEL_SHARE = 0.8
 
-#: The tokens of a row at which attention, which grows with their square, takes as many operations
-#: as all that grows with their number: 6 times the hidden size, which is 384 in the bundled model.
-#: Only the balance of long and short rows hangs on it.
+#: The tokens of a row for which attention, quadratic in them, takes as many operations as all that
+#: is linear in them: 6 times the hidden size, which is 384 in the bundled model. Only the balance
+#: of long and short rows depends on it.
 TOKENS_OF_EVEN_ATTENTION = 2304
 
 
@@ -36,9 +37,10 @@ class Lanes:
     def lone(self, shapes: Sequence[tuple[int, int]]) -> int:
         """Return how many sub-batches one model should compute with all threads, before lanes.
 
-        They are the first of ``shapes``, rows and tokens of each, which descend; the lanes share
-        the rest. It is the number with which all takes the least time, by Amdahl's law: none of
-        many, all that there are of one, and one of three that are alike.
+        ``shapes`` are the rows and tokens of each sub-batch, the longest first. The lanes share
+        what is left. The number is the one that takes the least time in all, by Amdahl's law: a
+        single sub-batch gets all threads, and so does the first of three equal ones on two lanes;
+        when there are many, none does.
         """
         costs = [rows * tokens * (1 + tokens / TOKENS_OF_EVEN_ATTENTION) for rows, tokens in shapes]
         count = len(self._models)
@@ -47,7 +49,7 @@ class Lanes:
         def seconds(lone: int) -> float:
             return share * sum(costs[:lone]) + _longest_lane(costs[lone:], count)
 
-        # more than one for each lane would only be longer ones that the lanes can share out
+        # fewer than there are lanes, or all: one for each lane is done sooner in the lanes
         candidates: set[int] = {*range(min(count, len(costs))), len(costs)}
         return min(sorted(candidates), key=seconds)
 
@@ -56,7 +58,7 @@ class Lanes:
 
         Returns when all have ended, and raises what one of them raised.
         """
-        waiting = iter(batches)  # a list's, from which threads may take in turns
+        waiting = iter(batches)  # threads may share the iterator of a list
 
         def work(model: Model) -> None:
             for batch in waiting:
@@ -69,7 +71,7 @@ class Lanes:
 
 
 def _longest_lane(costs: Sequence[float], count: int) -> float:
-    """Return when the last of ``count`` lanes ends, each taking the next when it is free."""
+    """Return when the last of ``count`` lanes ends, if a free lane always takes the next cost."""
     loads = [0.0] * count
     for cost in costs:
         loads[loads.index(min(loads))] += cost

@@ -1,4 +1,4 @@
-"""What Triton's arguments say of a model: its file, its parameters, the threads it may use."""
+"""What Triton's arguments say about a model: its file, its parameters, its threads."""
 
 import json
 import os
@@ -30,7 +30,7 @@ def parameters(args: Mapping[str, str]) -> dict[str, str]:
 def request_shape(args: Mapping[str, str]) -> RequestShape:
     """Return what a request to the model may look like, by its config.
 
-    Raises ContractError when the config does not say it.
+    Raises ContractError when a parameter is missing or wrong.
     """
     return read_request_shape(parameters(args))
 
@@ -50,7 +50,7 @@ def thread_count(args: Mapping[str, str]) -> int:
 
 
 def allows_tf32(args: Mapping[str, str]) -> bool | None:
-    """Return the config's ``allow_tf32``; None, the runtime's own default, when it has none.
+    """Return the config's ``allow_tf32``; None, for the runtime's default, if it is not set.
 
     Raises ValueError when it is neither 0 nor 1.
     """

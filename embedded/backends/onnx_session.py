@@ -1,22 +1,18 @@
-"""How ONNX Runtime opens an ONNX file and runs it: alike to serve it and to prove it."""
+"""How ONNX Runtime opens and runs an ONNX file: the same to serve it and to check it."""
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
-from numpy.typing import NDArray
 
-from embedded.backends.lanes import Lanes, Model
+from embedded.backends.lanes import Inputs, Lanes, Logits, Model
 from embedded.backends.providers import CPU, Provider, check_providers
 from embedded.backends.rows import ON_CPU, Computation, compute_rows
 from qa import tensors
-
-Inputs = Mapping[str, NDArray[np.int32]]
-Logits = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 CUDA_LIBRARY = Path(onnxruntime.__file__).parent / "capi" / "libonnxruntime_providers_cuda.so"
 
@@ -27,15 +23,15 @@ def available_providers() -> list[str]:
 
 
 def load_on_cpu(path: Path, threads: int) -> Computation:
-    """Return what computes a batch with the model in ``path`` on ``threads`` cores of a CPU.
+    """Return what computes a batch with the model in ``path``, with ``threads`` on a CPU.
 
-    It takes the contract's inputs, int32 ``[rows, length]``, drops their padding, and returns start
-    and end logits, float32 likewise.
+    It takes the contract's inputs, int32 ``[rows, length]``, and returns start and end logits,
+    float32 ``[rows, length]``.
     """
     cpu: list[Provider] = [(CPU, {})]
     model, lanes = open_session(path, cpu, threads), None
     if threads > 1:
-        one = open_session(path, cpu, 1)  # several threads may call it at a time
+        one = open_session(path, cpu, 1)  # several threads may call it at once
         lanes = Lanes([one] * threads)
     return partial(compute_rows, model=model, cutting=ON_CPU, lanes=lanes)
 
@@ -52,13 +48,13 @@ def open_session(path: Path, providers: Sequence[Provider], threads: int) -> Mod
 def start_session(path: Path, providers: Sequence[Provider], threads: int) -> Any:
     """Return ONNX Runtime's session of the model in ``path``.
 
-    ``threads`` are those of one operator on a CPU. Raises RuntimeError when a provider cannot be
-    used, where ONNX Runtime itself would go on with the CPU.
+    ``threads`` compute one operator on a CPU. Raises RuntimeError when a provider cannot be used;
+    ONNX Runtime itself would fall back to the CPU.
     """
     preload(providers)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    # when a run has ended its threads would spin on, on the cores that Triton needs next
+    # after a run its threads would go on spinning, on cores that Triton needs next
     options.add_session_config_entry("session.force_spinning_stop", "1")
     session = onnxruntime.InferenceSession(
         str(path), options, providers=list(providers), enable_fallback=False
@@ -68,13 +64,13 @@ def start_session(path: Path, providers: Sequence[Provider], threads: int) -> An
 
 
 def preload(providers: Sequence[Provider]) -> None:
-    """Load CUDA's libraries where one of ``providers`` needs them: pip put them out of the way."""
+    """Load CUDA's libraries if one of ``providers`` needs them: pip hides them from the loader."""
     if _on_gpu(providers) and hasattr(onnxruntime, "preload_dlls"):  # from 1.21 on
         onnxruntime.preload_dlls()
 
 
 def check_session(session: Any, providers: Sequence[Provider]) -> None:
-    """Raise RuntimeError, with the library that is missing, unless it has all ``providers``."""
+    """Raise RuntimeError, with the missing library, unless ``session`` has all ``providers``."""
     reason = missing_library() if _on_gpu(providers) else None
     check_providers(providers, session.get_providers(), reason)
 
@@ -86,8 +82,8 @@ def _on_gpu(providers: Sequence[Provider]) -> bool:
 def missing_library(library: Path = CUDA_LIBRARY) -> str | None:
     """Return what the loader says of the CUDA provider's ``library``; None when it loads.
 
-    As in "libcublasLt.so.13: cannot open shared object file": it names the library that is
-    missing, while ONNX Runtime says so in its log alone.
+    An example is "libcublasLt.so.13: cannot open shared object file". ONNX Runtime names the
+    missing library in its log only.
     """
     try:
         ctypes.CDLL(str(library))
@@ -97,9 +93,9 @@ def missing_library(library: Path = CUDA_LIBRARY) -> str | None:
 
 
 def plain(session: Any) -> Model:
-    """Return the runs of ``session`` as a function."""
+    """Return a function that runs ``session``."""
 
-    def run(inputs: Inputs) -> Logits:
+    def run(inputs: Inputs) -> tuple[Logits, Logits]:
         start, end = session.run(list(tensors.OUTPUTS), dict(inputs))
         return start, end
 
@@ -107,14 +103,14 @@ def plain(session: Any) -> Model:
 
 
 def bound(session: Any) -> Model:
-    """Return the runs of ``session``, inputs and outputs bound, as a function; one at a time.
+    """Return a function that runs ``session`` with bound inputs and outputs, one run at a time.
 
-    The logits are copied from the device to where they are returned. On a CPU, where nothing is
-    copied, binding takes some 40 us a run and gains nothing.
+    The logits are copied from the device straight into the arrays that are returned. On a CPU
+    nothing is copied, and binding would only add some 40 us to a run.
     """
-    binding = session.io_binding()  # made once: that takes as long as to bind
+    binding = session.io_binding()  # made once: making it takes as long as binding
 
-    def run(inputs: Inputs) -> Logits:
+    def run(inputs: Inputs) -> tuple[Logits, Logits]:
         for name in tensors.INPUTS:
             binding.bind_cpu_input(name, np.ascontiguousarray(inputs[name]))
         shape = inputs[tensors.INPUT_IDS].shape

@@ -1,4 +1,4 @@
-"""OpenVINO without its telemetry, and how it compiles an IR: alike to serve it and to prove it."""
+"""OpenVINO without its telemetry, and how it runs an IR: the same to serve it and to check it."""
 
 import sys
 from collections.abc import Mapping
@@ -7,16 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-# `import openvino` reports itself to an analytics service, and nncf every call; both do without
-# when the package that sends is not to be had
+# `import openvino` reports to an analytics service, and nncf reports every call; without the
+# package that sends, neither does
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 import openvino  # noqa: E402
 
-from embedded.backends.lanes import Lanes, Model  # noqa: E402
+from embedded.backends.lanes import Inputs, Lanes, Logits, Model  # noqa: E402
 from embedded.backends.rows import ON_CPU, Computation, RowError, compute_rows  # noqa: E402
 from qa import tensors  # noqa: E402
 
@@ -24,8 +21,8 @@ __all__ = ["CUTTING", "compile_ir", "load_on_cpu", "openvino"]
 
 DEVICE = "CPU"
 
-#: OpenVINO makes kernels for each shape that it has not met: the first inference takes twice the
-#: time, and the kernels stay, at megabytes a shape. So there are few lengths: multiples of this.
+#: OpenVINO makes kernels for each new shape: its first inference takes twice as long, and the
+#: kernels keep megabytes of memory. Lengths are multiples of 16, so that there are few shapes.
 CUTTING = replace(ON_CPU, length_step=16)
 
 _SAME_NAME = (
@@ -39,9 +36,9 @@ _SAME_NAME = (
 def load_on_cpu(path: Path, parameters: Mapping[str, str], threads: int) -> Computation:
     """Return what computes a batch with the IR ``path``, as ``parameters`` of its config say.
 
-    It takes the contract's inputs, int32 ``[rows, length]``, drops their padding, and returns start
-    and end logits, float32 likewise; it raises RowError for a number that the model has no row
-    for. ``threads`` and what is raised here are those of ``compile_ir``.
+    It takes the contract's inputs, int32 ``[rows, length]``, and returns start and end logits,
+    float32 ``[rows, length]``. It raises RowError for an id beyond the model's tables.
+    ``threads`` and the errors raised here are those of ``compile_ir``.
     """
     tables = _table_sizes(path)
     model, lanes = _request(compile_ir(path, parameters, threads), tables), None
@@ -52,16 +49,14 @@ def load_on_cpu(path: Path, parameters: Mapping[str, str], threads: int) -> Comp
 
 
 def _request(compiled: Any, table_sizes: Mapping[str, int]) -> Model:
-    """Return an inference request of its own as a function."""
+    """Return a function that runs an inference request of its own."""
     request = compiled.create_infer_request()
 
-    def run(
-        inputs: Mapping[str, NDArray[np.int32]],
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def run(inputs: Inputs) -> tuple[Logits, Logits]:
         for name, rows in table_sizes.items():
             if (largest := inputs[name].max()) >= rows:
                 raise RowError(f"{name} holds {largest}; the model's table has {rows} rows")
-        # inputs are read where they are, and outputs copied: the next inference overwrites them
+        # inputs are shared; outputs are copied, as the next inference overwrites them
         results = request.infer(dict(inputs), share_inputs=True)
         return results[tensors.START_LOGITS], results[tensors.END_LOGITS]
 
@@ -71,14 +66,14 @@ def _request(compiled: Any, table_sizes: Mapping[str, int]) -> Model:
 def compile_ir(path: Path, parameters: Mapping[str, str], threads: int) -> Any:
     """Return the compiled model of the IR ``path`` (an .xml with its .bin), for the CPU.
 
-    ``threads`` is for when ``parameters`` has no INFERENCE_NUM_THREADS. Raises as
-    ``properties_of``.
+    ``threads`` count unless ``parameters`` has INFERENCE_NUM_THREADS. Raises ValueError for a
+    HINT_BF16 other than YES, as NVIDIA's backend does.
     """
     properties = {
         "INFERENCE_NUM_THREADS": str(threads),
-        # Triton's and the gateway's threads want the same cores: a pinned thread waits for its own
+        # Triton's and the gateway's threads use the same cores: a pinned thread waits for its own
         "ENABLE_CPU_PINNING": "NO",
-        **properties_of(parameters),
+        **_properties(parameters),
     }
     return openvino.Core().compile_model(path, DEVICE, properties)
 
@@ -86,18 +81,17 @@ def compile_ir(path: Path, parameters: Mapping[str, str], threads: int) -> Any:
 def _stream_count(parameters: Mapping[str, str], threads: int) -> int:
     """Return how many streams of one thread each compute sub-batches side by side; 0 for none.
 
-    They are as many as the threads of a single inference, of which ``threads`` is for when
-    ``parameters`` has no INFERENCE_NUM_THREADS. A config that divides its threads by itself,
-    with other NUM_STREAMS than 1, has none.
+    There is one for each thread of an inference, if the config has NUM_STREAMS 1; with another
+    number it divides the threads by itself.
     """
     count = int(parameters.get("INFERENCE_NUM_THREADS", threads))
     return count if count > 1 and parameters.get("NUM_STREAMS") == "1" else 0
 
 
 def _table_sizes(path: Path) -> dict[str, int]:
-    """Return how many rows the tables have in which the IR looks up its inputs, by input.
+    """Return how many rows each embedding table of the IR has, by the input that is looked up.
 
-    OpenVINO takes a row that is not there for zeros, where other runtimes refuse it.
+    OpenVINO reads a row beyond the table as zeros; other runtimes refuse it.
     """
     gathers = (
         node
@@ -111,11 +105,10 @@ def _table_sizes(path: Path) -> dict[str, int]:
     }
 
 
-def properties_of(parameters: Mapping[str, str]) -> dict[str, str]:
+def _properties(parameters: Mapping[str, str]) -> dict[str, str]:
     """Return OpenVINO's properties for ``parameters``, as NVIDIA's backend understands them.
 
-    Parameters that mean nothing for a model on the CPU with dynamic axes are passed over.
-    Raises ValueError for a HINT_BF16 other than YES, as there.
+    Parameters that mean nothing for a model with dynamic axes on the CPU are ignored.
     """
     properties = {name: parameters[name].upper() for name in _SAME_NAME if name in parameters}
     if (hint := parameters.get("HINT_BF16")) is not None:

@@ -1,8 +1,7 @@
-"""ONNX Runtime's execution providers of a model instance, by the fields of NVIDIA's backend."""
+"""ONNX Runtime's execution providers for a model instance, configured as in NVIDIA's backend."""
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
 
 from embedded.backends.model_file import is_on_gpu
 
@@ -10,29 +9,27 @@ CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
 TENSORRT = "TensorrtExecutionProvider"
 
-#: What NVIDIA's backend calls a provider in ``gpu_execution_accelerator``.
-ACCELERATORS = {"cuda": CUDA, "tensorrt": TENSORRT}
+ACCELERATORS = ("cuda", "tensorrt")  # names in the config's ``gpu_execution_accelerator``
 
-#: A name, and the options that ONNX Runtime gets for it.
-Provider = tuple[str, dict[str, str]]
+Provider = tuple[str, dict[str, str]]  # ONNX Runtime's name for it, and its options
 
-#: TensorRT's precision, as NVIDIA's backend spells it, to the provider's options.
+#: The provider's options for TensorRT's ``precision_mode``, which NVIDIA's backend has.
 _PRECISION = {
     "FP32": {},
     "FP16": {"trt_fp16_enable": "True"},
     "INT8": {"trt_int8_enable": "True"},
 }
-_TRUTH = {"1": "True", "true": "True", "0": "False", "false": "False"}  # as Python's binding has it
+_TRUTH = {"1": "True", "true": "True", "0": "False", "false": "False"}  # for Python's binding
 
 
 def wanted_providers(args: Mapping[str, str], available: Collection[str]) -> list[Provider]:
     """Return the providers of the instance that ``args`` describe, the preferred one first.
 
-    On a GPU that is CUDA, with the parameters of the config's ``gpu_execution_accelerator``
-    called "cuda" as its options (``use_tf32`` and others, as NVIDIA's native backend passes
-    them), and before it TensorRT, where the config asks for "tensorrt"; a CPU instance has the
-    CPU alone. ``available`` are the names that this ONNX Runtime was built with. Raises
-    RuntimeError when one is not among them, or when the config asks for what there is not.
+    A CPU instance has the CPU alone. A GPU instance has TensorRT, if the config's
+    ``gpu_execution_accelerator`` asks for "tensorrt", then CUDA, then the CPU. The parameters of
+    "cuda", such as ``use_tf32``, become CUDA's options, as in NVIDIA's native backend.
+    ``available`` are the names that this ONNX Runtime was built with. Raises RuntimeError when a
+    provider is not among them, or the config asks for something that is not supported.
     """
     if not is_on_gpu(args):
         return [(CPU, {})]
@@ -45,7 +42,7 @@ def gpu_providers(
     """Return the providers of a GPU, the preferred one first.
 
     ``accelerators`` are parameters by the accelerator's name, as in a config. Raises as
-    ``wanted_providers``.
+    ``wanted_providers`` does.
     """
     found: list[Provider] = []
     if "tensorrt" in accelerators:
@@ -65,23 +62,19 @@ def gpu_providers(
 def _accelerators(args: Mapping[str, str]) -> dict[str, dict[str, str]]:
     optimization = json.loads(args["model_config"]).get("optimization", {})
     listed = optimization.get("execution_accelerators", {}).get("gpu_execution_accelerator", [])
-    return dict(_accelerator(each) for each in listed)
-
-
-def _accelerator(accelerator: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
-    name = accelerator["name"]
-    if name not in ACCELERATORS:
-        raise RuntimeError(
-            f"the config asks for the accelerator {name!r}; known are {', '.join(ACCELERATORS)}"
-        )
-    return name, dict(accelerator.get("parameters", {}))
+    for name in (each["name"] for each in listed):
+        if name not in ACCELERATORS:
+            raise RuntimeError(
+                f"the config asks for the accelerator {name!r}; known are {', '.join(ACCELERATORS)}"
+            )
+    return {each["name"]: each.get("parameters", {}) for each in listed}
 
 
 def _cuda_options(parameters: Mapping[str, str]) -> dict[str, str]:
     if parameters.get("enable_cuda_graph", "0") not in ("0", "false", "False"):
         raise RuntimeError(
-            "the config asks for enable_cuda_graph, which this backend has not: a captured graph "
-            "is of one shape, and reads and writes memory that never moves (docs/gpu.md)"
+            "the config asks for enable_cuda_graph, which this backend does not have: a captured "
+            "graph has one shape, and reads and writes memory that never moves (docs/gpu.md)"
         )
     return dict(parameters)
 
@@ -91,7 +84,7 @@ def _tensorrt_options(parameters: Mapping[str, str]) -> dict[str, str]:
 
 
 def _tensorrt_option(name: str, value: str) -> Iterator[tuple[str, str]]:
-    """Yield ONNX Runtime's options for a parameter of NVIDIA's backend, by its own spelling."""
+    """Yield ONNX Runtime's options for a parameter of NVIDIA's backend."""
     if name == "precision_mode":
         if value not in _PRECISION:
             raise RuntimeError(
@@ -111,8 +104,8 @@ def check_providers(
 ) -> None:
     """Raise RuntimeError unless a session has all providers that it was made with.
 
-    Without CUDA's libraries, onnxruntime-gpu computes on the CPU and says so in its log only;
-    ``reason`` is what the loader says of them.
+    Without CUDA's libraries, onnxruntime-gpu computes on the CPU and says so in its log only.
+    ``reason`` is what the loader says about them.
     """
     if missing := [name for name, _ in wanted if name not in got]:
         why = reason or "its log says why: there may be no GPU, or too old a driver"

@@ -1,25 +1,22 @@
-"""Rows of one batch: padding dropped before the model computes, each row back in its place.
+"""Rows of one batch: padding is dropped before the model computes, and put back afterwards.
 
 More than half of a batch padded to 384 tokens is padding (SQuAD windows have 178 on average).
 Rows are sorted by length and computed in sub-batches, each trimmed to its longest row: one after
 another, or side by side where that is faster.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embedded.backends.lanes import Lanes, Model
+from embedded.backends.lanes import Inputs, Lanes, Logits, Model
 from qa import tensors
 
-Inputs = Mapping[str, NDArray[np.int32]]
-Logits = NDArray[np.float32]
-
-#: Is told of rows, by number, as soon as they are in the batch's start and end logits, float32
-#: ``[rows, sequence]``. Lanes call it at the same time.
+#: Is called with the numbers of rows as soon as they are computed, and with the start and end
+#: logits of the batch, float32 ``[rows, sequence]``. Several lanes may call it at once.
 Done = Callable[[NDArray[np.int64], Logits, Logits], None]
 
 
@@ -32,30 +29,31 @@ class Computation(Protocol):
 
 @dataclass(frozen=True)
 class Cutting:
-    """How a batch is cut into sub-batches: what the device that computes them gains by."""
+    """How a batch is cut into the sub-batches that suit a device."""
 
-    length_step: int = 1  # lengths are multiples of it, or the whole width: there are fewer shapes
+    # lengths are multiples of it, or the whole width, so that there are few shapes
+    length_step: int = 1
     most_rows: int | None = None  # of a sub-batch; None: no limit
-    # of a sub-batch, from which on a shorter length begins one of its own; None: it never does
+    # a sub-batch of so many tokens ends where a shorter length begins; None: it goes on
     least_tokens: int | None = None
 
 
-#: A CPU computes several rows at once no faster than one after another, and what the layers hand on
-#: no longer fits into its caches: sub-batches of 2,048 tokens took 1.1 to 1.6 times as long
-#: (docs/performance.md). And the logits of a row alone do not depend on other rows.
+#: A CPU computes several rows at once no faster than one after another, and the activations no
+#: longer fit into its caches: sub-batches of 2,048 tokens took 1.1 to 1.6 times as long
+#: (docs/performance.md). Also, the logits of a row computed alone do not depend on other rows.
 ON_CPU = Cutting(most_rows=1)
 
-#: A run of few tokens takes a GPU as long as one of none: it is launched kernel by kernel. By the
-#: peaks of datasheets an H100 needs some 3,000 tokens of ELECTRA-base to be busy; not measured.
+#: A GPU takes as long for few tokens as for none, since it is launched kernel by kernel. By the
+#: peaks of its datasheet, an H100 needs some 3,000 tokens of ELECTRA-base to be busy; not measured.
 GPU_LEAST_TOKENS = 4096
 
 
 def on_gpu(shape: tensors.RequestShape) -> Cutting:
-    """Return how a GPU wants a batch cut: whole, or where much padding would be computed.
+    """Return how a batch is cut for a GPU: not at all, or where much padding would be computed.
 
-    Lengths are those to which a client pads: few, as libraries build kernels for each shape (on
-    Hopper, cuDNN a graph per batch and length). A packed graph removes padding by itself; its
-    clients pad to the sequence length, so that its batches stay whole.
+    The lengths are those that clients pad to, which are few: libraries build kernels for each shape
+    (on Hopper, cuDNN builds a graph for each batch size and length). A packed graph removes padding
+    itself. Its clients pad to the sequence length, so that its batches stay whole.
     """
     return Cutting(length_step=shape.pad_to_multiple_of, least_tokens=GPU_LEAST_TOKENS)
 
@@ -67,9 +65,9 @@ class RowError(ValueError):
 def check_rows(inputs: Inputs, sequence_length: int) -> None:
     """Raise RowError unless the inputs are rows of the tensor contract.
 
-    They are int32 ``[rows, length]``, at most ``sequence_length`` long and padded on the right,
-    and hold no number that the model has no meaning for: it would give wrong logits without any
-    error, as it would for a hole in the mask, which fused attention takes for a length.
+    They must be int32 ``[rows, length]``, at most ``sequence_length`` long, padded on the right
+    only, and not negative. The model would give wrong logits for others without an error: fused
+    attention, for one, takes the number of ones in a mask for the length.
     """
     mask = inputs[tensors.ATTENTION_MASK]
     for name in tensors.INPUTS:
@@ -96,11 +94,11 @@ def compute_rows(
 ) -> tuple[Logits, Logits]:
     """Return start and end logits, float32 ``[rows, sequence]``, computing little padding.
 
-    The model gets sub-batches as ``cutting`` says. ``lanes`` compute them side by side where that
-    is faster. ``done`` is called after each sub-batch.
+    The batch is cut as ``cutting`` says. ``lanes`` compute sub-batches side by side where that is
+    faster. ``done`` is called after each sub-batch.
 
     At padding the logits are ``tensors.PADDING_LOGIT``; a row that is all padding is not
-    computed. ``inputs`` are as ``check_rows`` wants them.
+    computed. ``inputs`` must pass ``check_rows``.
     """
     mask = inputs[tensors.ATTENTION_MASK]
     lengths = mask.sum(axis=1)
@@ -129,7 +127,7 @@ def compute_rows(
 
 
 def sub_batches(lengths: NDArray[np.int64], cutting: Cutting) -> Iterator[NDArray[np.int64]]:
-    """Yield groups of the numbers of all rows that have tokens, the longest rows first."""
+    """Yield the numbers of the rows of each sub-batch, the longest first; none without tokens."""
     order = np.argsort(-lengths, kind="stable")
     order = order[lengths[order] > 0]
     while len(order):

@@ -1,7 +1,7 @@
-"""TensorFlow without Keras, of which nothing here is, and whose import takes as long as its own.
+"""TensorFlow without Keras, which nothing here uses and which takes as long to import.
 
-Keras imports Matplotlib, and scikit-learn where it is installed. TensorFlow imports Keras, and
-does without where it is not to be had.
+Keras imports Matplotlib, and scikit-learn if it is installed. TensorFlow imports Keras, but works
+without it.
 """
 
 import sys

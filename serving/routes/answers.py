@@ -7,7 +7,6 @@ from pydantic import ValidationError
 
 from serving.dependencies import ANSWERING_ERRORS, KEYED, AnswererDep, DeadlineDep, TraceDep
 from serving.errors import InvalidRequest, ServingError, describe, error_body
-from serving.query import Query
 from serving.schema import Answered, ErrorBody, Pairs, Question, Replies
 
 router = APIRouter(tags=["answering"], responses=ANSWERING_ERRORS, dependencies=[KEYED])
@@ -25,12 +24,13 @@ async def answer(
 async def answers(
     body: Pairs, answerer: AnswererDep, trace: TraceDep, deadline: DeadlineDep
 ) -> Replies:
-    """Answer up to 128 questions, each from its context; a bad one gets its error in place."""
+    """Answer up to 128 questions, each from its context; an invalid one gets its error in place."""
     allowed = answerer.settings.max_pairs
     if len(body.pairs) > allowed:
-        raise InvalidRequest(f"pairs: {len(body.pairs)} of them; at most {allowed} are allowed")
+        raise InvalidRequest(f"pairs: there are {len(body.pairs)}; at most {allowed} are allowed")
     questions = [_question(pair) for pair in body.pairs]
-    results = await answerer.answer_each([_query(each) for each in questions], trace, deadline)
+    queries = [each.query() if isinstance(each, Question) else each for each in questions]
+    results = await answerer.answer_each(queries, trace, deadline)
     replies: list[Answered | ErrorBody] = []
     for question, result in zip(questions, results, strict=True):
         if isinstance(question, Question) and isinstance(result, list):
@@ -45,7 +45,3 @@ def _question(pair: Any) -> Question | ServingError:
         return Question.model_validate(pair)
     except ValidationError as error:
         return describe(error.errors())
-
-
-def _query(question: Question | ServingError) -> Query | ServingError:
-    return question.query() if isinstance(question, Question) else question

@@ -1,4 +1,4 @@
-"""Whether the gateway lives, whether it can answer, what is served, and how it goes."""
+"""Whether the gateway is live and ready, what it serves, and its metrics."""
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
@@ -19,7 +19,7 @@ async def live() -> Health:
 
 @router.get("/health/ready", responses=documented(Unavailable))
 async def ready(readiness: ReadinessDep) -> Health:
-    """Say whether the gateway may be sent questions now."""
+    """Say whether the gateway is ready for questions."""
     await readiness.check()
     return Health(status="ready")
 
@@ -50,5 +50,5 @@ async def info(request: Request, answerer: AnswererDep) -> Info:
     dependencies=[KEYED],
 )
 async def metrics(answerer: AnswererDep) -> Response:
-    """Say how it goes, for Prometheus."""
+    """Return the metrics, for Prometheus."""
     return Response(answerer.metrics.text(), media_type=CONTENT_TYPE_LATEST)

@@ -1,4 +1,4 @@
-"""Health as KServe's protocols v2 and v1 ask for it; questions have the gateway's own routes."""
+"""Health in KServe's protocols v2 and v1; questions have the gateway's own routes."""
 
 from fastapi import APIRouter
 
@@ -17,7 +17,7 @@ async def server_live() -> Live:
 
 @router.get("/v2/health/ready", responses=documented(Unavailable))
 async def server_ready(readiness: ReadinessDep) -> ServerReady:
-    """Say whether the gateway may be sent questions now, as /health/ready does."""
+    """Say whether the gateway is ready for questions, as /health/ready does."""
     await readiness.check()
     return ServerReady(ready=True)
 
@@ -27,7 +27,7 @@ async def server_ready(readiness: ReadinessDep) -> ServerReady:
 )
 @router.get("/v1/models/{name}", responses=documented(UnknownModel, Unavailable, DeadlineExceeded))
 async def model_ready(name: str, readiness: ReadinessDep, answerer: AnswererDep) -> ModelReady:
-    """Say whether questions may name that model now; KServe's own name for it will do as well."""
+    """Say whether questions may name this model; KServe's own name for it is known too."""
     await readiness.check()
     if name not in (answerer.choice.model, answerer.settings.model_name):
         served = await answerer.triton.models(answerer.settings.ready_seconds)

@@ -1,4 +1,4 @@
-"""The page to try it on, in plain HTML, CSS and JavaScript."""
+"""The web page to try the gateway on, in plain HTML, CSS and JavaScript."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from fastapi.responses import FileResponse
 
 WEB = Path(__file__).parents[1] / "web"
 
-# all that it loads and asks is its own
+# the page loads nothing from elsewhere
 SECURITY = {"content-security-policy": "default-src 'self'; img-src data:; frame-ancestors 'none'"}
 
 router = APIRouter(include_in_schema=False)
@@ -21,11 +21,11 @@ async def page() -> FileResponse:
 
 @router.get("/web/page.css")
 async def style() -> FileResponse:
-    """Return how it looks."""
+    """Return its style sheet."""
     return FileResponse(WEB / "page.css")
 
 
 @router.get("/web/page.js")
 async def script() -> FileResponse:
-    """Return what it does."""
+    """Return its script."""
     return FileResponse(WEB / "page.js")

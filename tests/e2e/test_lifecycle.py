@@ -128,7 +128,7 @@ def test_a_model_that_was_changed_since_its_export(repository: Path, tmp_path: P
     model = changed / "electra_qa_onnx_int8" / "1" / "model.onnx"
     model.write_bytes(model.read_bytes()[:1000])
     said = refused(start(changed, tmp_path, ELECTRA_QA_MODEL="electra_qa_onnx_int8"))
-    assert said.startswith(f"error: {model} was changed since its export: ")
+    assert said.startswith(f"error: {model} has changed since its export: ")
     assert "run make export" in said
     with running(changed, tmp_path, ELECTRA_QA_MODEL="electra_qa_onnx_fp32"):
         pass  # the others are served

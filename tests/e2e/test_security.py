@@ -52,7 +52,7 @@ def test_fewer_pairs_may_be_allowed(guarded: Stack) -> None:
     allowed = httpx.post(url, json={"pairs": pairs[:3]}, headers=headers, timeout=60)
     refused = httpx.post(url, json={"pairs": pairs}, headers=headers)
     assert (allowed.status_code, refused.status_code) == (200, 422)
-    assert refused.json()["error"]["message"] == "pairs: 4 of them; at most 3 are allowed"
+    assert refused.json()["error"]["message"] == "pairs: there are 4; at most 3 are allowed"
 
 
 def has_ipv6() -> bool:
@@ -124,7 +124,7 @@ def test_half_a_certificate(
 ) -> None:
     cert, _ = certificate
     said = refused(start(repository, tmp_path, ELECTRA_QA_TLS_CERT=str(cert)))
-    assert said == "error: ELECTRA_QA_TLS_CERT and ELECTRA_QA_TLS_KEY are needed both, or neither\n"
+    assert said == "error: give both ELECTRA_QA_TLS_CERT and ELECTRA_QA_TLS_KEY, or neither\n"
     said = refused(
         start(repository, tmp_path, ELECTRA_QA_TLS_CERT="none.pem", ELECTRA_QA_TLS_KEY="none.pem")
     )

@@ -1,4 +1,4 @@
-"""Which GPU there is, by a simulated NVML; and what becomes of a model that cannot use it."""
+"""The GPU that a simulated NVML shows, and where a model goes that cannot use it."""
 
 from importlib import metadata
 from pathlib import Path

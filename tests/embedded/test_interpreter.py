@@ -38,7 +38,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("UV_PYTHON_INSTALL_DIR", str(tmp_path / "pythons"))
-    monkeypatch.setattr(interpreter, "BROUGHT", python_version())
+    monkeypatch.setattr(interpreter, "DOWNLOADED", python_version())
     monkeypatch.chdir(tmp_path)
     return folder
 
@@ -75,7 +75,7 @@ def make_mirror(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("path")
 @pytest.mark.skipif(not find_libpython(), reason="needs to know where libpython is")
-def test_uv_brings_one(
+def test_uv_downloads_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_mirror(tmp_path / "mirror", monkeypatch)
@@ -85,7 +85,8 @@ def test_uv_brings_one(
     ask = "import sys, embedded.preflight as p; print(sys.base_prefix, p.find_libpython())"
     said = subprocess.check_output([found, "-c", ask], cwd=ROOT, text=True)
     assert str(tmp_path / "pythons") in said
-    assert capsys.readouterr().err == f"no Python here fits: uv brings Python {python_version()}\n"
+    said = f"no Python here fits: uv downloads Python {python_version()}\n"
+    assert capsys.readouterr().err == said
     subprocess.run([found, "-m", "venv", "--without-pip", "env"], check=True)
 
 

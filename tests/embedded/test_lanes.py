@@ -78,7 +78,7 @@ def test_each_row_is_told_of_once_with_its_logits(
 
 
 def test_two_lanes_compute_at_the_same_time() -> None:
-    both = threading.Barrier(2, timeout=30)  # is passed by two at once, or never
+    both = threading.Barrier(2, timeout=30)  # two pass it together, or none does
 
     def meeting(
         inputs: Mapping[str, NDArray[np.int32]],

@@ -55,7 +55,7 @@ def test_a_changed_file_is_named(repository: Path, content: bytes) -> None:
     path = repository / MODEL / "1" / "model.savedmodel" / "saved_model.pb"
     path.write_bytes(content)
     said = refusal(repository)
-    assert said.startswith(f"{path} was changed since its export: ")
+    assert said.startswith(f"{path} has changed since its export: ")
     assert "restore it, or run make export" in said
 
 
@@ -63,7 +63,7 @@ def test_a_missing_file_is_named(repository: Path) -> None:
     path = repository / MODEL / "1" / "model.savedmodel" / "variables" / "variables.index"
     path.unlink()
     assert refusal(repository) == (
-        f"{path} is missing; restore it, or run make export, which makes it anew"
+        f"{path} is missing; restore it, or run make export to make it again"
     )
 
 
@@ -97,7 +97,7 @@ def test_what_the_export_did_not_write_is_named(
     repository: Path, add: Callable[[Path], Path]
 ) -> None:
     path = add(repository / MODEL / "1")
-    assert refusal(repository) == (f"{path} is not of the export: report.json lacks it; remove it")
+    assert refusal(repository) == f"{path} was not exported: it is not in report.json; remove it"
 
 
 def test_an_unknown_model(repository: Path) -> None:
@@ -140,4 +140,4 @@ def test_a_report_that_is_a_folder(tmp_path: Path) -> None:
 
 def test_a_changed_tokenizer_is_named(repository: Path) -> None:
     (repository / "tokenizer.json").write_text("{} ")
-    assert refusal(repository).startswith(f"{repository / 'tokenizer.json'} was changed since ")
+    assert refusal(repository).startswith(f"{repository / 'tokenizer.json'} has changed since ")

@@ -52,7 +52,7 @@ import json, runpy, sys, types
 
 import tensorflow as tf
 
-# the module that Triton's stub brings; nothing of it is called here
+# stands in for the module of Triton's stub; nothing here calls it
 sys.modules["triton_python_backend_utils"] = types.ModuleType("triton_python_backend_utils")
 backend = runpy.run_path(sys.argv[1])
 for args in json.loads(sys.argv[2]):

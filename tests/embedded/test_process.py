@@ -30,7 +30,7 @@ def started(program: str) -> Iterator[subprocess.Popen[Any]]:
 
 
 def is_said(process: subprocess.Popen[Any]) -> bool:
-    """Whether the process says something, or its output is closed by all that had it."""
+    """Whether the process prints something, or nobody holds its output open any more."""
     assert process.stdout is not None
     return bool(select.select([process.stdout], [], [], SECONDS)[0])
 

@@ -103,7 +103,7 @@ def test_a_cuda_graph_is_refused_by_name(value: str) -> None:
     if value == "0":
         assert wanted_providers(configured, [CUDA, CPU])[0][1]["enable_cuda_graph"] == "0"
         return
-    with pytest.raises(RuntimeError, match=r"enable_cuda_graph, which this backend has not"):
+    with pytest.raises(RuntimeError, match=r"enable_cuda_graph, which this backend does not have"):
         wanted_providers(configured, [CUDA, CPU])
 
 

@@ -64,12 +64,12 @@ def test_the_first_in_order_for_what_the_cpu_has(tmp_path: Path) -> None:
     choice = choose(repository, CPU)
     assert choice.model == "static"
     assert choice.reason == (
-        "chosen as the first, of those exported, for a CPU with avx512_vnni, as this one"
+        "chosen as the first exported variant for a CPU with avx512_vnni, like this one"
     )
     assert choose(repository, replace(CPU, flags=frozenset({"amx_bf16"}))).model == "bf16"
     plain = choose(repository, PLAIN)
     assert plain.model == "dynamic"
-    assert plain.reason == "chosen as the first, of those exported, for a CPU like this one"
+    assert plain.reason == "chosen as the first exported variant for a CPU like this one"
 
 
 def test_what_is_not_there_is_not_chosen(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_what_was_measured_on_another_gpu_does_not_count(tmp_path: Path) -> None
     choice = choose(repository, CPU, GPU)
     assert choice.model == "packed"
     assert choice.reason == (
-        "chosen as the first, of those exported, for a GPU (NVIDIA A100-SXM4-40GB, 40 GiB)"
+        "chosen as the first exported variant for a GPU (NVIDIA A100-SXM4-40GB, 40 GiB)"
     )
 
 

@@ -245,5 +245,5 @@ def test_a_script_without_spaces_is_warned_of(tmp_path: Path) -> None:
     with answering(lambda _: Reply(body={"answer": "磨坊主是林建國", "score": 1})) as far_end:
         done = evaluate(far_end, dataset)
     assert done.returncode == 0
-    assert done.stderr.startswith("warning: 100% of the gold answers are no words between spaces")
+    assert done.stderr.startswith("warning: 100% of the gold answers are not words between spaces")
     assert rows(done)[0][3:5] == ["0.00", "0.00"]

@@ -1,4 +1,4 @@
-"""Tokens never part a character: combining vowels, jamo, voiced marks, joined emoji."""
+"""Answers never split a character: combining vowels, jamo, voiced marks, joined emoji."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ CHARACTERS = [
 
 
 def single_code_points(text: str) -> Tokenizer:
-    """A tokenizer of which every code point is a token."""
+    """A tokenizer that makes a token of every code point."""
     points = dict.fromkeys(text)
     tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *points, *(f"##{point}" for point in points)]
     vocabulary = {token: number for number, token in enumerate(tokens)}

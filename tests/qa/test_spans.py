@@ -77,7 +77,7 @@ def slow_answers(
     options: SpanOptions,
     temperature: float,
 ) -> list[Answer]:
-    # tokens of one character are never parted
+    # tokens of one character stay together
     words = (windows.words if options.align_to_words else windows.characters).tolist()
     found = slow_candidates(windows, words, start_logits, end_logits, options.max_answer_len)
     if options.null_threshold is not None:
@@ -199,7 +199,7 @@ def test_no_answer_by_the_rule_of_squad_2(
 def peaked(
     windows: Windows, start: int, end: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Logits that want the span of these positions in window 0."""
+    """Logits that favour the span at these positions in window 0."""
     logits = np.zeros((2, *windows.input_ids.shape), dtype=np.float32)
     logits[0, 0, start], logits[1, 0, end] = 50, 50
     return logits[0], logits[1]

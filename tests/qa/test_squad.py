@@ -76,7 +76,7 @@ def test_no_answer_without_the_key(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("answers", "golds"),
     [
-        ([ANSWER, ANSWER], ("William", "William")),  # which count twice nowhere
+        ([ANSWER, ANSWER], ("William", "William")),  # no metric counts them twice
         ([{"text": ""}, ANSWER], ("William",)),
         ([{"text": "."}], (".",)),  # a gold answer without words is one; the metric knows it
         ([{"text": " William "}], (" William ",)),

@@ -1,4 +1,4 @@
-"""What a model's config says of requests to it."""
+"""What a model's config says about requests to it."""
 
 import pytest
 

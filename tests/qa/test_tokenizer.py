@@ -1,4 +1,4 @@
-"""Text of users is text: control tokens are not taken for themselves, other added tokens are."""
+"""Users' text is plain text: control tokens in it mean nothing; other added tokens are kept."""
 
 import json
 from pathlib import Path

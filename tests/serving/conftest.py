@@ -1,4 +1,4 @@
-"""The gateway without a Triton, for the tests of what it refuses by itself."""
+"""The gateway without a Triton, to test what it refuses by itself."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from tests.serving.server import gateway
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    """That of a gateway with the default settings."""
+    """The URL of a gateway with the default settings."""
     with gateway() as url:
         yield url
 

@@ -19,7 +19,7 @@ from tests.e2e.stack import wait_for
 
 @contextmanager
 def running(config: uvicorn.Config) -> Iterator[int]:
-    """Run it until the block is left; gives the port that it listens on."""
+    """Run uvicorn while the block runs; gives the port that it listens on."""
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
@@ -37,7 +37,7 @@ def running(config: uvicorn.Config) -> Iterator[int]:
 def gateway(**changes: Any) -> Iterator[str]:
     """Run the gateway with these settings; gives its URL.
 
-    It refuses by itself whatever is wrong with a request. A sound question gets 503.
+    It refuses every faulty request by itself. A sound question gets 503.
     """
     settings = Settings(tokenizer=CHECKPOINT / "tokenizer.json", **changes)
     choice = Choice("electra_qa_onnx_fp32", "named by the tests")

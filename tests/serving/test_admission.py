@@ -14,7 +14,7 @@ from serving.query import Query
 
 
 class Clock:
-    """A time that passes when the test says so."""
+    """A clock that the test sets."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -25,7 +25,7 @@ class Clock:
 
 @contextmanager
 def admitted(admission: Admission, windows: int) -> Iterator[Ticket]:
-    """A request that was tokenized, has as many windows as was estimated, and is answered."""
+    """An answered request that had as many windows as were estimated."""
     with admission.admit(windows) as ticket:
         ticket.correct(windows, windows)
         yield ticket
@@ -37,7 +37,7 @@ def test_the_bound_is_kept_and_room_comes_back() -> None:
     admission = Admission(10, 60)
     with admission.admit(6), admission.admit(4):
         assert admission.in_flight == 10
-        with pytest.raises(Overloaded, match="10 windows are in flight, and with the 1 or so"):
+        with pytest.raises(Overloaded, match="10 windows are in flight, and with about 1 of this"):
             admission.admit(1).__enter__()
     assert admission.in_flight == 0
     with admission.admit(10):

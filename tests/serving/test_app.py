@@ -22,7 +22,7 @@ def test_the_openapi_document_names_the_errors(client: httpx.Client) -> None:
 
 
 def test_only_the_origins_that_were_named_may_ask(client: httpx.Client) -> None:
-    """A browser's question whether it may ask bears no key."""
+    """A browser's preflight request has no key."""
     preflight = {"access-control-request-method": "POST", "origin": "https://page.example"}
     other = {**preflight, "origin": "https://other.example"}
     with gateway(api_keys="key", cors_origins="https://page.example") as url:

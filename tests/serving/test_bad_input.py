@@ -115,7 +115,7 @@ def test_unknown_routes_have_the_same_body(client: httpx.Client, path: str, stat
 
 
 def test_a_sound_question_finds_no_triton(client: httpx.Client) -> None:
-    """So none of the above is refused for want of one."""
+    """So the requests above were refused for what is wrong with them."""
     response = client.post("/answer", json=EXAMPLE)
     assert (response.status_code, response.headers["retry-after"]) == (503, "1")
     assert response.json()["error"]["type"] == "unavailable"

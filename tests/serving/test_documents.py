@@ -1,4 +1,4 @@
-"""What docs/ holds of the code is what the code says."""
+"""The pages of docs/ that are made from the code are up to date."""
 
 import pytest
 

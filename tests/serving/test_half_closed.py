@@ -77,7 +77,7 @@ def received(connection: socket.socket) -> bytes:
 def test_a_client_that_sends_no_more_gets_a_whole_reply(
     application: Application, seconds: float
 ) -> None:
-    """Whatever of its beginning was sent ahead."""
+    """However much of its beginning was sent ahead."""
     connection = ask(application)
     connection.shutdown(socket.SHUT_WR)
     time.sleep(seconds)

@@ -12,7 +12,7 @@ WRONG = ("", "Bearer", "Bearer first", "Basic first-key", "first-key", "Bearer \
 
 
 def bearing(key: str) -> httpx.Headers:
-    """The headers with ``key`` as it stands, and with none for an empty one."""
+    """The headers with ``key``, unchanged; without the header if it is empty."""
     return httpx.Headers({"authorization": key} if key else {}, encoding="latin-1")
 
 

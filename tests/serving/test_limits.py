@@ -1,4 +1,4 @@
-"""Bodies that are too large, too slow, or packed, before any of the application sees them."""
+"""Bodies that are too large, too slow, or compressed: the application never sees them."""
 
 import gzip
 import json
@@ -20,7 +20,7 @@ def test_a_body_without_a_length_is_held_to_the_limit(client: httpx.Client) -> N
 @pytest.mark.parametrize("encoding", ["gzip", "GZIP", "br", "identity, gzip", "zstd", "x"])
 @pytest.mark.parametrize("route", ["/answer", "/answers", "/"])
 def test_a_compressed_body_is_not_unpacked(client: httpx.Client, route: str, encoding: str) -> None:
-    """A bomb stays as small as it came: 10 kB that would be 10 MB."""
+    """A bomb stays as small as it came: 10 kB that would become 10 MB."""
     bomb = gzip.compress(b" " * 10_000_000)
     headers = {"content-type": "application/json", "content-encoding": encoding}
     refused = client.post(route, content=bomb, headers=headers)

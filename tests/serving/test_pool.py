@@ -1,4 +1,4 @@
-"""The pool against replicas that are told what to say: the far end of the network, over gRPC."""
+"""The pool against replicas, over gRPC, that say what the tests tell them."""
 
 import asyncio
 import time
@@ -49,7 +49,7 @@ class Replica(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[mi
 
 @asynccontextmanager
 async def serving(number: int, port: int = 0) -> AsyncIterator[tuple[Replica, grpc.aio.Server]]:
-    """A replica on its own loopback address, as a pod has its own; they share a port."""
+    """A replica on a loopback address of its own, as pods have; all share one port."""
     server = grpc.aio.server()
     host = f"127.0.0.{number}"
     bound = server.add_insecure_port(f"{host}:{port}")
@@ -63,7 +63,7 @@ async def serving(number: int, port: int = 0) -> AsyncIterator[tuple[Replica, gr
 
 
 class Names:
-    """A resolver that tests tell what to say."""
+    """A resolver that says what the tests tell it."""
 
     def __init__(self, *replicas: Replica) -> None:
         self.say(*replicas)
@@ -79,7 +79,7 @@ class Names:
 
 @asynccontextmanager
 async def pooled(names: Names, port: int, rows: Rows) -> AsyncIterator[Pool]:
-    """A pool that watches those of one name, when it has tried all that there are."""
+    """A pool that follows one name, from when all its replicas have answered a probe."""
     pool = Pool([f"{NAME}:{port}"], names.resolve)
 
     async def ask(triton: Triton) -> None:
@@ -118,7 +118,7 @@ def rows(tokenizer: Tokenizer) -> Rows:
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seconds of the pool's that tests do not wait for."""
+    """The pool looks more often, so that tests need not wait."""
     monkeypatch.setattr(pool_module, "WATCH_SECONDS", 0.05)
 
 

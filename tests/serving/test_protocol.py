@@ -27,7 +27,7 @@ def impatient() -> Iterator[int]:
 
 
 def drip(connection: socket.socket) -> None:
-    """Send a head that takes ten times as long as it has."""
+    """Send a head over ten times the time that it has."""
     for letter in b"GET /health/live HTTP/1.1\r\nx: " + b"y" * 200:
         connection.sendall(bytes([letter]))
         time.sleep(0.05)

@@ -164,7 +164,7 @@ def test_a_question_without_its_answer_in_the_context_is_left_out_with_a_notice(
         r"'.*', \['not \[there\]'\]",
         said,
     )
-    assert "dev.json: warning: 100% of the gold answers are no words between spaces" in said
+    assert "dev.json: warning: 100% of the gold answers are not words between spaces" in said
     result = json.loads((tmp_path / "out" / "training.json").read_text())
     assert result["scores"]["dev.json"]["total"] == 2
 
