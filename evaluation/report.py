@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 
+from evaluation.calibration import expected_calibration_error
 from evaluation.client import Failure, Outcome, Reply
-from qa.calibration import expected_calibration_error
 from qa.metric import Scores, evaluate, evaluate_v2, exact_match
 from qa.squad import Example, has_unanswerable
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qa.calibration import expected_calibration_error
+from evaluation.calibration import expected_calibration_error
 
 
 @pytest.mark.parametrize(
