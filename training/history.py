@@ -1,4 +1,4 @@
-"""The trainings that a folder's weights have behind them, as each wrote of itself."""
+"""The records of all trainings that led to a folder's weights."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,13 +11,14 @@ TRAINING, PRETRAINING = "training.json", "pretraining.json"
 
 Record = Mapping[str, Any]
 
-_TOLD = {"recipe": ("init", "epochs", "learning_rate"), "trained": ("tokens", "seconds")}
+# what the model card says of each
+_NEEDED = {"recipe": ("init", "epochs", "learning_rate"), "trained": ("tokens", "seconds")}
 
 
 def last_training(folder: Path) -> Record | None:
-    """Return what `make train` or `make pretrain` wrote of the weights in ``folder``, or None.
+    """Return the record that `make train` or `make pretrain` wrote into ``folder``, or None.
 
-    Raises TrainingError for a file of that name which neither can have written.
+    Raises TrainingError for a file of that name that neither can have written.
     """
     path = next(
         (folder / name for name in (TRAINING, PRETRAINING) if (folder / name).is_file()), None
@@ -30,13 +31,13 @@ def last_training(folder: Path) -> Record | None:
             _check(each)
     except (KeyError, TypeError, AttributeError) as error:
         raise TrainingError(
-            f"{path} is not by `make train` or `make pretrain` ({error!r}): move it away"
+            f"{path} was not written by `make train` or `make pretrain` ({error!r}): move it away"
         ) from error
     return record
 
 
 def trainings(record: Record) -> list[Record]:
-    """Return ``record`` and those of the trainings before it, the first of all first."""
+    """Return ``record`` and the records of the trainings before it, the oldest first."""
     earlier = record.get("earlier")
     return [record] if earlier is None else [*trainings(earlier), record]
 
@@ -47,7 +48,7 @@ def is_pretraining(record: Record) -> bool:
 
 
 def _check(record: Record) -> None:
-    """Raise KeyError or TypeError when ``record`` lacks what is told of it in the end."""
-    for part, names in _TOLD.items():
+    """Raise KeyError or TypeError when ``record`` lacks a value of ``_NEEDED``."""
+    for part, names in _NEEDED.items():
         for name in names:
             record[part][name]

@@ -1,4 +1,4 @@
-"""What a training came to, as data: the recipe, the time, and the scores."""
+"""The result of a training: its recipe, its time, and its scores."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from training.history import TRAINING, Record
 from training.progress import Meter
 from training.recipe import Recipe
 
-# names of the data that no run learns from
+# names of the data that no run is trained on
 HELD_OUT, WITH_UNANSWERABLE = "held out", "held out, with unanswerable"
 
 
@@ -19,10 +19,10 @@ class Result:
     """One run."""
 
     recipe: Recipe
-    windows: int  # that it was trained on
+    windows: int  # trained on
     trained: Meter
     device: str
-    null_threshold: float | None  # chosen on the held-out questions; None: not trained for it
+    null_threshold: float | None  # chosen on the held-out questions; None if all have an answer
     scores: Mapping[str, Scores]  # by the name of the data
     earlier: Record | None = None  # of the training that made the initial weights, if one did
 

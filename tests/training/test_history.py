@@ -38,5 +38,6 @@ def test_they_are_read_with_the_first_of_all_first(tmp_path: Path) -> None:
 )
 def test_a_file_by_something_else_is_refused(tmp_path: Path, content: object) -> None:
     (tmp_path / "training.json").write_text(json.dumps(content))
-    with pytest.raises(TrainingError, match=r"training.json is not by `make train`.*move it away"):
+    message = r"training.json was not written by `make train`.*move it away"
+    with pytest.raises(TrainingError, match=message):
         last_training(tmp_path)
