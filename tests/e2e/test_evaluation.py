@@ -47,7 +47,7 @@ def evaluated(stack: Stack, dataset: Path, answers: Path) -> tuple[Scores, dict[
 def test_the_variants_on_the_sample(
     repository: Path, stack: Stack, exact_stack: Stack, tmp_path: Path
 ) -> None:
-    """fp32's figures are the checkpoint's own on these 200 questions; the chosen one's are near."""
+    """fp32 has the checkpoint's own figures on these 200 questions; the chosen one comes near."""
     onnx, onnx_answers = evaluated(exact_stack, SAMPLE, tmp_path / "onnx")
     assert onnx.f1 == pytest.approx(FP32_ON_SAMPLE.f1, abs=0.3)
     assert onnx.exact_match == pytest.approx(FP32_ON_SAMPLE.exact_match, abs=0.51)
@@ -94,9 +94,9 @@ def as_squad(examples: list[Example]) -> dict[str, Any]:
 
 
 def test_questions_without_an_answer(exact_stack: Stack, tmp_path: Path) -> None:
-    """Each question of ten twice, the second time of another one's paragraph, as SQuAD 2.0 has it.
+    """Ten questions are asked of their own paragraph and of another's, as in SQuAD 2.0.
 
-    A threshold that nothing reaches gives every one a span; one that all reach, none.
+    With a threshold that no score reaches, all get a span; with one that all reach, none.
     """
     asked = read_examples(SAMPLE)[::20]
     elsewhere = [
@@ -127,7 +127,7 @@ def test_questions_without_an_answer(exact_stack: Stack, tmp_path: Path) -> None
 
 
 def test_make_eval_of_a_gateway_with_keys_that_is_busy(repository: Path, tmp_path: Path) -> None:
-    """With room for one window, most questions are told to come again, and all are answered."""
+    """With room for one window, most questions are told to retry, and all get an answer."""
     asked = read_examples(SAMPLE)[:12]
     path = _written([replace(each, id="one for all") for each in asked], tmp_path / "a file.json")
     settings = {"ELECTRA_QA_API_KEYS": "other,s3cret", "ELECTRA_QA_MAX_WINDOWS_IN_FLIGHT": "1"}

@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.e2e.questions import NORMAN, ask
 from tests.e2e.stack import Stack, listens, running, start, triton_of, wait_for
-from tests.e2e.test_answer import NORMAN
 from tests.e2e.test_lifecycle import refused
 from tests.serving.test_keys import WRONG, bearing
 
@@ -83,7 +83,7 @@ def test_triton_at_an_ipv6_address(repository: Path, tmp_path: Path) -> None:
     with running(repository, tmp_path, ELECTRA_QA_TRITON_HOST="::1") as stack:
         for port in stack.ports[1:]:
             socket.create_connection(("::1", port), timeout=60).close()
-        assert httpx.post(f"{stack.url}/answer", json=NORMAN, timeout=60).status_code == 200
+        assert ask(stack).status_code == 200
 
 
 @pytest.fixture(scope="module")
