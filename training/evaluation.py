@@ -96,8 +96,8 @@ def score(
 ) -> Scores:
     """Return EM and F1 of ``predictions``, one to each of ``examples``.
 
-    Each question gets its best span. If some questions have no answer, each gets the empty answer
-    instead when that is ahead by more than ``threshold``.
+    A question gets its best span. In data with questions that have no answer, it gets the empty
+    answer instead when that is ahead by more than ``threshold``.
     """
     if not has_unanswerable(examples):
         return evaluate(examples, [each.answer for each in predictions])

@@ -56,7 +56,10 @@ class Initial:
         return model
 
     def fill(self, model: nn.Module) -> None:
-        """Load these weights into ``model``, but for heads that they lack; raise as ``model``."""
+        """Load these weights into ``model``, but no head that they lack.
+
+        Raises as ``model`` does.
+        """
         try:
             missing, _ = model.load_state_dict(self.weights, strict=False)
         except RuntimeError as error:
