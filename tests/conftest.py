@@ -17,7 +17,7 @@ from qa.tokenizer import load_tokenizer
 os.environ.update(excepting_this_machine(os.environ))
 for each in ("all_proxy", "ALL_PROXY"):
     os.environ.pop(each, None)  # httpx refuses socks:// even where it is not used
-os.environ.pop("DATASET", None)  # of `make test DATASET=`, which commands would read as their own
+os.environ.pop("DATASET", None)  # from `make test DATASET=`; commands would take it for theirs
 ROOT = Path(__file__).parent.parent
 CHECKPOINT = ROOT / "checkpoints" / "electra-mini-squad"
 # all ONNX files, for `make test-compat`, and what may answer on a CPU; tests/export makes the rest
@@ -76,7 +76,7 @@ def repository() -> Path:
 
 
 def export_bundled(variants: str) -> Path:
-    """Return the tests' repository, which has these ``variants`` of the bundled checkpoint."""
+    """Return the tests' repository, with these ``variants`` of the bundled checkpoint."""
     folder = ROOT / "build" / "test-repository"
     command = [
         *(sys.executable, "-m", "export.refresh", str(CHECKPOINT), "--variants", variants),

@@ -1,4 +1,4 @@
-"""A tiny HTTP server that speaks JSON, in place of a gateway at the network's far end."""
+"""A tiny HTTP server that speaks JSON, which stands in for a gateway."""
 
 import json
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""A ``report.json`` for whatever model files a repository holds, in the exporter's own words."""
+"""A ``report.json`` for the model files of a repository, as the exporter writes it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from embedded.report import (
 
 @dataclass(frozen=True)
 class Row:
-    """What a test says of a model; the rest of its row is taken from its files, or empty."""
+    """What a test says about a model; the rest comes from the model's files, or is empty."""
 
     device: str = "any"
     cpu_flags: tuple[str, ...] = ()
@@ -36,9 +36,9 @@ def write_report(
     gpu: str = "",
     gpu_order: tuple[str, ...] = (),
 ) -> None:
-    """Write the report of the models that ``rows`` names, whose files are taken as exported.
+    """Write a report by which the files of the models in ``rows`` are as they were exported.
 
-    A repository without a tokenizer gets one, which no test reads.
+    A repository without a tokenizer gets an empty one.
     """
     tokenizer = repository / TOKENIZER
     if not tokenizer.exists():

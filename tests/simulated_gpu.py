@@ -1,12 +1,13 @@
-"""A GPU that is not there: NVML that tells of one, and sessions that compute as CUDA's would.
+"""A simulated GPU: an NVML that reports it, and sessions that compute as CUDA's would.
 
-Of ONNX Runtime the session class alone is replaced: it says it has the providers that it was asked
-for, and evaluates the graph in numpy, packed ones among them. All that asks it is ours.
+Of ONNX Runtime, only the session class is replaced: it claims to have the providers that it is
+asked for, and evaluates the graph in numpy, a packed one too. All code that asks it is ours.
 """
 
 import ctypes
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -56,8 +57,6 @@ def simulate(monkeypatch: pytest.MonkeyPatch, gpu: Gpu) -> Simulated:
 
     class Session:
         def __init__(self, path: str, _: Any, *, providers: list[Any], **__: Any) -> None:
-            from pathlib import Path
-
             from export.proof.runtime import load_reference
 
             seen.providers.append(providers)
@@ -95,7 +94,7 @@ def simulate(monkeypatch: pytest.MonkeyPatch, gpu: Gpu) -> Simulated:
 
 
 def simulate_nvml(monkeypatch: pytest.MonkeyPatch, gpu: Gpu) -> None:
-    """Have NVML tell of ``gpu``."""
+    """Have NVML report ``gpu``."""
     memory = ModuleType("memory")
     memory.total = gpu.memory_bytes  # type: ignore[attr-defined]
     clocks = {pynvml.NVML_CLOCK_SM: "sm", pynvml.NVML_CLOCK_MEM: "memory"}

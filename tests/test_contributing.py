@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md, CI and the hook name what there is, and all files agree on the version."""
+"""What CONTRIBUTING.md, CI and the hook name exists, and all files agree on the version."""
 
 import re
 import tomllib
@@ -13,7 +13,7 @@ PAGE = (ROOT / "CONTRIBUTING.md").read_text()
 PATHS = sorted(set(re.findall(r"`([\w.-]*/[\w./-]*)`", PAGE)))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 VERSION = PROJECT["project"]["version"]
-# what follows the version of pyproject.toml, which owns it
+# files that repeat the version of pyproject.toml, which owns it
 VERSIONS = {
     "Dockerfile.triton": r"ARG VERSION=(\S+)",
     "serving/Dockerfile": r"ARG VERSION=(\S+)",

@@ -1,1 +1,1 @@
-"""Fine-tuning ELECTRA for question answering on SQuAD; it makes the bundled checkpoint."""
+"""Fine-tuning ELECTRA for question answering on SQuAD, as the bundled checkpoint was made."""

@@ -13,7 +13,7 @@ _LARGEST = 2**31 - 1  # bytes, of an int
 
 
 def keep_freed_memory() -> None:
-    """Change it for this process, where there is a glibc; what was allocated before stays."""
+    """Change this process's allocator, if it is glibc's; earlier allocations stay as they are."""
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)
         if hasattr(libc, "mallopt"):

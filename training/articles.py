@@ -1,4 +1,4 @@
-"""Which questions are trained on: articles held out, and questions without an answer made."""
+"""Which questions are trained on: holds out articles, and makes questions without an answer."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import numpy as np
 from qa.metric import normalize_answer
 from qa.squad import Example
 
-HELD_OUT_OF = 20  # one article of so many
+HELD_OUT_OF = 20  # one article in so many is held out
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Split:
 
 
 def split(examples: Sequence[Example]) -> Split:
-    """Hold out whole articles, by a hash of their titles, so that it is always the same ones."""
+    """Hold out whole articles, by a hash of their titles, so that they are always the same."""
     held_out = {title for title in {each.title for each in examples} if is_held_out(title)}
     return Split(
         train=[each for each in examples if each.title not in held_out],
@@ -38,8 +38,9 @@ def is_held_out(title: str) -> bool:
 def negatives(examples: Sequence[Example], share: float, seed: int) -> list[Example]:
     """Return ``share`` times as many questions, each with a paragraph that does not answer it.
 
-    The paragraph is another one of the question's article that holds none of its answers, upper
-    and lower case, articles and punctuation aside. Questions whose article has none are left out.
+    The paragraph is another one of the same article. It holds none of the answers, whatever their
+    case, articles ("the") and punctuation. A question whose article has no such paragraph is left
+    out.
     """
     contexts: dict[str, list[str]] = defaultdict(list)
     for title, context in dict.fromkeys((each.title, each.context) for each in examples):

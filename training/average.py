@@ -1,6 +1,6 @@
 """The mean of a model and of the one that it was trained from.
 
-Both lie in one valley of the loss, where it is often lower between them than at either:
+Both lie in the same valley of the loss, which is often lower between them than at either of them:
 weight-space ensembling, Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", section 3.
 """
 
@@ -13,7 +13,7 @@ from training.recipe import Recipe
 
 
 def check_averaged(recipe: Recipe, initial: Initial) -> None:
-    """Raise TrainingError when ``recipe`` wants a mean with weights that answer nothing."""
+    """Raise TrainingError when ``recipe`` wants a mean with weights that lack the head."""
     if recipe.init_share and "qa_outputs.weight" not in initial.weights:
         raise TrainingError(
             f"init_share is {recipe.init_share:g}, but {recipe.init} was not fine-tuned: "

@@ -25,7 +25,7 @@ class Batch:
 
     @property
     def inputs(self) -> tuple[Tensor, Tensor, Tensor]:
-        """What the model takes."""
+        """The model's inputs."""
         return self.input_ids, self.attention_mask, self.token_type_ids
 
 

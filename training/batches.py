@@ -1,19 +1,18 @@
-"""The order of the windows: shuffled, in batches of like length, by seed and epoch alone."""
+"""The order of the windows: shuffled into batches of similar length."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-BATCHES_SORTED = 64  # batches whose windows are sorted by length among themselves
+BATCHES_SORTED = 64  # batches whose windows are sorted by length together
 
 
 def epoch_batches(
     lengths: NDArray[np.int64], batch_size: int, seed: int, epoch: int
 ) -> list[NDArray[np.int64]]:
-    """Return the numbers of the windows of each batch of ``epoch``.
+    """Return the indices of the windows of each batch of ``epoch``.
 
-    Every batch is full; which windows are left over changes from one epoch to the next. Since
-    nothing but the arguments says what the order is, a training that is resumed needs only to
-    know its step.
+    Every batch is full; each epoch leaves out other windows. The order depends on the arguments
+    alone, so a resumed training needs to know only its step.
     """
     generator = np.random.default_rng([seed, epoch])
     order = generator.permutation(len(lengths))

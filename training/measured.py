@@ -1,4 +1,4 @@
-"""What runs and throughput measurements left in a folder, read back."""
+"""Reads what runs and throughput measurements wrote into a folder."""
 
 import json
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from training.errors import TrainingError
-from training.history import PRETRAINING, trainings
+from training.result import PRETRAINING, trainings
 
 THROUGHPUT = "throughput.json"
 
@@ -30,7 +30,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Speed:
-    """Whole steps of windows of one length."""
+    """The speed of whole training steps, with windows of one length."""
 
     size: str
     device: str
@@ -52,25 +52,38 @@ class Measured:
 def read_measured(folder: Path) -> Measured:
     """Read the JSON files of ``folder``, each a run but for THROUGHPUT and PRETRAINING.
 
-    Raises TrainingError when a file is none of these.
+    Raises TrainingError for any other file.
     """
-    contents = {path.name: _content(path) for path in sorted(folder.glob("*.json"))}
-    throughput = contents.pop(THROUGHPUT, {"device": "", "measured": []})
-    pretraining = contents.pop(PRETRAINING, None)
-    try:
-        return Measured(
-            runs=tuple(_run(name, content) for name, content in contents.items()),
-            speeds=tuple(_speed(throughput["device"], each) for each in throughput["measured"]),
-            pretraining=pretraining,
-        )
-    except KeyError as error:
-        raise TrainingError(f"a file of {folder} has no {error}") from error
+    paths = sorted(folder.glob("*.json"))
+    pretraining = folder / PRETRAINING
+    return Measured(
+        runs=tuple(read_run(each) for each in paths if each.name not in (THROUGHPUT, PRETRAINING)),
+        speeds=_read_speeds(folder / THROUGHPUT),
+        pretraining=_content(pretraining) if pretraining in paths else None,
+    )
 
 
 def read_run(path: Path) -> Run:
-    """Read one ``training.json``; raise TrainingError when it is none."""
+    """Read one ``training.json``; raise TrainingError when it is something else."""
+    content = _content(path)
     try:
-        return _run(path.name, _content(path))
+        return Run(
+            name=path.stem,
+            recipe=content["recipe"],
+            seconds=sum(each["trained"]["seconds"] for each in trainings(content)),
+            device=content["device"],
+            scores=content["scores"],
+        )
+    except KeyError as error:
+        raise TrainingError(f"{path} has no {error}") from error
+
+
+def _read_speeds(path: Path) -> tuple[Speed, ...]:
+    if not path.exists():
+        return ()
+    content = _content(path)
+    try:
+        return tuple(_speed(content["device"], each) for each in content["measured"])
     except KeyError as error:
         raise TrainingError(f"{path} has no {error}") from error
 
@@ -80,16 +93,6 @@ def _content(path: Path) -> Any:
         return json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise TrainingError(f"cannot read {path}: {error}") from error
-
-
-def _run(name: str, content: Mapping[str, Any]) -> Run:
-    return Run(
-        name=name.removesuffix(".json"),
-        recipe=content["recipe"],
-        seconds=sum(each["trained"]["seconds"] for each in trainings(content)),
-        device=content["device"],
-        scores=content["scores"],
-    )
 
 
 def _speed(device: str, content: Mapping[str, Any]) -> Speed:

@@ -1,4 +1,4 @@
-"""AdamW with a rate for each depth of the network, and the course of that rate."""
+"""AdamW with a learning rate for each layer, and the schedule of the rates."""
 
 import re
 
@@ -13,8 +13,8 @@ _LAYER = re.compile(r"^electra\.encoder\.layer\.(\d+)\.")
 def make_optimizer(model: nn.Module, recipe: BaseRecipe) -> torch.optim.AdamW:
     """Return AdamW over the parameters that are trained.
 
-    Each group has its ``scale``: ``layer_decay`` to the power of how far it is below the head
-    (Clark et al. 2020, appendix B; Howard and Ruder 2018).
+    Each group's ``scale`` is ``layer_decay`` to the power of its depth below the head (Clark et
+    al. 2020, appendix B; Howard and Ruder 2018).
     """
     layers = (
         max(int(found[1]) for name, _ in model.named_parameters() if (found := _LAYER.match(name)))
@@ -48,14 +48,14 @@ def _is_exempt(name: str) -> bool:
 
 
 def set_rate(optimizer: torch.optim.AdamW, recipe: BaseRecipe, step: int, steps: int) -> None:
-    """Set the rates of ``step``, the first of which is 0."""
-    rate = recipe.learning_rate * course(step, steps, recipe.warmup)
+    """Set the rates for ``step``, counted from 0."""
+    rate = recipe.learning_rate * schedule(step, steps, recipe.warmup)
     for group in optimizer.param_groups:
         group["lr"] = rate * group["scale"]
 
 
-def course(step: int, steps: int, warmup: float) -> float:
-    """Return the share of the peak rate at ``step`` of ``steps``: a rise, then a fall to 0."""
+def schedule(step: int, steps: int, warmup: float) -> float:
+    """Return the share of the peak rate at ``step``: it rises linearly, then falls to 0."""
     rising = round(warmup * steps)
     if step < rising:
         return (step + 1) / rising

@@ -13,7 +13,7 @@ _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 @dataclass(frozen=True)
 class Place:
-    """This process's device, and which of how many processes it is."""
+    """This process's device, its rank, and the number of processes."""
 
     device: torch.device
     rank: int = 0
@@ -35,18 +35,18 @@ class Place:
         return kind if self.world == 1 else f"{self.world} x {kind}"
 
     def take_all_cores(self) -> None:
-        """Let this process compute alone, on the cores of those that have ended."""
+        """Have this process compute on the cores of the others too, which have ended."""
         if self.device.type == "cpu":
             torch.set_num_threads(torch.get_num_threads() * self.world)
 
     def synchronize(self) -> None:
-        """Wait until the device has done all that it was given."""
+        """Wait until the device has finished its work."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
 
 def find_place() -> Place:
-    """Return the place that torchrun says, else the GPU where there is one, else the CPU."""
+    """Return this process's place, on a GPU if there is one; join the others of torchrun."""
     rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     if torch.cuda.is_available():
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
@@ -59,7 +59,7 @@ def find_place() -> Place:
 
 
 def set_precision(precision: str, device: torch.device) -> None:
-    """Let fp32 products be TF32 or not; raise TrainingError for what ``device`` does not have."""
+    """Allow TF32 or not; raise TrainingError for a precision that ``device`` does not have."""
     if precision in ("tf32", "fp16") and device.type != "cuda":
         raise TrainingError(f"precision {precision} needs a GPU; on a CPU take bf16 or fp32")
     torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
@@ -67,7 +67,7 @@ def set_precision(precision: str, device: torch.device) -> None:
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
-    """Return the context in which matrix products are of ``precision``."""
+    """Return the context in which matrix products are computed in ``precision``."""
     if precision not in _AUTOCAST:
         return nullcontext()
     context: AbstractContextManager[object] = torch.autocast(device.type, _AUTOCAST[precision])

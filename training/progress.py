@@ -1,4 +1,4 @@
-"""How far a training is: a line that is drawn anew on a terminal, and one a minute elsewhere."""
+"""The progress of a training: a live line on a terminal, elsewhere a new line each minute."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -41,7 +41,7 @@ class Meter:
 
 @contextmanager
 def progress_shown(meter: Meter, steps: int, console: Console) -> Iterator[Callable[[], None]]:
-    """Show ``meter`` whenever what it yields is called, on a terminal or once a minute."""
+    """Yield a function that shows ``meter``: always on a terminal, elsewhere once a minute."""
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
     last_line = time.monotonic()
 

@@ -45,10 +45,8 @@ class Stability:
 
 @dataclass(frozen=True)
 class Published:
-    """All of it, and where it is from."""
+    """All of the figures."""
 
-    source: str
-    model: str
     throughput: tuple[Throughput, ...]
     accuracy: tuple[Accuracy, ...]
     stability: tuple[Stability, ...]
@@ -58,8 +56,6 @@ def published() -> Published:
     """Read ``published.toml``."""
     content: dict[str, Any] = tomllib.loads(FILE.read_text())
     return Published(
-        source=content["source"],
-        model=content["model"],
         throughput=tuple(Throughput(**each) for each in content["throughput"]),
         accuracy=tuple(Accuracy(**each) for each in content["accuracy"]),
         stability=tuple(

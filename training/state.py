@@ -1,4 +1,4 @@
-"""A training's state on disk, from which it goes on as if it had never stopped."""
+"""A training's state on disk, from which it resumes as if it had never stopped."""
 
 import os
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from training.progress import Meter
 
 FILE_NAME = "state.pt"
 
-Settings = Mapping[str, Any]  # all that the course of a training depends on, by name
+Settings = Mapping[str, Any]  # all that the trained weights depend on, by name
 
 
 def save_state(
@@ -24,9 +24,9 @@ def save_state(
     optimizer: torch.optim.Optimizer,
     scaler: torch.amp.GradScaler,
 ) -> None:
-    """Write what has been done until now; a kill in between leaves the state before.
+    """Write the state; a kill during the write leaves the one before.
 
-    There is no random state in it: each step seeds its own (training.loop).
+    It holds no random state: each step seeds its own (training.loop).
     """
     state = {
         "settings": dict(settings),
@@ -51,9 +51,10 @@ def load_state(
     scaler: torch.amp.GradScaler,
     device: torch.device,
 ) -> Meter:
-    """Read the state of ``folder`` into its owners; return what has been done, nothing without one.
+    """Load the state in ``folder`` into model, optimizer and scaler; return its meter.
 
-    Raises TrainingError when its settings were others.
+    Without a state, they stay as they are and the meter is new. Raises TrainingError when the
+    state has other settings.
     """
     path = folder / FILE_NAME
     if not path.exists():

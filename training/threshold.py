@@ -8,11 +8,11 @@ import numpy as np
 def best_threshold(
     differences: Sequence[float], if_answered: Sequence[float], if_empty: Sequence[float]
 ) -> float:
-    """Return the threshold of the highest total score, by trying all that make a difference.
+    """Return the threshold with the highest total score, the lowest of several.
 
-    For each question: its ``qa.spans.null_difference``, its score if the best span is given, and
-    its score if the empty answer is. The empty one is given above the threshold. Of equal ones,
-    the lowest; halfway between two questions, for either may be on the edge.
+    The arguments have for each question its ``qa.spans.null_difference``, its score if the best
+    span is given, and its score if the empty answer is given, which happens above the threshold.
+    The threshold lies halfway between the differences of two questions, clear of both.
     """
     order = np.argsort(differences)
     ordered = np.asarray(differences, dtype=np.float64)[order]

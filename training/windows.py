@@ -1,7 +1,7 @@
-"""Windows to train on: those that are served, with the positions of the right answers."""
+"""Windows to train on: the same as in serving, with the positions of the right answers."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +20,7 @@ CLS_POSITION = 0
 class TrainingWindow:
     """One window without its padding.
 
-    Without the answer, its one right position is that of [CLS].
+    When it does not hold the answer, the only right start and end is [CLS].
     """
 
     input_ids: NDArray[np.int32]  # [length]
@@ -35,16 +35,14 @@ class TrainingWindow:
 
 def training_windows(
     tokenizer: Tokenizer,
-    examples: Sequence[Example],
+    examples: Iterable[Example],
     max_seq_len: int,
-    *,
-    advance: Callable[[], None] = lambda: None,
 ) -> tuple[list[TrainingWindow], list[Example]]:
-    """Return the windows of ``examples``, and those examples that are left out.
+    """Return the windows of ``examples``, and the examples that are left out.
 
-    Left out, as by Google's ``run_squad.py``, is a question none of whose answers is in its
-    context. ``advance`` is called after each example. Raises SquadError, which names the article
-    and the question, when no windows can be made of one.
+    A question is left out, as by Google's ``run_squad.py``, when none of its answers is in its
+    context. Raises SquadError, which names the article and the question, when no windows can be
+    made of one.
     """
     found: list[TrainingWindow] = []
     left_out: list[Example] = []
@@ -60,7 +58,6 @@ def training_windows(
             found += _labelled(windows, spans)
         else:
             left_out.append(example)
-        advance()
     return found, left_out
 
 
@@ -75,19 +72,19 @@ def _labelled(windows: Windows, spans: Spans) -> Iterator[TrainingWindow]:
 def answer_spans(windows: Windows, context: str, answers: Sequence[str]) -> Spans:
     """Return every occurrence of every answer, as its first and last context token.
 
-    An occurrence counts where it is whole words, as a served answer always is: "in" is not in
-    "India". Where no occurrence is (1960 in "1960s"), the words around each count instead. Any
-    white space is equal to any other.
+    Only whole words count, as a served answer always is whole words: "in" does not occur in
+    "India". If there is no such occurrence (1960 in "1960s"), the words around each partial one
+    count instead. All white space is equal.
     """
     occurrences = [at for answer in answers for at in _occurrences(context, answer)]
     opens = np.append(True, np.diff(windows.words) != 0)
     closes = np.append(opens[1:], True)
     whole, around = set(), set()
     for start, end in occurrences:
-        # the tokens that have a character of it
+        # the tokens that overlap it
         first = int(np.searchsorted(windows.offsets[:, 1], start, side="right"))
         last = int(np.searchsorted(windows.offsets[:, 0], end, side="left")) - 1
-        if first > last:  # nothing that the tokenizer keeps
+        if first > last:  # the tokenizer drops all of it
             continue
         opening = first - int(np.argmax(opens[first::-1]))
         closing = last + int(np.argmax(closes[last:]))
@@ -105,7 +102,7 @@ def _occurrences(context: str, answer: str) -> Iterator[tuple[int, int]]:
 
 
 def labels(windows: Windows, spans: Spans) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """Return, for each window, the positions of the starts and ends of the spans that it holds."""
+    """Yield for each window the start and end positions of the spans that it holds whole."""
     for first, length in zip(windows.firsts.tolist(), windows.lengths.tolist(), strict=True):
         held = [(a, b) for a, b in spans if first <= a and b < first + length]
         shift = windows.context_position - first

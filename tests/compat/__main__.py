@@ -41,7 +41,7 @@ FP32 = "electra_qa_onnx_fp32/1/model.onnx"
 
 @dataclass(frozen=True)
 class Run:
-    """What became of one file in one environment."""
+    """The result of one file in one environment."""
 
     version: str  # of the runtime
     error: str  # its last line; "" when there are logits
@@ -120,10 +120,10 @@ def compare(variant: Variant, repository: Path, folder: Path) -> Iterator[Row]:
         result = f"{largest:.1e}, {allowed:g} allowed"
         yield Row(variant.file, theirs.version, result, bool(largest <= allowed))
         return
-    # int8: a sum in another order rounds an activation to another step, and so on through the
-    # layers: in one runtime alone, embeddings larger by 3e-7 of themselves change the bundled
-    # model's logits by up to 0.7. On average it must cost less than quantization itself, which is
-    # the difference to fp32
+    # int8: sums in another order round some activations to another step, and the difference grows
+    # from layer to layer. Even in one runtime, embeddings that are larger by a factor of 1 + 3e-7
+    # change the bundled model's logits by up to 0.7. So the mean difference must be smaller than
+    # that of quantization itself, from fp32
     fp32 = run(Path(sys.executable), repository / FP32, folder, folder / "fp32.npz")
     if fp32.error:
         yield Row(FP32, fp32.version, f"int8 is compared with it: {fp32.error}", False)
@@ -142,7 +142,7 @@ def run(python: Path, model: Path, folder: Path, logits: Path) -> Run:
 
 
 def check(model: Path) -> str:
-    """Return why ``model`` is no valid ONNX file; "" when it is one."""
+    """Return why ``model`` is not a valid ONNX file, or "" when it is."""
     try:
         onnx.checker.check_model(model)
     except onnx.checker.ValidationError as error:

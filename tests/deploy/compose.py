@@ -1,6 +1,5 @@
-"""deploy/compose.yaml, brought up with an engine of the tests, and asked."""
+"""deploy/compose.yaml, brought up with the tests' own Docker Engine, and asked."""
 
-import json
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -54,11 +53,6 @@ class Deployment:
 
     def container(self, service: str) -> str:
         return self.compose("ps", "--all", "--quiet", service).strip()
-
-    def inspect(self, container: str) -> dict[str, Any]:
-        (found,) = json.loads(self.engine.docker("inspect", container))
-        assert isinstance(found, dict)
-        return found
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         """Return what Prometheus finds now."""
@@ -148,7 +142,7 @@ def _quickened(folder: Path) -> Path:
 
 
 def quickened(text: str) -> str:
-    """Make all times of a configuration or a query those of a test."""
+    """Shorten all times of a configuration or a query to those of a test."""
     replaced: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
         (r"(?<=_interval: )\d+s", "1s"),
         (r"(?<=for: )\d+m", "1s"),

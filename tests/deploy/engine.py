@@ -4,6 +4,7 @@ It needs root and the packages of Debian 13, which are unpacked and not installe
 run on Debian 12 as well. runc, iptables and mmdebstrap are the machine's own.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 PACKAGES = (
     *("containerd", "docker.io", "docker-cli", "docker-buildx", "docker-compose"),
@@ -23,7 +25,7 @@ START_SECONDS = 60
 
 
 class CannotStart(Exception):
-    """The engine cannot be had here; the message says why."""
+    """The engine cannot be started here; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,16 @@ class Engine:
     def docker(self, *arguments: str | Path, check: bool = True, **more: str) -> str:
         return self.run("docker", *arguments, check=check, **more)
 
+    def inspect(self, name: str) -> dict[str, Any]:
+        """Return what the engine knows of a container or an image."""
+        (found,) = json.loads(self.docker("inspect", name))
+        assert isinstance(found, dict)
+        return found
+
 
 @contextmanager
 def running_engine(folder: Path) -> Iterator[Engine]:
-    """Run an engine that keeps all it has in ``folder``; raises CannotStart."""
+    """Run an engine with all its data in ``folder``; raises CannotStart."""
     if os.geteuid() != 0:
         raise CannotStart("a Docker Engine needs root")
     folder.mkdir(parents=True, exist_ok=True)
@@ -135,7 +143,7 @@ def _unpack(folder: Path) -> Path:
 
 
 def _apt_settings(folder: Path) -> Path:
-    """Write settings of apt that know Debian 13 alone; the machine's lists stay as they are."""
+    """Write settings for apt that have Debian 13 alone; the machine's lists stay as they are."""
     for name in ("lists/partial", "archives/partial"):
         (folder / name).mkdir(parents=True)
     (folder / "status").touch()
@@ -153,14 +161,8 @@ def _apt_settings(folder: Path) -> Path:
 
 def _mirror() -> str:
     """Return where this machine's apt gets Debian from."""
-    listing = (
-        "apt-get",
-        "indextargets",
-        "--format",
-        "$(REPO_URI)",
-        "Origin: Debian",
-        "Label: Debian",
-    )
+    labels = ("Origin: Debian", "Label: Debian")
+    listing = ("apt-get", "indextargets", "--format", "$(REPO_URI)", *labels)
     if not _apt(*listing):
         _apt("apt-get", "update", "-q")
     mirrors = _apt(*listing).split()

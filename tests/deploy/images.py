@@ -1,6 +1,6 @@
-"""The images of the tests: stand-ins for what a registry would give, and ours on top of them.
+"""The images of the tests: stand-ins for those of a registry, and ours on top of them.
 
-The stand-ins carry the names of Dockerfile.triton, serving/Dockerfile and compose.yaml, for no
+The stand-ins have the names that Dockerfile.triton, serving/Dockerfile and compose.yaml use, so no
 registry is asked. They are Debian: the one for NVIDIA's image has the tritonserver of
 nvidia-pytriton, which has neither native backends nor GPUs nor NVIDIA's entrypoint.
 """
@@ -56,7 +56,7 @@ CMD ["haproxy", "-W", "-db", "-f", "/usr/local/etc/haproxy/haproxy.cfg"]
 
 
 def build_all(engine: Engine, folder: Path) -> None:
-    """Make the stand-ins, unless they are there, and build ours, anew."""
+    """Make the stand-ins that are missing, and build our images in any case."""
     have = engine.docker("images", "--format", "{{.Repository}}:{{.Tag}}").split()
     if PYTHON not in have:
         make_base(engine, folder)
@@ -122,7 +122,7 @@ def build_triton(engine: Engine, folder: Path) -> None:
 
 
 def secrets(folder: Path) -> list[str]:
-    """Hand pip its settings on this machine, and its certificates, for the build alone."""
+    """Give the build, and only it, this machine's settings and certificates of pip."""
     certificates = os.environ.get("PIP_CERT") or os.environ.get("SSL_CERT_FILE")
     listed = subprocess.run(["pip", "config", "list"], capture_output=True, text=True).stdout
     lines = [line for line in listed.splitlines() if line.startswith("global.index-url")]

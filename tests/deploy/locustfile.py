@@ -20,7 +20,7 @@ TOLD: Counter[str] = Counter()
 
 
 class Asker(FastHttpUser):
-    """One who asks all questions, in an order of its own, and again."""
+    """One who asks all questions in random order, again and again."""
 
     wait_time = constant(0.02)
     network_timeout = connection_timeout = 60
@@ -34,7 +34,7 @@ class Asker(FastHttpUser):
         body = {"question": asked["question"], "context": asked["context"]}
         with self.client.post("/answer", json=body, catch_response=True) as reply:
             TOLD[judge(reply.status_code, reply.content, asked["answer"])] += 1
-            reply.success()  # ours is the judgement
+            reply.success()  # judged above
 
 
 def judge(status: int, content: bytes | None, answer: str) -> str:

@@ -23,7 +23,7 @@ def test_every_container_is_a_user_with_nothing_to_write_to(deployment: Deployme
     containers = deployment.containers()
     assert len(containers) == 4
     for each in containers:
-        found = deployment.inspect(each)
+        found = deployment.engine.inspect(each)
         name, host = found["Name"], found["HostConfig"]
         assert host["ReadonlyRootfs"], name
         assert host["CapDrop"] == ["ALL"], name
@@ -39,7 +39,7 @@ def test_every_container_is_a_user_with_nothing_to_write_to(deployment: Deployme
 
 def test_only_the_loopback_interface_is_published(deployment: Deployment) -> None:
     for each in deployment.containers():
-        for bindings in deployment.inspect(each)["HostConfig"]["PortBindings"].values():
+        for bindings in deployment.engine.inspect(each)["HostConfig"]["PortBindings"].values():
             assert {binding["HostIp"] for binding in bindings} == {"127.0.0.1"}
 
 
@@ -79,7 +79,7 @@ def ask(url: str, questions: list[dict[str, str]]) -> list[str]:
 
 
 def test_the_commands_of_the_docs_are_understood(images: Engine) -> None:
-    """Those that bring it up are checked as far as they go without a GPU, Grafana and building."""
+    """Those that bring it up, as far as they go without a GPU, Grafana and a build."""
     blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "docs/deploy.md").read_text(), re.DOTALL)
     commands = [line for block in blocks for line in block.splitlines()]
     compose = [line for line in commands if line.startswith("docker compose")]

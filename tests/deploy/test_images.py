@@ -89,20 +89,20 @@ def test_the_bill_of_materials_is_what_is_installed(
 
 
 def normalized(versions: dict[str, str]) -> dict[str, str]:
-    """By the names as the index writes them."""
+    """With the names as the package index writes them."""
     return {re.sub(r"[._-]+", "-", name).lower(): each for name, each in versions.items()}
 
 
 @pytest.mark.parametrize(("image", "user"), [(GATEWAY, "10001:10001"), (TRITON, "1000:1000")])
 def test_an_image_is_labelled_and_run_by_a_user(images: Engine, image: str, user: str) -> None:
-    config = inspect(images, image)["Config"]
+    config = images.inspect(image)["Config"]
     assert config["User"] == user
     assert config["Healthcheck"]["Test"]
     assert LABELS.items() <= config["Labels"].items()
 
 
 def test_nvidias_entrypoint_is_kept(images: Engine) -> None:
-    ours, theirs = inspect(images, TRITON)["Config"], inspect(images, NVIDIA)["Config"]
+    ours, theirs = images.inspect(TRITON)["Config"], images.inspect(NVIDIA)["Config"]
     assert ours["Entrypoint"] == theirs["Entrypoint"]
     assert ours["Cmd"] == ["serve-models"]
 
@@ -163,9 +163,7 @@ def test_models_can_be_baked_in(images: Engine, served: Path) -> None:
             *("-f", str(ROOT / dockerfile), "-t", f"{tag}-baked", context),
         )
     shutil.rmtree(context)
-    container = images.docker(
-        *("run", "--detach", *LOCKED, f"{TRITON}-baked"),
-    ).strip()
+    container = images.docker("run", "--detach", *LOCKED, f"{TRITON}-baked").strip()
     try:
         wait_for(lambda: health(images, container) == "healthy", 120)
     finally:
@@ -186,22 +184,16 @@ def test_a_model_that_was_not_exported_is_refused_by_name(images: Engine, served
 
 
 def health(engine: Engine, container: str) -> str:
-    state = inspect(engine, container)["State"]
+    state = engine.inspect(container)["State"]
     assert state["Running"], engine.docker("logs", container, check=False)
     return str(state["Health"]["Status"])
 
 
-def inspect(engine: Engine, name: str) -> dict[str, Any]:
-    (found,) = json.loads(engine.docker("inspect", name))
-    assert isinstance(found, dict)
-    return found
-
-
 def files(engine: Engine, image: str, base: str) -> Iterator[tuple[str, bytes]]:
     """Yield the path and content of each file in the layers of ``image`` above ``base``."""
-    kept = inspect(engine, image)["GraphDriver"]["Data"]
+    kept = engine.inspect(image)["GraphDriver"]["Data"]
     layers = [Path(each) for each in (kept["UpperDir"], *kept["LowerDir"].split(":"))]
-    theirs = len(inspect(engine, base)["RootFS"]["Layers"])
+    theirs = len(engine.inspect(base)["RootFS"]["Layers"])
     for layer in layers[:-theirs]:  # the uppermost first
         for path in layer.rglob("*"):
             if path.is_file() and not path.is_symlink():

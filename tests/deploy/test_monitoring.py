@@ -1,6 +1,6 @@
-"""A real Prometheus beside the stack: every query gives data, and every alert comes with its fault.
+"""A real Prometheus beside the stack: every query has data, and every alert fires on its fault.
 
-Only the time is another: what is minutes in deploy/prometheus is seconds here.
+Only the times differ: minutes in deploy/prometheus are seconds here.
 """
 
 import json
@@ -79,7 +79,7 @@ def asking(deployment: Deployment, body: dict[str, str], clients: int = 1) -> It
 
 @pytest.fixture(scope="module")
 def asked(deployment: Deployment) -> Iterator[None]:
-    """Questions, good and bad, for as long as queries look."""
+    """Questions, good and bad, as long as the queries are tried."""
     with asking(deployment, SHORT), asking(deployment, {"question": ""}):
         yield
 
@@ -117,7 +117,7 @@ def test_a_rule_has_data(deployment: Deployment, rule: str) -> None:
 
 
 def assert_data(deployment: Deployment, query: str) -> None:
-    """Values come, of which one at least is a number."""
+    """At least one value of the query must be a number."""
 
     def has_data() -> bool:
         values = [float(each["value"][1]) for each in deployment.query(quickened(query))]
@@ -165,7 +165,7 @@ def test_a_dead_stub(deployment: Deployment) -> None:
 
 def test_a_starved_triton_under_load(deployment: Deployment) -> None:
     triton, gateway = deployment.container("triton-cpu"), deployment.container("gateway")
-    deployment.engine.docker("restart", gateway)  # it knows no rate yet, and lets all in
+    deployment.engine.docker("restart", gateway)  # so that it knows no rate yet, and admits all
     deployment.wait_until_answering()
     deployment.engine.docker("update", "--cpus", "0.2", triton)
     try:
@@ -183,8 +183,8 @@ def test_a_starved_triton_under_load(deployment: Deployment) -> None:
 def test_a_gateway_that_crashes_again_and_again(deployment: Deployment) -> None:
     gateway = deployment.container("gateway")
     for _ in range(3):
-        before = deployment.inspect(gateway)["RestartCount"]
-        os.kill(deployment.inspect(gateway)["State"]["Pid"], signal.SIGKILL)
+        before = deployment.engine.inspect(gateway)["RestartCount"]
+        os.kill(deployment.engine.inspect(gateway)["State"]["Pid"], signal.SIGKILL)
         wait_for(partial(_restarted, deployment, gateway, before))
         deployment.wait_until_answering()
         time.sleep(2)  # so that it is scraped
@@ -192,7 +192,7 @@ def test_a_gateway_that_crashes_again_and_again(deployment: Deployment) -> None:
 
 
 def _restarted(deployment: Deployment, container: str, before: int) -> bool:
-    return bool(deployment.inspect(container)["RestartCount"] > before)
+    return bool(deployment.engine.inspect(container)["RestartCount"] > before)
 
 
 def test_a_full_gpu(deployment: Deployment) -> None:

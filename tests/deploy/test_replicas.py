@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from qa.squad import SAMPLE, read_examples
-from tests.conftest import CHECKPOINT, ROOT
+from tests.conftest import ROOT, export_bundled
 from tests.deploy.compose import Deployment, deployed
 from tests.deploy.conftest import FOLDER
 from tests.deploy.engine import Engine
@@ -52,12 +52,12 @@ class Replicas:
             wait_for(lambda each=each: self._is_healthy(each))  # type: ignore[misc]
 
     def _is_healthy(self, container: str) -> bool:
-        state = self.deployment.inspect(container)["State"]
+        state = self.deployment.engine.inspect(container)["State"]
         return bool(state["Health"]["Status"] == "healthy")
 
     @contextmanager
     def under_load(self, name: str) -> Iterator[dict[str, int]]:
-        """Have Locust ask while the block runs; what was replied is there when it is left."""
+        """Have Locust ask while the block runs; after it, the counts of replies are there."""
         told = self.known.with_name("told.json")
         told.unlink(missing_ok=True)
         command = [
@@ -83,21 +83,11 @@ class Replicas:
 
 @pytest.fixture(scope="module")
 def replicas(images: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replicas]:
-    repository = ROOT / "build" / "test-repository"
-    subprocess.run(
-        [
-            *(sys.executable, "-m", "export.refresh", str(CHECKPOINT), "--variants", "onnx_fp32"),
-            *("--repository", str(repository)),
-        ],
-        check=True,
-        cwd=ROOT,
-    )
     make_haproxy(images, FOLDER)
     services = ("triton-cpu", "gateway", "haproxy")
     with deployed(
-        *(images, repository, FOLDER, MODEL, REPLICAS, services),
-        # how a machine that is too slow refuses is tested elsewhere
-        ELECTRA_QA_MAX_QUEUE_SECONDS="20",
+        *(images, export_bundled("onnx_fp32"), FOLDER, MODEL, REPLICAS, services),
+        ELECTRA_QA_MAX_QUEUE_SECONDS="20",  # a slow machine refuses nothing
     ) as deployment:
         known = tmp_path_factory.mktemp("load") / "known.json"
         known.write_text(json.dumps(list(answered(deployment))))
@@ -147,7 +137,7 @@ def starve(replicas: Replicas, container: str) -> None:
 
 def lose_packets(replicas: Replicas, container: str) -> None:
     """Drop 30 % of what reaches the container, in its network namespace."""
-    pid = replicas.deployment.inspect(container)["State"]["Pid"]
+    pid = replicas.deployment.engine.inspect(container)["State"]["Pid"]
     inside = ("nsenter", "-t", str(pid), "-n", "nft")
     engine = replicas.deployment.engine
     engine.run(*inside, "add", "table", "inet", "lossy")

@@ -20,14 +20,14 @@ import httpx
 import pytest
 
 from tests.conftest import CHECKPOINT, ROOT
-from tests.e2e.stack import START_SECONDS, free_ports, wait_for
+from tests.e2e.stack import START_SECONDS, free_ports, is_up, wait_for
 
 pytestmark = pytest.mark.deploy
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRAS = set(PROJECT["project"]["optional-dependencies"])
 UV = Path(sys.executable).with_name("uv")
-# what lies beside the code, and is of use in a checkout only
+# files beside the code that are of use in a checkout only
 OF_THE_CHECKOUT = {
     "loadtest/baselines/requirements.txt",
     "serving/Dockerfile",
@@ -39,7 +39,7 @@ LOADTEST = (
     *("bench", "load", "slo", "web", "baseline", "versus", "loadgen", "report", "compare"),
     *("windows", "sessions", "capacity"),
 )
-# the extras, and what of each has a --help
+# the commands of each extra that have a --help
 COMMANDS = {
     "gateway": ("serving",),
     "otel": ("serving",),
@@ -67,7 +67,8 @@ for command in sys.argv[1:]:
         if ended.code:
             raise
 """
-# what lies in the checkout, and by what name another is given: an option or an argument
+# commands that by default read a file of the checkout: the extra of each, and the option or
+# argument that names another file
 LACKING = {
     "serving": ("gateway", "--tokenizer"),
     "export": ("export", "CHECKPOINT"),
@@ -99,14 +100,14 @@ def files() -> set[str]:
 
 @pytest.fixture(scope="module")
 def outside() -> Iterator[Path]:
-    """A folder outside the checkout, in which all runs."""
+    """A folder outside the checkout, in which everything runs."""
     with TemporaryDirectory(prefix="wheel-") as folder:
         yield Path(folder)
 
 
 @pytest.fixture(scope="module")
 def wheel(outside: Path) -> Path:
-    """The wheel, built of a copy, as a build leaves files that the next one would take up."""
+    """The wheel, built from a copy, as a build leaves files that the next one would include."""
     for name in (*files(), "pyproject.toml", "README.md", "LICENSE"):
         copy = outside / "source" / name
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -207,7 +208,7 @@ def test_a_gateway_answers_with_a_triton_of_its_own(
 
 @contextmanager
 def serving(python: Path, folder: Path, *options: str) -> Iterator[httpx.Client]:
-    """Serve until the block is left; yield a client of what is live."""
+    """Serve until the block is left; yield a client once the gateway is live."""
     (port,) = free_ports(1)
     command = (str(python), "-m", "serving", f"--port={port}", *options)
     log = folder / "serving.log"
@@ -219,10 +220,7 @@ def serving(python: Path, folder: Path, *options: str) -> Iterator[httpx.Client]
 
         def live() -> bool:
             assert process.poll() is None, log.read_text()
-            try:
-                return client.get("/health/live").status_code == 200
-            except httpx.TransportError:
-                return False
+            return is_up(f"http://127.0.0.1:{port}/health/live")
 
         try:
             wait_for(live)

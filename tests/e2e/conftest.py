@@ -14,7 +14,7 @@ from tests.e2e.stack import Stack, running
 
 @pytest.fixture(scope="session")
 def choice(repository: Path) -> Choice:
-    """What answers when a test names no model: by this CPU, or by the Triton under test."""
+    """The model of a test that names none: the choice for this CPU or of the Triton under test."""
     if model := os.environ.get("ELECTRA_QA_MODEL"):
         return Choice(model, "named by ELECTRA_QA_MODEL")
     return choose(repository, read_cpu())
@@ -22,7 +22,7 @@ def choice(repository: Path) -> Choice:
 
 @pytest.fixture(scope="session")
 def stack(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """One gateway with the model that is chosen, for all tests that do not break it."""
+    """One stack with the chosen model, for all tests that do not break it."""
     with running(repository, tmp_path_factory.mktemp("stack")) as stack:
         yield stack
 
@@ -31,11 +31,12 @@ def stack(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def exact_stack(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One with the float32 model, whose logits do not depend on the other rows of a batch."""
     folder = tmp_path_factory.mktemp("exact")
-    settings = {
-        "ELECTRA_QA_MODEL": "electra_qa_onnx_fp32",
-        "ELECTRA_QA_REQUEST_SECONDS": "120",
-    }  # on a slow machine
-    with running(repository, folder, **settings) as stack:
+    with running(
+        repository,
+        folder,
+        ELECTRA_QA_MODEL="electra_qa_onnx_fp32",
+        ELECTRA_QA_REQUEST_SECONDS="120",  # for a slow machine
+    ) as stack:
         yield stack
 
 

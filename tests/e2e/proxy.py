@@ -1,4 +1,4 @@
-"""A proxy in place of a company's, and an environment whose proxies do not work."""
+"""A proxy such as a company has, and an environment whose proxies do not work."""
 
 import socket
 from collections.abc import Iterator
@@ -11,18 +11,18 @@ NAMES = ("http_proxy", "https_proxy", "grpc_proxy", "all_proxy")
 
 
 def proxies(url: str) -> dict[str, str]:
-    """The variables of an environment that has everything reached through ``url``."""
+    """The variables of an environment in which everything is reached through ``url``."""
     both = {each: url for name in NAMES for each in (name, name.upper())}
     return {**both, "no_proxy": "", "NO_PROXY": ""}
 
 
-# nobody listens on port 9; and a proxy of a kind that httpx cannot use without more packages
+# nobody listens on port 9, and httpx needs more packages for a SOCKS proxy
 DEAD = proxies("http://127.0.0.1:9") | {"all_proxy": "socks5://127.0.0.1:9"}
 
 
 @dataclass
 class Proxy:
-    """One that reaches the same port of this machine, whatever host it is asked for."""
+    """A proxy that reaches one port of this machine, whatever host it is asked for."""
 
     url: str
     asked: list[str] = field(default_factory=list)  # the first line of each connection
@@ -41,7 +41,7 @@ def proxy_to(port: int) -> Iterator[Proxy]:
                     while self.rfile.readline().strip():
                         pass
                     self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
-                else:  # a whole URL in place of a path, which every server has to take
+                else:  # the path is a whole URL, which every server has to accept
                     upstream.sendall(first)
                 back = Thread(target=copy, args=(upstream, self.connection))
                 back.start()
@@ -55,7 +55,7 @@ def proxy_to(port: int) -> Iterator[Proxy]:
         block_on_close = False
 
         def handle_error(self, *_: object) -> None:
-            """Clients and servers go without a word."""
+            """Say nothing when a client or a server has left."""
 
     with Server(("127.0.0.1", 0), Handler) as server:
         proxy = Proxy(f"http://127.0.0.1:{server.server_address[1]}")

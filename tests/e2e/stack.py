@@ -7,11 +7,10 @@ import socket
 import ssl
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -19,7 +18,7 @@ import pytest
 
 from tests.e2e.triton_under_test import models_of
 
-PORTS = (  # the settings of a stack's ports
+PORTS = (  # the settings that name a stack's ports
     "ELECTRA_QA_PORT",
     "ELECTRA_QA_TRITON_GRPC_PORT",
     "ELECTRA_QA_TRITON_HTTP_PORT",
@@ -28,10 +27,9 @@ PORTS = (  # the settings of a stack's ports
 START_SECONDS = 180
 STOP_SECONDS = 40
 UNLOADED_START_SECONDS = 5  # of gateway and Triton, where nothing else runs
-# of a client that uses no TLS: httpx would read all certificates for each, which takes 50 ms of a
-# core, again and again beside a stack that starts
+# for clients without TLS: for each, httpx would read all certificates, which takes 50 ms of a core
 NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-PATIENCE_SECONDS = 180  # for what takes a moment, but on a machine that is busy with something else
+PATIENCE_SECONDS = 180  # for what takes a moment unless the machine is busy
 
 
 @dataclass(frozen=True)
@@ -52,9 +50,11 @@ class Stack:
 
     @property
     def ports(self) -> list[int]:
-        return [
-            *(self.port, self.triton_grpc_port, self.triton_http_port, self.triton_metrics_port)
-        ]
+        return [self.port, self.triton_grpc_port, self.triton_http_port, self.triton_metrics_port]
+
+    def said(self, text: str) -> int:
+        """How often the gateway's log has ``text``."""
+        return self.log.read_text().count(text)
 
     def stop(self, sent: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(sent)
@@ -81,7 +81,7 @@ def settings_of(repository: Path, ports: list[int], settings: dict[str, str]) ->
 
 
 def start(repository: Path, folder: Path, *, wrapper: Sequence[str] = (), **settings: str) -> Stack:
-    """Start ``python -m serving``, by the command ``wrapper`` if any, without waiting for it."""
+    """Start ``python -m serving``, by the command ``wrapper`` if any, and do not wait for it."""
     ports = free_ports(4)
     if url := os.environ.get("ELECTRA_QA_TRITON_URL"):  # the Triton under test
         skip_unless_served(url, settings)
@@ -121,23 +121,33 @@ def wait_for(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -
 
 
 def get(url: str, seconds: float = 60) -> httpx.Response:
-    """Ask a server of this machine on a connection of its own."""
+    """Ask a server on this machine, on a new connection."""
     return httpx.get(url, timeout=seconds, verify=NO_CERTIFICATES)
+
+
+def is_up(url: str) -> bool:
+    """Whether a GET of ``url`` finds a server, and its status is 200."""
+    try:
+        return get(url).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def is_ready(stack: Stack) -> bool:
+    """Whether a gateway, which must be listening, says that it is ready."""
+    return get(f"{stack.url}/health/ready").status_code == 200
 
 
 def wait_until_ready(stack: Stack, seconds: float = START_SECONDS) -> None:
     def ready() -> bool:
         assert stack.process.poll() is None, stack.log.read_text()
-        try:
-            return get(f"{stack.url}/health/ready").status_code == 200
-        except httpx.TransportError:
-            return False
+        return is_up(f"{stack.url}/health/ready")
 
     wait_for(ready, seconds)
 
 
 def counted(stack: Stack, metric: str) -> int:
-    """The gateway's own figure."""
+    """A metric of the gateway."""
     text = get(f"{stack.url}/metrics").text
     found = re.search(rf"^electra_qa_{metric} (\d+)", text, re.MULTILINE)
     assert found, text
@@ -149,7 +159,7 @@ def windows_in_flight(stack: Stack) -> int:
 
 
 def triton(stack: Stack, metric: str) -> int:
-    """Triton's own figure, over all labels."""
+    """A metric of Triton, summed over its labels."""
     url = f"http://{stack.triton_host}:{stack.triton_metrics_port}/metrics"
     text = get(url).text
     return sum(int(each) for each in re.findall(rf"^{metric}{{.*}} (\d+)", text, re.MULTILINE))
@@ -178,9 +188,9 @@ def wait_until_answering(stack: Stack, before: int = 0) -> None:
 
 @contextmanager
 def paused(stack: Stack) -> Iterator[None]:
-    """Stop Triton's server: what is in flight stays so until the block is left.
+    """Pause Triton's server: nothing is answered until the block is left.
 
-    Not its stub, which Triton takes for dead after a second.
+    Its stub goes on, as Triton would take a paused one for dead after a second.
     """
     kill(stack, "server", signal.SIGSTOP)
     try:
@@ -193,7 +203,7 @@ def paused(stack: Stack) -> Iterator[None]:
 def running(
     repository: Path, folder: Path, *, wrapper: Sequence[str] = (), **settings: str
 ) -> Iterator[Stack]:
-    """Run the stack until the block is left; it must then end cleanly and leave nothing."""
+    """Run the stack until the block is left; it must then end cleanly and leave nothing behind."""
     stack = start(repository, folder, wrapper=wrapper, **settings)
     try:
         wait_until_ready(stack)
@@ -226,49 +236,9 @@ PARTS = {"stub": "triton_python_backend_stub", "server": "bin/tritonserver"}
 
 
 def kill(stack: Stack, part: str, sent: signal.Signals = signal.SIGKILL) -> None:
-    """Send that part of Triton a signal."""
+    """Send a signal to a part of Triton."""
     (pid,) = [pid for pid, line in processes(stack).items() if PARTS[part] in line.split()[0]]
     os.kill(pid, sent)
-
-
-@dataclass(frozen=True)
-class Told:
-    """What clients were told, in any order; ``broken`` are the connections that failed."""
-
-    replies: list[httpx.Response] = field(default_factory=list)
-    broken: list[httpx.TransportError] = field(default_factory=list)
-
-    def wait_for_more(self) -> None:
-        """Return when the clients have had so many more replies that they ask steadily."""
-        enough = len(self.replies) + 20
-        wait_for(lambda: len(self.replies) >= enough)
-
-
-@contextmanager
-def asking(stack: Stack, body: dict[str, str]) -> Iterator[Told]:
-    """Have four clients ask while the block runs, each time on a new connection."""
-    told, ending = Told(), threading.Event()
-
-    def ask() -> None:
-        limits = httpx.Limits(max_keepalive_connections=0)
-        with httpx.Client(
-            base_url=stack.url, timeout=60, limits=limits, verify=NO_CERTIFICATES
-        ) as client:
-            while not ending.is_set():
-                try:
-                    told.replies.append(client.post("/answer", json=body))
-                except httpx.TransportError as error:
-                    told.broken.append(error)
-
-    clients = [threading.Thread(target=ask) for _ in range(4)]
-    for each in clients:
-        each.start()
-    try:
-        yield told
-    finally:
-        ending.set()
-        for each in clients:
-            each.join()
 
 
 def leftovers(stack: Stack) -> list[str]:

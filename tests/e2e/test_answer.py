@@ -1,3 +1,5 @@
+"""Questions that are answered: alone, under load, and whatever their text holds."""
+
 import asyncio
 import re
 from collections import defaultdict
@@ -18,12 +20,8 @@ from export.variants import variant_named
 from qa.squad import SAMPLE, Example, read_examples
 from qa.windows import make_windows
 from serving.triton import Triton
+from tests.e2e.questions import NORMAN
 from tests.e2e.stack import Stack, running, triton_of, wait_for
-
-NORMAN = {
-    "question": "Who led the Norman conquest of England?",
-    "context": "The Norman conquest of England was led by William the Conqueror in 1066.",
-}
 
 
 def test_a_question_is_answered(client: httpx.Client) -> None:
@@ -92,7 +90,7 @@ def test_whatever_the_text_holds(client: httpx.Client, question: str, context: s
 def patient(
     repository: Path, exact_stack: Stack, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
-    """A gateway that lets all wait, however long, for the Triton of ``exact_stack``."""
+    """A gateway whose requests may wait long for the Triton of ``exact_stack``."""
     settings = {"ELECTRA_QA_MODEL": "electra_qa_onnx_fp32", "ELECTRA_QA_MAX_QUEUE_SECONDS": "60"}
     folder = tmp_path_factory.mktemp("patient")
     with running(repository, folder, **settings, **triton_of(exact_stack)) as stack:
@@ -100,7 +98,7 @@ def patient(
 
 
 def alike(examples: Sequence[Example], tokenizer: Tokenizer) -> list[Example]:
-    """The questions whose rows have the length that is most common, so that they can be joined."""
+    """The questions whose windows have the most common length, so that they can be batched."""
     shape = request_shape(variant_named("onnx_fp32"), 384)
     by_length: dict[tuple[int, ...], list[Example]] = defaultdict(list)
     for each in examples:
@@ -116,7 +114,8 @@ def mixed(examples: Sequence[Example], _: Tokenizer) -> list[Example]:
 
 @pytest.mark.parametrize(
     "choose_from",
-    [alike, pytest.param(mixed, marks=pytest.mark.embedded)],  # native backends join equal lengths
+    # native backends batch equal lengths only
+    [alike, pytest.param(mixed, marks=pytest.mark.embedded)],
 )
 def test_every_question_gets_its_own_answer_under_load(
     patient: Stack,
@@ -124,7 +123,7 @@ def test_every_question_gets_its_own_answer_under_load(
     tokenizer: Tokenizer,
     choose_from: Callable[[Sequence[Example], Tokenizer], list[Example]],
 ) -> None:
-    """Concurrent replies equal the lone ones, and Triton ran fewer batches than requests."""
+    """Concurrent replies equal lone ones, and Triton ran fewer batches than requests."""
     examples = choose_from(read_examples(SAMPLE), tokenizer)[:60]
     bodies = [{"question": each.question, "context": each.context} for each in examples]
     with httpx.Client(base_url=patient.url, timeout=60) as client:

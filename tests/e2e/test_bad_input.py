@@ -1,4 +1,4 @@
-"""Bad input of which only the model tells, and what bad input does to others: nothing."""
+"""Bad input that is found only with the model at hand; and no bad input harms other requests."""
 
 import threading
 from typing import Any
@@ -10,8 +10,8 @@ from tritonclient.grpc import InferenceServerClient, InferInput, InferResult
 from tritonclient.utils import InferenceServerException
 
 from qa import tensors
+from tests.e2e.questions import NORMAN
 from tests.e2e.stack import Stack
-from tests.e2e.test_answer import NORMAN
 from tests.serving.test_bad_input import CASES, JSON, check, with_changes
 
 OWN_CASES = {
@@ -79,7 +79,7 @@ def rows(**changes: Any) -> list[InferInput]:
 
 FAULTS = {
     "a token id beyond the vocabulary": ({"input_ids": (3, 99_999)}, "failed on this request"),
-    "a token type that there is not": ({"token_type_ids": (3, 7)}, "failed on this request"),
+    "an unknown token type": ({"token_type_ids": (3, 7)}, "failed on this request"),
     "a negative token id": ({"input_ids": (3, -1)}, "input_ids holds -1, which is negative"),
     "a negative token type": ({"token_type_ids": (3, -1)}, "token_type_ids holds -1"),
     "a mask of 2": ({"attention_mask": (0, 2)}, "padding is on the right only"),
@@ -87,10 +87,10 @@ FAULTS = {
 }
 
 
-@pytest.mark.embedded  # a native backend fails its whole batch, or does not look (docs/native.md)
+@pytest.mark.embedded  # a native backend fails the whole batch, or does not check (docs/native.md)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_request_at_fault_fails_alone_in_its_batch(exact_stack: Stack, fault: str) -> None:
-    """Straight to Triton, whose batch holds sound requests before and after the one at fault."""
+    """Triton itself is asked; its batch has sound requests before and after the one at fault."""
     changes, message = FAULTS[fault]
     results: dict[int, InferResult | InferenceServerException] = {}
     done = threading.Semaphore(0)

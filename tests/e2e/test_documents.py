@@ -1,7 +1,7 @@
-"""Every command in the README and in docs/ is run, as it stands there but for the ports.
+"""Every command in the README and in docs/ but `make test`, run as it stands but for the ports.
 
 They run in a copy of the project, so that a user's exported model and running server are left
-alone. `make test` itself is what runs this.
+alone.
 """
 
 import json
@@ -10,7 +10,6 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +22,7 @@ from embedded.selection import choose
 from qa.squad import SAMPLE
 from qa.tensors import INPUTS
 from tests.conftest import ROOT
-from tests.e2e.stack import PORTS, START_SECONDS, free_ports, get
+from tests.e2e.stack import PORTS, START_SECONDS, STOP_SECONDS, free_ports, is_up, wait_for
 
 pytestmark = pytest.mark.thorough
 
@@ -39,7 +38,7 @@ def blocks(document: Path, language: str) -> list[str]:
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("copy") / "project"
-    shutil.copytree(ROOT, folder, ignore=LEFT_OUT)  # with its times: nothing is set up again
+    shutil.copytree(ROOT, folder, ignore=LEFT_OUT)  # keeps the times: nothing is set up again
     (folder / ".venv").symlink_to(ROOT / ".venv")
     return folder
 
@@ -48,7 +47,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def environment() -> dict[str, str]:
     ports = dict(zip(PORTS, map(str, free_ports(4)), strict=True))
     ports["PORT"] = ports["ELECTRA_QA_PORT"]  # for `make eval`
-    # without what `make test` tells the makes that it runs itself
+    # without what make passes on to the makes below it
     told = {name for name in os.environ if "MAKE" in name}
     return {name: value for name, value in os.environ.items() if name not in told} | ports
 
@@ -56,7 +55,7 @@ def environment() -> dict[str, str]:
 @contextmanager
 def served(command: str, folder: Path, environment: dict[str, str], log: Path) -> Iterator[None]:
     """Run a `make serve` as a terminal does, whose Ctrl-C goes to all of its process group."""
-    url = f"http://localhost:{environment['PORT']}"
+    ready = f"http://localhost:{environment['PORT']}/health/ready"
     with log.open("wb") as output:
         process = subprocess.Popen(
             ["bash", "-c", command],
@@ -66,24 +65,18 @@ def served(command: str, folder: Path, environment: dict[str, str], log: Path) -
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    deadline = time.monotonic() + 2 * START_SECONDS  # the model may have to be exported
+
+    def answers() -> bool:
+        assert process.poll() is None, log.read_text()
+        return is_up(ready)
+
     try:
-        while not answers(url):
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.1)
+        wait_for(answers, 2 * START_SECONDS)  # the model may have to be exported
         yield
     finally:
         os.killpg(process.pid, signal.SIGINT)
-        process.wait(40)
-    assert not answers(url)
-
-
-def answers(url: str) -> bool:
-    try:
-        return get(f"{url}/health/ready", 10).status_code == 200
-    except httpx.TransportError:
-        return False
+        process.wait(STOP_SECONDS)
+    assert not is_up(ready)
 
 
 def run(command: str, folder: Path, environment: dict[str, str]) -> str:
@@ -106,7 +99,7 @@ def test_the_readme(copy: Path, environment: dict[str, str], tmp_path: Path) -> 
     assert (serve.strip(), test.strip()) == ("make serve", "make test")
     with served(serve, copy, environment, tmp_path / "serve.log"):
         reply, shown = json.loads(run(curl, copy, environment)), json.loads(expected)
-        # the kernels of another CPU round int8 in another way
+        # another CPU rounds int8 differently
         assert reply.pop("score") == pytest.approx(shown.pop("score"), abs=0.15)
         assert reply == shown
         chosen = choose(copy / "model_repository", read_cpu()).model
@@ -144,7 +137,7 @@ def test_the_page_on_serving(copy: Path, environment: dict[str, str], tmp_path: 
 
 
 def test_the_page_on_benchmarking(copy: Path, environment: dict[str, str]) -> None:
-    """But for less of everything, and not versus, whose environment takes long."""
+    """With less of everything, and without versus, whose environment takes long to make."""
     bench, load, versus, loadgen, windows, report, compare = blocks(
         ROOT / "docs" / "benchmarking.md", "sh"
     )

@@ -1,4 +1,4 @@
-"""An answer does not wait for those that are computed with it: straight to the embedded Triton."""
+"""An answer does not wait for the others of its batch; the embedded Triton itself is asked."""
 
 import threading
 import time
@@ -30,7 +30,7 @@ def executions(triton: InferenceServerClient) -> int:
 
 
 def ends_of_one_batch(triton: InferenceServerClient) -> dict[str, float]:
-    """When requests are answered, in seconds; two of them come while the first is computed."""
+    """When each request is answered, in seconds; two arrive while the first is computed."""
     ends: dict[str, float] = {}
     failed: list[Exception] = []
     done = threading.Semaphore(0)
@@ -55,10 +55,9 @@ def ends_of_one_batch(triton: InferenceServerClient) -> dict[str, float]:
 
 
 def test_the_first_to_be_done_is_the_first_to_be_answered(exact_stack: Stack) -> None:
-    """Of two requests that are computed as one batch.
+    """Two requests are computed as one batch, which takes some hundred milliseconds.
 
-    Answers that leave together are a few milliseconds apart, of some hundred that the batch takes.
-    A busy machine may spoil a try.
+    Answers that leave together are a few milliseconds apart. A busy machine may spoil a try.
     """
     with InferenceServerClient(f"127.0.0.1:{exact_stack.triton_grpc_port}") as triton:
         for _ in range(5):

@@ -33,6 +33,11 @@ def run_evaluation(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def rows(said: str) -> list[list[str]]:
+    """The words of each row of the table that was printed."""
+    return [re.findall(r"[\w.]+", line) for line in said.splitlines() if "│" in line]
+
+
 def evaluated(stack: Stack, dataset: Path, answers: Path) -> tuple[Scores, dict[str, str]]:
     done = run_evaluation(str(dataset), "--url", stack.url, "--output", str(answers))
     assert done.returncode == 0, done.stderr
@@ -47,7 +52,7 @@ def evaluated(stack: Stack, dataset: Path, answers: Path) -> tuple[Scores, dict[
 def test_the_variants_on_the_sample(
     repository: Path, stack: Stack, exact_stack: Stack, tmp_path: Path
 ) -> None:
-    """fp32's figures are the checkpoint's own on these 200 questions; the chosen one's are near."""
+    """fp32 has the checkpoint's own figures on these 200 questions; the chosen one comes near."""
     onnx, onnx_answers = evaluated(exact_stack, SAMPLE, tmp_path / "onnx")
     assert onnx.f1 == pytest.approx(FP32_ON_SAMPLE.f1, abs=0.3)
     assert onnx.exact_match == pytest.approx(FP32_ON_SAMPLE.exact_match, abs=0.51)
@@ -94,9 +99,9 @@ def as_squad(examples: list[Example]) -> dict[str, Any]:
 
 
 def test_questions_without_an_answer(exact_stack: Stack, tmp_path: Path) -> None:
-    """Each question of ten twice, the second time of another one's paragraph, as SQuAD 2.0 has it.
+    """Ten questions are asked of their own paragraph and of another's, as in SQuAD 2.0.
 
-    A threshold that nothing reaches gives every one a span; one that all reach, none.
+    With a threshold that no score reaches, all get a span; with one that all reach, none.
     """
     asked = read_examples(SAMPLE)[::20]
     elsewhere = [
@@ -110,8 +115,7 @@ def test_questions_without_an_answer(exact_stack: Stack, tmp_path: Path) -> None
         options = ("--url", exact_stack.url, "--null-threshold", threshold, *output)
         done = run_evaluation(str(path), *options)
         assert done.returncode == 0, done.stderr
-        rows = [re.findall(r"[\w.]+", line) for line in done.stdout.splitlines() if "│" in line]
-        return rows, json.loads((tmp_path / "answers").read_text())
+        return rows(done.stdout), json.loads((tmp_path / "answers").read_text())
 
     spans_alone = evaluated(exact_stack, _written(asked, tmp_path / "squad-1.json"), tmp_path / "x")
     ((*_, all_f1, _), with_one, without), answers = evaluated_at("1000")
@@ -127,7 +131,7 @@ def test_questions_without_an_answer(exact_stack: Stack, tmp_path: Path) -> None
 
 
 def test_make_eval_of_a_gateway_with_keys_that_is_busy(repository: Path, tmp_path: Path) -> None:
-    """With room for one window, most questions are told to come again, and all are answered."""
+    """With room for one window, most questions are told to retry, and all get an answer."""
     asked = read_examples(SAMPLE)[:12]
     path = _written([replace(each, id="one for all") for each in asked], tmp_path / "a file.json")
     settings = {"ELECTRA_QA_API_KEYS": "other,s3cret", "ELECTRA_QA_MAX_WINDOWS_IN_FLIGHT": "1"}
@@ -152,10 +156,10 @@ def test_make_eval_of_a_gateway_with_keys_that_is_busy(repository: Path, tmp_pat
     assert done.returncode == 0, done.stderr
     assert "s3cret" not in without.stdout + without.stderr + done.stdout + done.stderr
     assert re.search(r"rejections_total\{.*overloaded.*\} [1-9]", metrics), metrics
-    rows = [re.findall(r"[\w.]+", line) for line in done.stdout.splitlines() if "│" in line]
-    assert rows[0][1:3] == ["12", "0"]
-    assert rows[1][:4] == ["best", "of", "2", "12"]
-    assert float(rows[1][-1]) >= float(rows[0][-2])
+    best, best_of_two, *_ = rows(done.stdout)
+    assert best[1:3] == ["12", "0"]
+    assert best_of_two[:4] == ["best", "of", "2", "12"]
+    assert float(best_of_two[-1]) >= float(best[-2])
 
 
 def test_no_gateway() -> None:

@@ -1,4 +1,4 @@
-"""The gateway against its own OpenAPI document: what schemathesis makes of it, and raw bytes."""
+"""The gateway is sent what schemathesis makes of its OpenAPI document, and raw bytes."""
 
 import json
 import socket
@@ -16,8 +16,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.conftest import ROOT
+from tests.e2e.questions import NORMAN
 from tests.e2e.stack import Stack
-from tests.e2e.test_answer import NORMAN
 
 schema = schemathesis.openapi.from_path(ROOT / "docs" / "openapi.json")
 
@@ -43,14 +43,14 @@ RAW = {
     "a head that ends too soon": HEAD,
     "not HTTP": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 50,
     "a head without end": b"GET / HTTP/1.1\r\nx: " + b"a" * 1_000_000,
-    "a length that is none": HEAD + b"content-length: many\r\n\r\n" + BODY,
+    "a length that is no number": HEAD + b"content-length: many\r\n\r\n" + BODY,
     "a negative length": HEAD + b"content-length: -5\r\n\r\n" + BODY,
-    "a chunk that is none": HEAD + b"transfer-encoding: chunked\r\n\r\nzz\r\n" + BODY,
+    "a chunk without a size": HEAD + b"transfer-encoding: chunked\r\n\r\nzz\r\n" + BODY,
 }
 
 
 def replies(stack: Stack, sent: bytes) -> Iterator[bytes]:
-    """What comes back of raw bytes, after which the client sends no more."""
+    """What the gateway replies to raw bytes, after which the client sends no more."""
     with socket.create_connection(("127.0.0.1", stack.port), timeout=30) as connection:
         try:
             connection.sendall(sent)

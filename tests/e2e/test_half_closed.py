@@ -1,4 +1,4 @@
-"""A client that ends its side of the connection after its request, and one that is gone."""
+"""A client that closes its side of the connection after its request, and one that disconnects."""
 
 import json
 import socket
@@ -7,8 +7,8 @@ from http.client import HTTPResponse
 
 import pytest
 
+from tests.e2e.questions import NORMAN
 from tests.e2e.stack import Stack, paused, wait_for, windows_in_flight
-from tests.e2e.test_answer import NORMAN
 
 pytestmark = pytest.mark.embedded  # Triton is paused
 

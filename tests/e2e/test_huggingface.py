@@ -7,8 +7,8 @@ from huggingface_hub.errors import HfHubHTTPError
 
 from qa.tokenizer import load_tokenizer
 from tests.conftest import CHECKPOINT
+from tests.e2e.questions import NORMAN
 from tests.e2e.stack import Stack
-from tests.e2e.test_answer import NORMAN
 from tests.e2e.triton_under_test import served
 
 ASKED = NORMAN["question"], NORMAN["context"]
@@ -30,7 +30,7 @@ def test_a_question_is_answered(hub: InferenceClient, exact_stack: Stack) -> Non
     found = hub.question_answering(*ASKED)
     assert isinstance(found, QuestionAnsweringOutputElement)
     assert (found.answer, found.start, found.end) == ("William the Conqueror", 42, 63)
-    # fewer candidates than with 30 tokens, so a score that is no smaller
+    # 15 tokens are Hugging Face's default
     assert found.score == own(exact_stack, max_answer_len=15)["score"]
     by_name = InferenceClient(f"{exact_stack.url}/models/electra_qa_onnx_fp32")
     assert by_name.question_answering(*ASKED) == found
@@ -55,7 +55,7 @@ def test_every_parameter(hub: InferenceClient) -> None:
 
 
 def test_doc_stride_is_an_overlap(hub: InferenceClient, exact_stack: Stack) -> None:
-    """By default 128 tokens; the same windows as the step that leaves so many to both."""
+    """By default 128 tokens; an overlap gives the same windows as the step that leaves it."""
     tokenizer = load_tokenizer(CHECKPOINT / "tokenizer.json")
     room = 384 - 3 - len(tokenizer.encode(NORMAN["question"], add_special_tokens=False).ids)
     context = "The weather in the valley was mild and dry. " * 80 + NORMAN["context"]

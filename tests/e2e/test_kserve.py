@@ -1,4 +1,4 @@
-"""As a transformer of KServe: started by its command, asked by its probes."""
+"""The gateway as KServe's transformer: started by KServe's command, asked by its probes."""
 
 import subprocess
 import sys
@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from embedded.selection import Choice
+from tests.e2e.questions import NORMAN
 from tests.e2e.stack import STOP_SECONDS, Stack, free_ports, settings_of, wait_until_ready
-from tests.e2e.test_answer import NORMAN
 
 pytestmark = pytest.mark.embedded
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.embedded
 def transformer(
     stack: Stack, choice: Choice, repository: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[httpx.Client]:
-    """A gateway whose port and Triton only KServe's flags say."""
+    """A gateway that has its port and its Triton from KServe's flags alone."""
     (port,) = free_ports(1)
     log = tmp_path_factory.mktemp("kserve") / "gateway.log"
     appended = [
@@ -59,7 +59,7 @@ def test_health_without_a_key(transformer: httpx.Client, choice: Choice) -> None
 
 
 @pytest.mark.parametrize("path", ["/v2/models/nothing/ready", "/v1/models/nothing"])
-def test_a_model_that_there_is_not(transformer: httpx.Client, path: str) -> None:
+def test_an_unknown_model(transformer: httpx.Client, path: str) -> None:
     told = transformer.get(path)
     assert (told.status_code, told.json()["error"]["type"]) == (404, "unknown_model")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.e2e.questions import ask
 from tests.e2e.stack import (
     PORTS,
     START_SECONDS,
@@ -25,7 +26,6 @@ from tests.e2e.stack import (
     wait_until_ready,
     windows_in_flight,
 )
-from tests.e2e.test_answer import NORMAN
 
 pytestmark = [pytest.mark.embedded, pytest.mark.thorough]
 
@@ -40,8 +40,10 @@ def refused(stack: Stack) -> str:
 
 
 def copied(repository: Path, folder: Path, *models: str) -> Path:
-    """A copy that a test may change: the files of ``models``, and of the others no more than
-    their configs, as copying hundreds of megabytes takes seconds."""
+    """A copy that a test may change: all of ``models``, and only the configs of the others.
+
+    Copying hundreds of megabytes would take seconds.
+    """
 
     def left_out(path: str, _: list[str]) -> set[str]:
         return set() if Path(path).name in models else {"1"}
@@ -55,7 +57,7 @@ def test_what_is_in_flight_is_answered_before_the_end(
 ) -> None:
     with running(repository, tmp_path) as stack, ThreadPoolExecutor(1) as pool:
         with paused(stack):
-            asking = pool.submit(httpx.post, f"{stack.url}/answer", json=NORMAN, timeout=60)
+            asking = pool.submit(ask, stack)
             wait_for(lambda: windows_in_flight(stack) > 0)
             stack.process.send_signal(sent)
             wait_for(lambda: not listens(stack.port))  # nobody takes it for ready
@@ -69,7 +71,7 @@ def test_what_is_in_flight_is_answered_before_the_end(
 def test_a_signal_during_the_start_leaves_nothing(
     repository: Path, tmp_path: Path, started: int
 ) -> None:
-    """As soon as there is so much of Triton: nothing, the server, its stub as well."""
+    """Sent as soon as so many processes of Triton run: none, the server, its stub too."""
     stack = start(repository, tmp_path)
     wait_for(lambda: len(processes(stack)) >= started)
     stack.process.send_signal(signal.SIGTERM)
@@ -139,7 +141,7 @@ def test_a_repository_that_was_made_by_hand(repository: Path, tmp_path: Path) ->
     (by_hand / "report.json").unlink()
     said = refused(start(by_hand, tmp_path, ELECTRA_QA_MODEL="electra_qa_onnx_int8"))
     assert f"{by_hand} was not made by make export: there is no report.json" in said
-    # neither can a model be chosen, for a Triton elsewhere either
+    # nor can a model be chosen, not even for a Triton elsewhere
     said = refused(start(by_hand, tmp_path, ELECTRA_QA_TRITON_URL="127.0.0.1:1"))
     assert f"there is no report.json in {by_hand}; run make export, or name the model" in said
 
@@ -164,7 +166,7 @@ def test_wrong_settings_are_named(repository: Path, tmp_path: Path) -> None:
 
 
 def test_triton_down_is_503_at_once_and_back_when_it_is(repository: Path, tmp_path: Path) -> None:
-    """A gateway with a Triton of another process, which goes and comes back."""
+    """A gateway whose Triton belongs to another process, which ends and comes back."""
     with running(repository, tmp_path) as first:
         port = str(first.triton_grpc_port)
         url = f"127.0.0.1:{port}"
@@ -173,26 +175,26 @@ def test_triton_down_is_503_at_once_and_back_when_it_is(repository: Path, tmp_pa
         ) as gateway:
             assert first.stop() == 0
             started = time.monotonic()
-            down = httpx.post(f"{gateway.url}/answer", json=NORMAN)
+            down = ask(gateway)
             assert time.monotonic() - started < 10  # a request has 30
             assert (down.status_code, down.json()["error"]["type"]) == (503, "unavailable")
             assert httpx.get(f"{gateway.url}/health/ready").status_code == 503
             assert httpx.get(f"{gateway.url}/health/live").status_code == 200
             with running(repository, tmp_path, ELECTRA_QA_TRITON_GRPC_PORT=port):
                 wait_until_ready(gateway)
-                up = httpx.post(f"{gateway.url}/answer", json=NORMAN)
+                up = ask(gateway)
                 assert up.json()["answer"] == "William the Conqueror"
 
 
 def test_an_answer_that_takes_too_long_is_504(repository: Path, tmp_path: Path) -> None:
-    """A client's own limit may shorten the time, and no more."""
-    # a probe that is as patient as this does not take Triton for dead meanwhile
+    """A client's own limit may shorten the time, but not extend it."""
+    # so patient a probe does not take Triton for dead meanwhile
     with running(
         repository, tmp_path, ELECTRA_QA_REQUEST_SECONDS="0.2", ELECTRA_QA_READY_SECONDS="60"
     ) as stack:
         with paused(stack):
             for headers in ({}, {"x-request-timeout-ms": "60000"}):
-                late = httpx.post(f"{stack.url}/answer", json=NORMAN, headers=headers, timeout=60)
+                late = ask(stack, headers)
                 assert late.status_code == 504
                 assert late.json()["error"]["type"] == "deadline_exceeded"
         wait_until_ready(stack)
@@ -206,11 +208,8 @@ def test_a_full_queue_is_429_for_those_it_does_not_hold(repository: Path, tmp_pa
     config.write_text(config.read_text().replace("dynamic_batching {", bounded))
     named = running(small, tmp_path, ELECTRA_QA_MODEL="electra_qa_onnx_int8")
     with named as stack, ThreadPoolExecutor(60) as pool:
-        with paused(stack):  # they come all at once, when it goes on
-            asked = [
-                pool.submit(httpx.post, f"{stack.url}/answer", json=NORMAN, timeout=60)
-                for _ in range(60)
-            ]
+        with paused(stack):  # they all reach it at once, when it goes on
+            asked = [pool.submit(ask, stack) for _ in range(60)]
             wait_for(lambda: windows_in_flight(stack) == 60)
         replies = [each.result() for each in asked]
     refused = [reply for reply in replies if reply.status_code == 429]

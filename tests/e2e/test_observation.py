@@ -12,8 +12,8 @@ from tokenizers import Tokenizer
 
 from qa.tensors import RequestShape
 from qa.windows import make_windows
+from tests.e2e.questions import NORMAN, ask
 from tests.e2e.stack import Stack, running, triton_of
-from tests.e2e.test_answer import NORMAN
 from tests.serving.test_observation import samples, timings
 
 pytestmark = pytest.mark.thorough
@@ -64,7 +64,7 @@ def test_no_text_is_logged_unless_asked_for(
     assert not re.search("Norman|William|secret", json.dumps(entries))
     settings = {"ELECTRA_QA_LOG_TEXTS": "true", **triton_of(stack)}
     with running(repository, tmp_path, **settings) as telling:
-        httpx.post(f"{telling.url}/answer", json=NORMAN, timeout=60)
+        ask(telling)
         logged = telling.log.read_text()
     assert NORMAN["question"] in logged
     assert "answer=William the Conqueror" in logged

@@ -36,6 +36,6 @@ def test_the_examples_are_real(client: httpx.Client, choice: Choice, path: str) 
     for one, other in zip(
         expected.get("answers", [expected]), got.get("answers", [got]), strict=True
     ):
-        # Hugging Face's default has fewer candidates; another CPU rounds int8 in another way
+        # Hugging Face's default has fewer candidates; another CPU rounds int8 differently
         assert one.pop("score") == pytest.approx(other.pop("score"), abs=0.15)
         assert one == other

@@ -9,8 +9,8 @@ import httpx
 import pytest
 from huggingface_hub import InferenceClient, QuestionAnsweringOutputElement
 
+from tests.e2e.questions import NORMAN
 from tests.e2e.stack import Stack, running
-from tests.e2e.test_answer import NORMAN
 from tests.e2e.triton_under_test import served
 
 
@@ -65,7 +65,7 @@ def test_without_words_an_answer_may_be_a_part_of_one(exact: httpx.Client) -> No
 
 
 def test_a_shorter_question_is_another_question(exact: httpx.Client) -> None:
-    """Cut after its first token it is the same as one that was sent so."""
+    """A question that is cut after its first token is the same as that token sent alone."""
     cut, short = ask(exact, max_question_len=1), ask(exact, question="Who")
     assert cut == short != ask(exact)
 
@@ -100,7 +100,7 @@ def test_several_models_are_served(repository: Path, tmp_path: Path) -> None:
 
 
 def test_many_pairs_are_answered_in_order(exact: httpx.Client) -> None:
-    """Each as it is alone, and the bad ones with the errors that they have alone."""
+    """Each gets the answer or the error that it gets alone."""
     pairs: list[Any] = [
         {**NORMAN, "question": "When was the conquest?", "top_k": 2},
         {**NORMAN, "context": " "},

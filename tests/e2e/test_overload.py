@@ -1,4 +1,4 @@
-"""More than there is room or time for is refused early, or dropped before it is computed."""
+"""Overload: a request without room or time is refused early, or dropped before it is computed."""
 
 import asyncio
 import json
@@ -19,6 +19,7 @@ import httpx
 import pytest
 
 from serving.supervision import CHECK_SECONDS
+from tests.e2e.questions import NORMAN
 from tests.e2e.stack import (
     Stack,
     counted,
@@ -30,14 +31,13 @@ from tests.e2e.stack import (
     waiting,
     windows_in_flight,
 )
-from tests.e2e.test_answer import NORMAN
 from tests.serving.test_bad_input import JSON
 
 pytestmark = [pytest.mark.embedded, pytest.mark.thorough]
 
 LONG = {**NORMAN, "context": NORMAN["context"] + " It was a mild and dry year." * 420}  # 25 windows
 LATE = 6  # requests
-HUGE = [{**LONG, "doc_stride": each} for each in (24, 48)]  # of different length: one is left
+HUGE = [{**LONG, "doc_stride": each} for each in (24, 48)]  # of different lengths: one stays
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def small(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(scope="module")
 def patient(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """One that lets all wait, however long."""
+    """One whose requests may wait long."""
     settings = {"ELECTRA_QA_MAX_QUEUE_SECONDS": "600", "ELECTRA_QA_REQUEST_SECONDS": "600"}
     with running(repository, tmp_path_factory.mktemp("patient"), **settings) as stack:
         yield stack
@@ -59,9 +59,9 @@ def patient(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @contextmanager
 def busy(stack: Stack) -> Iterator[list[int]]:
-    """Keep Triton busy with two HUGE, each again and again: what comes waits in its queue.
+    """Ask both HUGE questions again and again: Triton is busy, and others wait in its queue.
 
-    After the block the list has the status of each of them.
+    After the block, the list has the statuses of all replies to them.
     """
     asked, ending = counted(stack, "question_windows_count"), threading.Event()
     replies: list[int] = []
@@ -87,7 +87,7 @@ def busy(stack: Stack) -> Iterator[list[int]]:
 
 
 def asked_and_computed(stack: Stack) -> tuple[int, int, int]:
-    """The questions that were tokenized, their windows, and those that Triton has computed."""
+    """The number of tokenized questions, of their windows, and of windows that Triton computed."""
     questions, windows = (counted(stack, f"question_windows_{what}") for what in ("count", "sum"))
     return questions, windows, executed(stack)
 
@@ -95,10 +95,11 @@ def asked_and_computed(stack: Stack) -> tuple[int, int, int]:
 def check_that_most_was_spared(
     stack: Stack, before: tuple[int, int, int], started: float, beside: int
 ) -> None:
-    """Of texts of 25 windows, ``beside`` so many HUGE, what was computed is a few parts at most.
+    """Check that a fifth at most of the LONG texts' windows was computed.
 
-    A text that was late before it was tokenized is not among them. Where a part takes longer than
-    CHECK_SECONDS, the gateway probes Triton, by a window each time.
+    The questions since ``before`` are LONG ones and ``beside`` HUGE ones, which are computed whole.
+    One that was late before it was tokenized is not counted. While Triton is silent, the gateway
+    probes it with a window every CHECK_SECONDS.
     """
     probes = (time.monotonic() - started) / CHECK_SECONDS
     questions, windows, computed = (
@@ -108,7 +109,7 @@ def check_that_most_was_spared(
 
 
 def test_windows_over_the_bound_are_refused_before_any_work(small: Stack) -> None:
-    """Two LONGs do not fit beside each other, a NORMAN does; the room comes back."""
+    """Two LONGs do not fit beside each other, a NORMAN does; in the end the room is free again."""
     url = f"{small.url}/answer"
     with ThreadPoolExecutor(2) as pool:
         with paused(small):
@@ -151,7 +152,7 @@ with socket.create_server(("127.0.0.1", 0)) as listening:
 
 @contextmanager
 def echo() -> Iterator[Callable[[], object]]:
-    """Ask a process that only answers: what it takes is the machine's doing."""
+    """Ask a process that only echoes: its time is that of the machine, not of the gateway."""
     with Popen([sys.executable, "-c", ECHO], stdout=PIPE, text=True) as process:
         assert process.stdout
         port = int(process.stdout.readline())
@@ -171,7 +172,7 @@ def timed(ask: Callable[[], object]) -> float:
 
 
 def test_the_gateway_lives_while_it_tokenizes(stack: Stack, tmp_path: Path) -> None:
-    """Contexts of the largest size, from a process of its own, that end at the tokenizer."""
+    """Another process asks about the largest contexts, which are refused once tokenized."""
     took, control = [], []
     said = tmp_path / "load"
     with (
@@ -235,7 +236,7 @@ def test_one_that_asks_much_does_not_shut_the_door(stack: Stack) -> None:
     for path, body in (("/answer", {**NORMAN, "context": asked}), ("/answers", pairs)):
         with httpx.Client(base_url=stack.url, timeout=120) as client, ThreadPoolExecutor(1) as pool:
             for _ in range(5):
-                client.post("/answer", json=NORMAN)  # the rate is known
+                client.post("/answer", json=NORMAN)  # so that the gateway knows its rate
             first = pool.submit(httpx.post, f"{stack.url}{path}", json=body, timeout=120)
             wait_for(lambda: windows_in_flight(stack) > 30)
             beside: list[int] = []
@@ -309,14 +310,14 @@ async def three_times_too_much(url: str, seconds: float) -> list[Reply]:
 class Overload:
     """What came of three times too many requests."""
 
-    lone: float  # seconds, p99 of a request that is alone
+    lone: float  # seconds, p99 of lone requests
     accepted: list[float]  # seconds, of each that was answered
     refused: int
     growth: float  # of the memory, as a share
 
 
 def overloaded(repository: Path, folder: Path, idle: Stack, seconds: float) -> Overload:
-    """The wait that is allowed is half of what a request takes when it is alone."""
+    """Allow a wait of half the time that a lone request takes."""
     before = p99([each.seconds for each in asyncio.run(alone(idle.url, seconds / 3))])
     with running(repository, folder, ELECTRA_QA_MAX_QUEUE_SECONDS=str(before / 2)) as stack:
         asyncio.run(three_times_too_much(stack.url, seconds / 4))
@@ -339,7 +340,7 @@ def overloaded(repository: Path, folder: Path, idle: Stack, seconds: float) -> O
 
 
 def test_overload(repository: Path, tmp_path: Path, stack: Stack) -> None:
-    """Were all let in, the last would wait for twice the time that it lasts."""
+    """If all were admitted, the last would wait twice as long as the test asks."""
     found = overloaded(repository, tmp_path, stack, seconds=8)
     assert found.refused
     assert p99(found.accepted) < 4

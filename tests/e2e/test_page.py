@@ -94,7 +94,7 @@ def test_every_example_is_answered_and_marked(browser: Browser, stack: Stack, ex
 
 
 def test_offsets_beyond_the_basic_plane(browser: Browser, stack: Stack) -> None:
-    """Emoji are one code point, and two of JavaScript's units, each."""
+    """An emoji is one code point, but two of JavaScript's units."""
     page = opened(browser, stack)
     page.locator("#question").fill("Where does Ann live?")
     page.locator("#context").fill("\U0001f680\U0001f680\U0001f680 Ann lives in Oslo.")
@@ -105,7 +105,7 @@ def test_offsets_beyond_the_basic_plane(browser: Browser, stack: Stack) -> None:
 
 
 def test_errors_are_shown_as_the_api_gives_them(browser: Browser, stack: Stack) -> None:
-    page = browser.new_page()  # a browser's console names every reply that is an error
+    page = browser.new_page()  # not opened(): the console names every reply that is an error
     page.goto(stack.url)
     page.locator("#context").fill(" ")
     page.locator("#ask").click()

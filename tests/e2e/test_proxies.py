@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import httpx
 import pytest
 
 from qa.squad import SAMPLE
 from tests.e2e.proxy import DEAD, proxies, proxy_to
+from tests.e2e.questions import ask
 from tests.e2e.stack import Stack, running
-from tests.e2e.test_answer import NORMAN
 from tests.e2e.test_evaluation import run_evaluation
 from tests.loadtest.command import loadtest
 
@@ -37,14 +36,14 @@ def test_a_gateway_and_a_triton_of_this_machine(
         **DEAD,
         ELECTRA_QA_TRITON_URL=triton,
         ELECTRA_QA_MODEL="electra_qa_onnx_fp32",
-    ) as (stack):
-        reply = httpx.post(f"{stack.url}/answer", json=NORMAN, timeout=60)
+    ) as stack:
+        reply = ask(stack)
     assert reply.json()["answer"] == "William the Conqueror"
 
 
 def test_a_gateway_with_a_triton_of_its_own(repository: Path, tmp_path: Path) -> None:
     with running(repository, tmp_path, **DEAD, ELECTRA_QA_TRITON_START_SECONDS="180") as stack:
-        reply = httpx.post(f"{stack.url}/answer", json=NORMAN, timeout=60)
+        reply = ask(stack)
     assert reply.json()["answer"] == "William the Conqueror"
 
 
@@ -84,7 +83,7 @@ def test_a_triton_that_is_named_is_reached_by_the_proxy(
             "ELECTRA_QA_MODEL": "electra_qa_onnx_fp32",
         }
         with running(repository, tmp_path, **proxies(proxy.url), **settings) as stack:
-            reply = httpx.post(f"{stack.url}/answer", json=NORMAN, timeout=60)
+            reply = ask(stack)
         assert reply.json()["answer"] == "William the Conqueror"
         assert set(proxy.asked) == {"CONNECT triton.example:8001 HTTP/1.1"}
         proxy.asked.clear()

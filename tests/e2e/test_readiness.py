@@ -7,10 +7,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.e2e.questions import ask
 from tests.e2e.stack import (
     Stack,
     free_ports,
     get,
+    is_ready,
+    is_up,
     paused,
     running,
     start,
@@ -18,11 +21,10 @@ from tests.e2e.stack import (
     wait_for,
     wait_until_ready,
 )
-from tests.e2e.test_answer import NORMAN
 
 pytestmark = [pytest.mark.embedded, pytest.mark.thorough]
 
-PROBE_SECONDS = 1  # the timeout of Kubernetes' probes, unless they say otherwise
+PROBE_SECONDS = 1  # the default timeout of Kubernetes' probes
 
 
 def ready(stack: Stack) -> httpx.Response:
@@ -42,7 +44,7 @@ def test_it_fails_in_time_for_a_probe(repository: Path, tmp_path: Path) -> None:
 
 
 def test_an_outage_of_a_triton_elsewhere(repository: Path, tmp_path: Path) -> None:
-    """A gateway stays ready, and one that is told not to does not."""
+    """A gateway stays ready, unless it is told not to."""
     leaving = {"ELECTRA_QA_READY_IN_OUTAGE": "false"}
     with ExitStack() as stacks:
         other = stacks.enter_context(running(repository, tmp_path))
@@ -52,28 +54,21 @@ def test_an_outage_of_a_triton_elsewhere(repository: Path, tmp_path: Path) -> No
         )
         assert other.stop() == 0
         for stack, stays in ((one, True), (two, False)):
-            wait_for(lambda: (ready(stack).status_code == 200) == stays)  # noqa: B023
-            told = httpx.post(f"{stack.url}/answer", json=NORMAN, timeout=60)
+            wait_for(lambda: is_ready(stack) == stays)  # noqa: B023
+            told = ask(stack)
             assert (told.status_code, told.headers["retry-after"]) == (503, "1")
-            assert (ready(stack).status_code == 200) == stays
+            assert is_ready(stack) == stays
 
 
 def test_it_is_not_ready_before_the_first_answer(repository: Path, tmp_path: Path) -> None:
-    """Whatever is said about outages: a rollout with a wrong address must not come to an end."""
+    """Even if it is to stay ready in outages: a rollout with a wrong address must not succeed."""
     url = f"127.0.0.1:{free_ports(1)[0]}"
     stack = start(
         repository, tmp_path, ELECTRA_QA_TRITON_URL=url, ELECTRA_QA_READY_IN_OUTAGE="true"
     )
     try:
-        wait_for(lambda: b"answering on" in stack.log.read_bytes())
-
-        def lives() -> bool:
-            try:
-                return get(f"{stack.url}/health/live").status_code == 200
-            except httpx.TransportError:
-                return False
-
-        wait_for(lives)
+        wait_for(lambda: stack.said("answering on") > 0)
+        wait_for(lambda: is_up(f"{stack.url}/health/live"))
         assert ready(stack).status_code == 503
     finally:
         assert stack.stop() == 0

@@ -2,7 +2,6 @@
 
 import socket
 import ssl
-import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -10,8 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.certificate import self_signed
+from tests.e2e.questions import NORMAN, ask
 from tests.e2e.stack import Stack, listens, running, start, triton_of, wait_for
-from tests.e2e.test_answer import NORMAN
 from tests.e2e.test_lifecycle import refused
 from tests.serving.test_keys import WRONG, bearing
 
@@ -83,23 +83,12 @@ def test_triton_at_an_ipv6_address(repository: Path, tmp_path: Path) -> None:
     with running(repository, tmp_path, ELECTRA_QA_TRITON_HOST="::1") as stack:
         for port in stack.ports[1:]:
             socket.create_connection(("::1", port), timeout=60).close()
-        assert httpx.post(f"{stack.url}/answer", json=NORMAN, timeout=60).status_code == 200
+        assert ask(stack).status_code == 200
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    folder = tmp_path_factory.mktemp("tls")
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
-            *("-nodes", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"),
-            *("-days", "1", "-keyout", str(key), "-out", str(cert)),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return cert, key
+    return self_signed(tmp_path_factory.mktemp("tls"), "IP:127.0.0.1")
 
 
 def test_https(

@@ -1,4 +1,4 @@
-"""A part of the embedded Triton is killed: noticed, started again, and no answer is wrong."""
+"""A part of the embedded Triton that is killed is started again, and no answer is wrong."""
 
 import signal
 import time
@@ -6,17 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 
+from tests.e2e.questions import ask, asking
 from tests.e2e.stack import (
     PARTS,
     STOP_SECONDS,
     UNLOADED_START_SECONDS,
     Stack,
-    asking,
     counted,
-    get,
+    is_ready,
     kill,
     processes,
     running,
@@ -24,7 +23,6 @@ from tests.e2e.stack import (
     wait_until_answering,
     wait_until_ready,
 )
-from tests.e2e.test_answer import NORMAN
 
 pytestmark = [pytest.mark.embedded, pytest.mark.thorough]
 
@@ -34,14 +32,10 @@ ANSWERING_SECONDS = 10
 
 @contextmanager
 def measured(repository: Path, folder: Path, **settings: str) -> Iterator[tuple[Stack, float]]:
-    """A stack, and how many times slower than an unloaded machine its start says this one is."""
+    """A stack, and how many times longer it took to start than on an unloaded machine."""
     started = time.monotonic()
     with running(repository, folder, **settings) as stack:
         yield stack, max(1, (time.monotonic() - started) / UNLOADED_START_SECONDS)
-
-
-def ready(stack: Stack) -> bool:
-    return get(f"{stack.url}/health/ready").status_code == 200
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -50,30 +44,30 @@ def test_what_was_killed_is_started_again(repository: Path, tmp_path: Path, part
         before = processes(stack)
         kill(stack, part)
         killed = time.monotonic()
-        wait_for(lambda: not ready(stack), slower * NOTICED_SECONDS)
+        wait_for(lambda: not is_ready(stack), slower * NOTICED_SECONDS)
         wait_until_ready(stack, slower * ANSWERING_SECONDS - (time.monotonic() - killed))
-        answer = httpx.post(f"{stack.url}/answer", json=NORMAN, timeout=60)
+        answer = ask(stack)
         assert answer.json()["answer"] == "William the Conqueror"
         assert counted(stack, "triton_restarts_total") == 1, stack.log.read_text()
-        assert not set(before) & set(processes(stack))  # not a stub is left of the old one
+        assert not set(before) & set(processes(stack))  # nothing is left of the old one
         assert "Triton has died" in stack.log.read_text()
 
 
 def test_what_hangs_is_started_again(repository: Path, tmp_path: Path) -> None:
-    """When nothing was answered for as long as a request has: until then it may be busy."""
+    """Once nothing was answered for a request's time; until then, Triton may be busy."""
     with running(
         repository, tmp_path, ELECTRA_QA_REQUEST_SECONDS="4", ELECTRA_QA_READY_SECONDS="1"
     ) as stack:
         for restarts, part in enumerate(PARTS):
             before = processes(stack)
             kill(stack, part, signal.SIGSTOP)
-            wait_for(lambda: not ready(stack))
+            wait_for(lambda: not is_ready(stack))
             wait_until_answering(stack, restarts)
-            answer = httpx.post(f"{stack.url}/answer", json=NORMAN, timeout=60)
+            answer = ask(stack)
             assert answer.json()["answer"] == "William the Conqueror"
             assert not set(before) & set(processes(stack))
-            # until then it has the time of a start before it counts as hanging
-            wait_for(lambda: stack.log.read_text().count("answers again") > restarts)  # noqa: B023
+            # until then, a hanging Triton is given the time of a start
+            wait_for(lambda: stack.said("answers again") > restarts)  # noqa: B023
 
 
 def test_ending_while_it_is_started_again(repository: Path, tmp_path: Path) -> None:
@@ -86,8 +80,8 @@ def test_ending_while_it_is_started_again(repository: Path, tmp_path: Path) -> N
 
 
 def killed_under_load(stack: Stack, part: str, times: int) -> None:
-    """Ask without pause meanwhile: every reply is the known answer or says that there is none."""
-    with asking(stack, NORMAN) as told:
+    """Clients ask without pause: every reply is the known answer or says that there is none."""
+    with asking(stack) as told:
         for _ in range(times):
             told.wait_for_more()
             before = counted(stack, "triton_restarts_total")

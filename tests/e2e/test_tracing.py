@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.e2e.proxy import DEAD
+from tests.e2e.questions import ask
 from tests.e2e.stack import running, wait_for
-from tests.e2e.test_answer import NORMAN
 
 pytestmark = [pytest.mark.embedded, pytest.mark.thorough]
 
@@ -32,7 +31,7 @@ class Span:
 
 
 class Collector(ThreadingHTTPServer):
-    """The far end: takes what is sent by OTLP over HTTP, in protobuf or JSON."""
+    """A collector: takes what is sent by OTLP over HTTP, in protobuf or JSON."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -89,13 +88,13 @@ def test_tritons_span_is_within_the_gateways(
 ) -> None:
     pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="needs the extra otel")
     settings = {
-        **DEAD,  # which are not asked for a collector on this machine
+        **DEAD,  # proxies, which must not be used for a collector on this machine
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.server_port}",
         "OTEL_BSP_SCHEDULE_DELAY": "100",
     }
     with running(repository, tmp_path, **settings) as stack:
         headers = {"traceparent": TRACEPARENT}
-        reply = httpx.post(f"{stack.url}/answer", json=NORMAN, headers=headers, timeout=60)
+        reply = ask(stack, headers)
         assert reply.json()["answer"] == "William the Conqueror"
         wait_for(lambda: bool(collector.named("POST /answer") and collector.named("InferRequest")))
     (gateways,) = collector.named("POST /answer")
@@ -114,5 +113,5 @@ def test_nothing_is_traced_unless_asked_for(
     }
     with running(repository, tmp_path, **settings) as stack:
         headers = {"traceparent": TRACEPARENT}
-        httpx.post(f"{stack.url}/answer", json=NORMAN, headers=headers, timeout=60)
+        ask(stack, headers)
     assert collector.spans == []

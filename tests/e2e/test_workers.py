@@ -5,16 +5,14 @@ import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
-import httpx
 import pytest
 
+from tests.e2e.questions import ask, asking
 from tests.e2e.stack import (
     STOP_SECONDS,
     Stack,
-    asking,
     counted,
     kill,
     listens,
@@ -26,25 +24,23 @@ from tests.e2e.stack import (
     wait_until_answering,
     windows_in_flight,
 )
-from tests.e2e.test_answer import NORMAN
 from tests.serving.test_observation import samples
 
 pytestmark = [pytest.mark.embedded, pytest.mark.thorough]
 
+# two workers that refuse nothing, even on a slow machine
+TWO = {"ELECTRA_QA_WORKERS": "2", "ELECTRA_QA_MAX_QUEUE_SECONDS": "60"}
+
 
 @pytest.fixture(scope="module")
 def several(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    settings = {
-        "ELECTRA_QA_WORKERS": "2",
-        "ELECTRA_QA_MAX_QUEUE_SECONDS": "60",
-    }  # a slow machine refuses nothing
-    with running(repository, tmp_path_factory.mktemp("workers"), **settings) as stack:
+    with running(repository, tmp_path_factory.mktemp("workers"), **TWO) as stack:
         wait_for_workers(stack)
         yield stack
 
 
 def workers(stack: Stack) -> set[int]:
-    """The gateway's processes but for their parent, which all run."""
+    """The process ids of the gateway's workers."""
     found = set()
     for thread in Path(f"/proc/{stack.process.pid}/task").iterdir():
         children: list[str] = []
@@ -58,7 +54,7 @@ def workers(stack: Stack) -> set[int]:
 
 
 def listening(pid: int) -> bool:
-    """Whether that worker has come as far as to accept connections: it has an event loop."""
+    """Whether that worker accepts connections already, which needs an event loop."""
     with suppress(FileNotFoundError):  # a file is closed meanwhile
         links = [link.readlink() for link in Path(f"/proc/{pid}/fd").iterdir()]
         return any("eventpoll" in str(link) for link in links)
@@ -82,9 +78,7 @@ def test_metrics_are_summed(several: Stack) -> None:
     """Each request on a connection of its own; whichever worker is asked gives the same sum."""
     before = answered(several)
     with ThreadPoolExecutor(8) as pool:
-        replies = list(
-            pool.map(lambda _: httpx.post(f"{several.url}/answer", json=NORMAN), range(40))
-        )
+        replies = list(pool.map(ask, [several] * 40))
     assert {reply.json()["answer"] for reply in replies} == {"William the Conqueror"}
     wait_for(lambda: answered(several) - before == 40)  # a reply is counted once it is sent
     assert {answered(several) - before for _ in range(10)} == {40}
@@ -96,7 +90,7 @@ def test_metrics_are_summed(several: Stack) -> None:
 def killed_under_load(stack: Stack, times: int) -> None:
     """Every reply is the known answer; a connection fails only when a worker was killed."""
     before, earlier = processes(stack), answered(stack)
-    with asking(stack, NORMAN) as told:
+    with asking(stack) as told:
         for _ in range(times):
             told.wait_for_more()
             victim = min(workers(stack))
@@ -105,7 +99,7 @@ def killed_under_load(stack: Stack, times: int) -> None:
     good = [reply for reply in told.replies if reply.status_code == 200]
     assert {reply.status_code for reply in told.replies} <= {200, 429}
     assert {reply.json()["answer"] for reply in good} == {"William the Conqueror"}
-    in_hand = 4 * times  # of the killed ones, at most: a reply is counted once it is sent
+    in_hand = 4 * times  # requests that the killed workers had, at most
     assert len(told.broken) <= in_hand
     assert processes(stack) == before
     assert abs(answered(stack) - earlier - len(good)) <= in_hand
@@ -123,7 +117,7 @@ def test_a_worker_killed_under_load_many_times(several: Stack) -> None:
 
 
 def test_the_stub_is_started_again_once(repository: Path, tmp_path: Path) -> None:
-    """By the parent, which alone watches it; and its count is among the workers'."""
+    """Only the parent watches it, and starts it; the workers' metrics have its count."""
     with running(repository, tmp_path, ELECTRA_QA_WORKERS="2") as stack:
         wait_for_workers(stack)
         kill(stack, "stub")
@@ -132,18 +126,13 @@ def test_the_stub_is_started_again_once(repository: Path, tmp_path: Path) -> Non
 
 
 def test_all_workers_answer_before_the_end(repository: Path, tmp_path: Path) -> None:
-    settings = {
-        "ELECTRA_QA_WORKERS": "2",
-        "ELECTRA_QA_MAX_QUEUE_SECONDS": "60",
-    }  # a slow machine refuses nothing
-    with running(repository, tmp_path, **settings) as stack:
+    with running(repository, tmp_path, **TWO) as stack:
         wait_for_workers(stack)
         with ThreadPoolExecutor(6) as pool:
             # so many that each worker has a connection to Triton before that is paused
-            ask = partial(httpx.post, f"{stack.url}/answer", json=NORMAN, timeout=60)
-            assert {each.status_code for each in pool.map(lambda _: ask(), range(60))} == {200}
+            assert {each.status_code for each in pool.map(ask, [stack] * 60)} == {200}
             with paused(stack):
-                replies = [pool.submit(ask) for _ in range(6)]
+                replies = [pool.submit(ask, stack) for _ in range(6)]
                 wait_for(lambda: windows_in_flight(stack) == 6)
                 stack.process.send_signal(signal.SIGTERM)
                 wait_for(lambda: not listens(stack.port))

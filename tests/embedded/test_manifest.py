@@ -6,7 +6,7 @@ import pytest
 
 from embedded.errors import EmbeddedError
 from embedded.manifest import check_files
-from embedded.report import read_report
+from embedded.report import SCHEMA_VERSION, read_report
 from tests.report import Row, write_report
 
 MODEL = "electra_qa_savedmodel_fp32"
@@ -116,14 +116,24 @@ def test_a_repository_that_was_made_by_hand(repository: Path) -> None:
 def test_a_report_of_another_version(repository: Path) -> None:
     path = repository / "report.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "schema_version": 1}))
-    assert f"{path} is of schema 1, not 3" in refusal(repository)
+    assert f"{path} is of schema 1, not {SCHEMA_VERSION}" in refusal(repository)
 
 
-ROW_WITHOUT_FILES = '{"schema_version": 3, "variants": {"m": {}}}'
+ROW_WITHOUT_FILES = json.dumps({"schema_version": SCHEMA_VERSION, "variants": {"m": {}}})
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "null", "{}", "\xff", '{"schema_version": 3}', ROW_WITHOUT_FILES]
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "{}",
+        "\xff",
+        json.dumps({"schema_version": SCHEMA_VERSION}),
+        ROW_WITHOUT_FILES,
+    ],
 )
 def test_a_broken_report(repository: Path, text: str) -> None:
     path = repository / "report.json"

@@ -1,8 +1,8 @@
 """Random ELECTRA models, and the logits that Hugging Face gives for them.
 
-``python -m tests.parity.hugging_face FOLDER NAME...`` writes the models of those names, all
-without one, as checkpoints below FOLDER. Runs in the environment of the extra ``parity``, which
-alone has torch.
+``python -m tests.parity.hugging_face FOLDER NAME...`` writes the models of those names, or all of
+them, as checkpoints below FOLDER. It runs in the environment of the extra ``parity``, which has
+torch.
 """
 
 import math
@@ -29,7 +29,7 @@ Sizes = dict[str, float]  # by ElectraConfig's names
 
 
 def shape(layers: int, heads: int, embedding: int, hidden: int, inner: int) -> Sizes:
-    """Return the sizes that every model has of its own."""
+    """Return the sizes that differ from model to model."""
     return {
         "num_hidden_layers": layers,
         "num_attention_heads": heads,
@@ -56,7 +56,7 @@ SHAPES: dict[str, Sizes] = {
 
 
 def write_model(folder: Path, sizes: Sizes) -> None:
-    """Write a checkpoint, and ``logits.npz`` with windows and what the model gives for them."""
+    """Write a checkpoint, and ``logits.npz`` with windows and the model's logits for them."""
     torch.manual_seed(0)
     config = ElectraConfig(vocab_size=len(VOCABULARY), **sizes)
     model = ElectraForQuestionAnswering(config).eval()
@@ -99,7 +99,7 @@ def _gain(name: str, layers: int) -> float:
 def _windows(token_types: int) -> dict[str, NDArray[np.int32]]:
     """Return the inputs by their name, int32 ``[4, 96]``: random ids, right-padded.
 
-    A window has a new token type every third of it, as long as there is another.
+    The token type changes after each third of a window, as long as there is another.
     """
     size = (len(LENGTHS), max(LENGTHS))
     first, last = len(SPECIAL_TOKENS), len(VOCABULARY)

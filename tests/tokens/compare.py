@@ -1,6 +1,6 @@
-"""``python -m tests.tokens.compare FOLDER``: its token ids here and by transformers 4.57.
+"""``python -m tests.tokens.compare FOLDER`` compares our token ids with transformers 4.57's.
 
-On 200 lines of mixed text (``tests.tokens.lines``). They are equal, or the folder is refused.
+They must be equal on 200 lines of mixed text (``tests.tokens.lines``), or the folder is refused.
 transformers runs in the environment that ``make baseline`` makes.
 """
 

@@ -1,4 +1,4 @@
-"""Folders with tokenizers that differ in one setting each, and what is to come of each."""
+"""Folders with tokenizers that differ in one setting each, and the expected result of each."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -20,9 +20,8 @@ class Case:
 
     name: str
     files: Callable[[], Files]
-    refused: tuple[
-        str, ...
-    ] = ()  # words of the refusal; equal to transformers where there are none
+    # words of the refusal; without any, the token ids must equal transformers'
+    refused: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)  # for AutoTokenizer.from_pretrained
 
 
@@ -46,7 +45,7 @@ def uncased() -> tuple[str, ...]:
 
 @cache
 def cased() -> tuple[str, ...]:
-    """A vocabulary with capitals: the uncased one and the capitals of its shorter words."""
+    """A vocabulary with capitals: the uncased one, and its shorter words with capitals."""
     words = [token for token in uncased() if token.isalpha() and len(token) < 7]
     capitals = dict.fromkeys(
         [*(w.title() for w in words), *(w.upper() for w in words if len(w) < 4)]
@@ -65,7 +64,7 @@ def replaced(**tokens: str) -> tuple[str, ...]:
 
 
 def vocabulary(tokens: tuple[str, ...] | None = None, **others: Any) -> Callable[[], Files]:
-    """``vocab.txt``, and JSON files by their names without the ending."""
+    """``vocab.txt``, and other JSON files by their names without the ending."""
     return lambda: {
         "vocab.txt": text(tokens or uncased()),
         **{f"{name}.json": values for name, values in others.items()},

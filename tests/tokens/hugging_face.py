@@ -1,7 +1,7 @@
 """Token ids by transformers 4.57, which the environment of ``make baseline`` has.
 
-``build/baseline/bin/python -m tests.tokens.hugging_face FOLDER`` prints those of a folder, and
-without FOLDER the ids of all made folders are written into ``golden.npz``.
+``build/baseline/bin/python -m tests.tokens.hugging_face FOLDER`` prints those of a folder. Without
+FOLDER, it writes the ids of all made folders into ``golden.npz``.
 """
 
 import json
@@ -21,8 +21,8 @@ GOLDEN = Path(__file__).parent / "golden.npz"
 def token_ids(folder: Path, **options: Any) -> list[list[int]]:
     """Return the ids of every line, without [CLS] and [SEP].
 
-    They are those of the fast class, which ``AutoTokenizer`` takes. In a line that holds the text
-    of a control token all special tokens are text, as control tokens are here.
+    They are those of the fast class, which ``AutoTokenizer`` takes. In a line with the text of a
+    control token, all special tokens are read as text, as we read control tokens.
     """
     import transformers  # only here, so that the tests can name the golden file without it
 

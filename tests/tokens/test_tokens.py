@@ -1,4 +1,4 @@
-"""Our token ids in folders that differ in one setting each: transformers' or none."""
+"""Our token ids in folders that differ in one setting each: transformers', or a refusal."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,7 +46,7 @@ def test_what_cannot_be_honoured_is_refused_by_name(tmp_path: Path, case: Case) 
 
 
 def test_the_folders_differ(golden: dict[str, list[list[int]]]) -> None:
-    """The lines tell apart what they should: most settings change the ids of some."""
+    """The lines tell the folders apart: most settings change the ids of some line."""
     assert len(EQUAL) >= 25
     distinct = {str(ids) for ids in golden.values()}
     assert len(distinct) > len(EQUAL) / 2

@@ -1,6 +1,6 @@
 """``python -m tests.training.child INITIAL FOLDER SETTING...``: a training in a process of its own.
 
-It may be killed at any time, or be one of several that torchrun started.
+A test may kill it at any time, or have torchrun start several.
 """
 
 import sys

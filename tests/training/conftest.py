@@ -1,4 +1,4 @@
-"""A small model to train, and the tests that need torch, which the main environment has not."""
+"""A small model to train, and which tests need torch, which the main environment lacks."""
 
 import json
 import os
@@ -21,13 +21,14 @@ WITHOUT_TORCH = (
     "test_batches.py",
     "test_recipe.py",
     "test_report.py",
+    "test_result.py",
     "test_texts.py",
     "test_threshold.py",
     "test_windows.py",
     "test_published.py",
 )
 
-os.environ["OMP_NUM_THREADS"] = "1"  # of a model this small, more would wait for each other
+os.environ["OMP_NUM_THREADS"] = "1"  # with so small a model, several would wait for each other
 
 if find_spec("torch") is None:
     collect_ignore = [
@@ -39,8 +40,8 @@ CONFIG = ElectraConfig(30522, 16, 32, 2, 4, 64, 512)
 
 @pytest.fixture(scope="session")
 def initial_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An encoder of random weights and the real tokenizer, as the hub has discriminators."""
-    from training.electra import Electra  # torch, where there is one
+    """An encoder with random weights and the real tokenizer, like the hub's discriminators."""
+    from training.electra import Electra  # needs torch
 
     folder = tmp_path_factory.mktemp("initial")
     generator = np.random.default_rng(0)

@@ -1,3 +1,5 @@
+"""Held-out articles, and questions without an answer."""
+
 from collections import Counter
 
 from qa.squad import SAMPLE, Example, read_examples
@@ -21,7 +23,7 @@ def test_articles_are_held_out_whole_and_always_the_same() -> None:
 
 
 def test_the_held_out_articles_of_squad_stay_held_out() -> None:
-    # every choice was made on these; with others, a bundled model would be judged by what it saw
+    # the bundled model was trained on all others, which therefore cannot judge it
     assert is_held_out("Airport")
     assert is_held_out("Napoleon")
     assert not is_held_out("ASCII")

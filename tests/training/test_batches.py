@@ -1,3 +1,5 @@
+"""The batches of an epoch: full, of similar lengths, in a new order each time."""
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +19,7 @@ def test_an_epoch_has_each_window_once_in_full_batches(
     assert [each.tolist() for each in again] == [each.tolist() for each in batches]
 
 
-def test_windows_of_a_batch_are_of_like_length_in_an_order_of_each_epoch() -> None:
+def test_a_batch_has_windows_of_similar_length_and_each_epoch_its_own_order() -> None:
     lengths = np.random.default_rng(0).integers(20, 384, 20_000)
     first, second = (epoch_batches(lengths, 32, 1, epoch) for epoch in (0, 1))
     padded = sum(lengths[batch].max() * len(batch) for batch in first)

@@ -6,11 +6,10 @@ from qa.metric import Scores
 from tests.training.conftest import CONFIG
 from training.card import model_card
 from training.electra import Electra
-from training.history import Record
 from training.initial import MINILM
 from training.progress import Meter
 from training.recipe import Recipe
-from training.result import Result
+from training.result import Record, Result
 
 
 def card(init: str, null_threshold: float | None = None, earlier: Record | None = None) -> str:

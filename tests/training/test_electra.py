@@ -1,3 +1,5 @@
+"""ELECTRA in torch, against Hugging Face's logits and the exporter's reference."""
+
 from pathlib import Path
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""The training loop: its first step by hand, and a training that is killed and resumed."""
+
 import math
 import signal
 import subprocess
@@ -11,6 +13,7 @@ import pytest
 import torch
 
 from export.proof.reference import reference_logits
+from tests.conftest import ROOT
 from tests.training.trainings import (
     HERE,
     QUIET,
@@ -24,12 +27,9 @@ from training.electra import Electra
 from training.errors import TrainingError
 from training.initial import read_initial
 from training.loop import train
-from training.loss import marginal_loss
-from training.objective import answer_objective
+from training.objective import answer_objective, marginal_loss
 from training.recipe import with_settings
 from training.windows import TrainingWindow
-
-ROOT = Path(__file__).parents[2]
 
 
 def _loss(model: Electra, windows: list[TrainingWindow]) -> float:
@@ -39,7 +39,7 @@ def _loss(model: Electra, windows: list[TrainingWindow]) -> float:
 
 
 def _loss_by_hand(model: Electra, windows: list[TrainingWindow]) -> float:
-    """The loss by numpy alone: the exporter's reference, and the definition of the likelihood."""
+    """The loss in numpy alone: the exporter's reference logits, and the likelihood's definition."""
     weights = {
         name.removeprefix("electra."): tensor.detach().numpy()
         for name, tensor in model.state_dict().items()
@@ -163,12 +163,12 @@ def test_a_teacher_is_imitated(initial_folder: Path, tmp_path: Path) -> None:
     [
         ("precision=fp16", "precision fp16 needs a GPU"),
         ("batch_size=161", "160 windows do not fill a batch of 161"),
-        ("batch_size=9", "batch_size 9 cannot be shared by 2 processes alike"),
+        ("batch_size=9", "batch_size is 9; it must be a multiple of 2, the number of processes"),
     ],
 )
 def test_what_cannot_be_done_is_refused(
     initial_folder: Path, tmp_path: Path, setting: str, message: str
 ) -> None:
-    world = 2 if "shared" in message else 1
+    world = 2 if "processes" in message else 1
     with pytest.raises(TrainingError, match=message):
         train_sample(str(initial_folder), tmp_path, setting, place=replace(HERE, world=world))

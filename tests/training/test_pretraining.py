@@ -13,7 +13,6 @@ from qa.squad import SAMPLE
 from tests.training.trainings import HERE, QUIET, sample_windows
 from training.batch import Batch, collate
 from training.electra import Electra
-from training.history import is_pretraining
 from training.initial import read_initial
 from training.loop import train
 from training.pretraining.__main__ import main
@@ -23,6 +22,7 @@ from training.pretraining.objective import choose, detection_objective
 from training.pretraining.recipe import PretrainingRecipe
 from training.pretraining.run import make_pair, run, special_ids
 from training.recipe import with_settings
+from training.result import is_pretraining
 
 RECIPE = PretrainingRecipe(
     batch_size=8,

@@ -1,3 +1,5 @@
+"""NVIDIA's published figures, copied without a slip."""
+
 from statistics import mean, stdev
 
 import pytest
@@ -6,14 +8,10 @@ from training.published import published
 
 
 def test_the_spreads_are_those_of_the_seeds() -> None:
-    # a figure that was copied wrongly would show
+    # some means are truncated, not rounded, and some deviations are divided by n, not n - 1
     for each in published().stability:
-        assert each.mean == pytest.approx(
-            mean(each.values), abs=0.01
-        )  # some are cut off, not rounded
-        assert each.deviation == pytest.approx(
-            stdev(each.values), abs=0.015
-        )  # of n, here and there
+        assert each.mean == pytest.approx(mean(each.values), abs=0.01)
+        assert each.deviation == pytest.approx(stdev(each.values), abs=0.015)
 
 
 def test_more_gpus_and_less_precision_are_faster() -> None:

@@ -1,3 +1,5 @@
+"""The settings of a recipe, read from text."""
+
 import pytest
 
 from training.errors import TrainingError

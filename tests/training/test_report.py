@@ -1,3 +1,5 @@
+"""The tables of what was measured, beside NVIDIA's published figures."""
+
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,10 +9,10 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from tests.conftest import ROOT
 from training.measured import read_measured, read_run
 from training.report import BUNDLED, main, markdown, with_tables
 
-ROOT = Path(__file__).parents[2]
 START, END = "<!-- measured -->", "<!-- /measured -->"
 MEASURED = ROOT / "docs" / "benchmarks" / "amd-epyc-zen-5-2-cores" / "training"
 F1S = (70.0, 71.0, 72.5)
@@ -19,7 +21,7 @@ F1S = (70.0, 71.0, 72.5)
 def _write(folder: Path, name: str, f1: float, **settings: object) -> None:
     scores = {"exact_match": f1 - 10, "f1": f1, "total": 100}
     content = {
-        "recipe": {"seed": 1, "dropout": 0.1, "init": "minilm"} | settings,
+        "recipe": {"seed": 1, "dropout": 0.1, "init": "minilm", "precision": "bf16"} | settings,
         "trained": {"step": 5, "loss": 1.0, "tokens": 9, "seconds": 60.0},
         "device": "2 x CPU",
         "scores": {"held out, with unanswerable": scores | {"f1": f1 + 5}, "held out": scores},
@@ -51,6 +53,12 @@ def test_a_change_is_compared_with_the_mean_and_the_noise_of_the_seeds(folder: P
     assert rows["`dropout=0`"] == ["61.50", "71.50", "+0.33, within the noise", "76.50"]
     assert rows["`make pretrain before it`"][2] == "+3.83"
     assert rows["held out, F1"] == ["70.00", "71.00", "72.50", f"{f1:.2f}", f"{deviation:.2f}"]
+
+
+def test_a_change_to_a_word_is_named(folder: Path) -> None:
+    _write(folder, "fp32", 71.0, precision="fp32")
+    rows = _rows(markdown(read_measured(folder), read_run(ROOT / BUNDLED)))
+    assert rows["`precision=fp32`"][1] == "71.00"
 
 
 def test_the_time_to_train_is_that_of_all_trainings(folder: Path) -> None:
@@ -87,7 +95,7 @@ def test_without_several_seeds_nothing_is_compared(folder: Path) -> None:
 
 def test_what_is_no_run_is_refused(folder: Path) -> None:
     (folder / "other.json").write_text("{}")
-    assert "has no 'recipe'" in _refused(folder)
+    assert "other.json has no 'recipe'" in _refused(folder)
     (folder / "other.json").write_text("{")
     assert "cannot read" in _refused(folder)
 

@@ -1,3 +1,5 @@
+"""The command: a run writes a folder for `make export`, or refuses its input in one line."""
+
 import json
 import re
 import shutil
@@ -15,18 +17,18 @@ from export.checkpoint.tokenizer import read_tokenizer
 from qa.metric import evaluate
 from qa.squad import SAMPLE, read_examples
 from qa.tokenizer import load_tokenizer
+from tests.conftest import CHECKPOINT, ROOT
 from tests.training.trainings import HERE, WITHOUT_EFFECT, train_sample
 from training.evaluation import predict
 from training.folder import write_tokenizer
 from training.initial import read_initial
 
-ROOT = Path(__file__).parents[2]
 SETTINGS = ("batch_size=8", "epochs=0.1", "max_seq_len=128", "negatives=0.5")
 
 
 @pytest.fixture(scope="module")
 def squad(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The first articles of the sample, of which one has the title of an article held out."""
+    """The first articles of the sample; one has the title of a held-out article."""
     articles = json.loads(SAMPLE.read_text())["data"][:8]
     articles[3]["title"] = "Airport"
     path = tmp_path_factory.mktemp("squad") / "squad.json"
@@ -58,10 +60,8 @@ def test_a_run_writes_what_make_export_reads(
     assert load_file(tmp_path / "model.safetensors")["qa_outputs.weight"].dtype == torch.float16
     # what is on disk is what was measured
     examples = read_examples(squad)
-    model, tokenizer = (
-        read_initial(str(tmp_path)).model(),
-        load_tokenizer(tmp_path / "tokenizer.json"),
-    )
+    model = read_initial(str(tmp_path)).model()
+    tokenizer = load_tokenizer(tmp_path / "tokenizer.json")
     found = predict(model, tokenizer, examples, 128, HERE)
     scores = evaluate(examples, [each.answer for each in found])
     assert scores.f1 == pytest.approx(result["scores"]["squad.json"]["f1"])
@@ -71,7 +71,7 @@ def test_a_run_writes_what_make_export_reads(
 
 
 def test_a_cased_tokenizer_stays_cased(tmp_path: Path) -> None:
-    values = json.loads((ROOT / "checkpoints/electra-mini-squad/tokenizer.json").read_bytes())
+    values = json.loads((CHECKPOINT / "tokenizer.json").read_bytes())
     values["normalizer"]["lowercase"] = False
     write_tokenizer(tmp_path, json.dumps(values))
     found = read_tokenizer(tmp_path, 30522, {})
@@ -85,7 +85,7 @@ def test_going_on_from_a_training_and_the_mean_with_it(
     _training(first, squad, *_settings(f"init={initial_folder}", *SETTINGS)).check_returncode()
 
     def weights(share: str) -> dict[str, torch.Tensor]:
-        """Written at the end of the one training of ``second``; only the first call trains."""
+        """What ``second`` is with that share; the first call trains, the next one resumes."""
         settings = _settings(f"init={first}", *SETTINGS, "seed=2", f"init_share={share}")
         _training(second, squad, *settings).check_returncode()
         return load_file(second / "model.safetensors")
@@ -146,7 +146,7 @@ def test_a_question_without_its_answer_in_the_context_is_left_out_with_a_notice(
     qas[0]["answers"] = [{"text": "not [there]"}]
     path = tmp_path / "squad.json"
     path.write_text(json.dumps(content))
-    dev = tmp_path / "dev.json"  # two questions of one id, of which one has no answer
+    dev = tmp_path / "dev.json"  # two questions with the same id, one of them without an answer
     dev.write_text(
         json.dumps(
             {"data": [{"paragraphs": [{"context": "磨坊主是林建國", "qas": [
@@ -173,7 +173,7 @@ def test_files_of_one_name_are_refused(initial_folder: Path, squad: Path, tmp_pa
     devs = ("--dev", squad, "--dev", squad)
     done = _training(tmp_path / "out", squad, *devs, *_settings(f"init={initial_folder}"))
     assert done.returncode == 1
-    assert "give each its own: squad.json, squad.json" in done.stderr
+    assert "give each file its own: squad.json, squad.json" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -204,4 +204,4 @@ def test_two_processes_train_as_one(initial_folder: Path, tmp_path: Path) -> Non
     both = torch.load(tmp_path / "two" / "state.pt", weights_only=True)["model"]
     for name, tensor in alone.items():
         if not name.endswith(WITHOUT_EFFECT):
-            torch.testing.assert_close(both[name], tensor, atol=2e-3, rtol=0)
+            torch.testing.assert_close(both[name], tensor, atol=1e-4, rtol=0)

@@ -1,19 +1,14 @@
+"""Texts to pre-train on."""
+
 from pathlib import Path
 
 import pytest
 from tokenizers import Tokenizer
 
 from qa.squad import SAMPLE
-from qa.tokenizer import load_tokenizer
-from tests.conftest import CHECKPOINT
 from training.articles import is_held_out
 from training.errors import TrainingError
 from training.pretraining.texts import read_texts
-
-
-@pytest.fixture(scope="module")
-def tokenizer() -> Tokenizer:
-    return load_tokenizer(CHECKPOINT / "tokenizer.json")
 
 
 def test_paragraphs_of_a_text_file_are_windows_without_a_question(

@@ -1,3 +1,5 @@
+"""The null threshold, against all others."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,3 +1,5 @@
+"""Windows to train on: those of serving, labelled with every whole occurrence of the answers."""
+
 import json
 from pathlib import Path
 
@@ -56,7 +58,7 @@ def test_labels_are_where_the_window_holds_the_whole_span(
     found = list(labels(windows, spans))
     assert len(found) == len(windows)
     for window, (starts, ends) in enumerate(found):
-        # what each position of the window is, told token by token
+        # the context token at each position of the window
         place = {
             windows.context_position + at: int(windows.firsts[window]) + at
             for at in range(int(windows.lengths[window]))
@@ -77,13 +79,9 @@ def test_labels_are_where_the_window_holds_the_whole_span(
         ("it was the 1960s, or 1960", "1960", ["1960"]),
         ("for $10, or 10", "10", ["10", "10"]),
         ("  a walk ", " walk ", ["walk"]),
-        ("a\nlong \u3000walk", "long walk", ["long \u3000walk"]),  # one white space is as another
+        ("a\nlong \u3000walk", "long walk", ["long \u3000walk"]),  # all white space is equal
         ("so so so", "so so", ["so so", "so so"]),
-        (
-            "\U0001f600 it cost $1 (US)",
-            "$1 (US)",
-            ["$1 (US)"],
-        ),  # in characters, whatever their size
+        ("\U0001f600 it cost $1 (US)", "$1 (US)", ["$1 (US)"]),  # offsets count characters
         ("a walk", "Walk", []),
         ("a walk", " ", []),
     ],
@@ -114,7 +112,7 @@ def test_a_question_whose_answers_are_not_in_its_context_is_left_out(tokenizer: 
     kept = [
         Example("1", "who?", context, ("William",)),
         Example("2", "who?", context, ("Harold", "William")),  # one of them is
-        Example("3", "who?", context, ()),  # no answer is none that is missing
+        Example("3", "who?", context, ()),  # without an answer, none is missing
     ]
     missing = [
         Example("4", "who?", context, ("Harold",)),

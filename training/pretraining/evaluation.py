@@ -1,4 +1,4 @@
-"""How well a pair does on text that it was not trained on."""
+"""How well a generator and its discriminator do on held-out text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from training.pretraining.objective import choose
 from training.pretraining.recipe import PretrainingRecipe
 from training.windows import TrainingWindow
 
-WINDOWS = 1024  # at most, evenly over all
+WINDOWS = 1024  # at most, taken evenly from all
 WINDOWS_AT_ONCE = 32
 
 
@@ -20,14 +20,14 @@ WINDOWS_AT_ONCE = 32
 class Found:
     """Counts of tokens."""
 
-    masked: int  # of which the generator wrote another one for ``replaced``
-    replaced: int
-    alarms: int  # tokens that the discriminator takes for replaced ones
-    right_alarms: int  # of which it is right
+    masked: int
+    replaced: int  # of the masked ones: the generator drew another token
+    alarms: int  # the discriminator says that they were replaced
+    right_alarms: int  # of the alarms: they were
 
     @property
     def restored(self) -> float:
-        """Share of the masked tokens for which the generator drew what had been there."""
+        """Share of the masked tokens for which the generator drew the original."""
         return 1 - self.replaced / max(self.masked, 1)
 
     @property
@@ -37,7 +37,7 @@ class Found:
 
     @property
     def recall(self) -> float:
-        """Share of the replaced tokens that are found."""
+        """Share of the replaced tokens that the discriminator finds."""
         return self.right_alarms / max(self.replaced, 1)
 
 
@@ -48,7 +48,7 @@ def evaluate_detection(
     special: Sequence[int],
     place: Place,
 ) -> Found:
-    """Count over ``windows``, with the tokens that are masked drawn from the recipe's seed."""
+    """Count over ``windows``; the recipe's seed decides which tokens are masked."""
     model.to(place.device).eval()
     torch.manual_seed(recipe.seed)
     some = sorted(windows[:: -(-len(windows) // WINDOWS) or 1], key=len)

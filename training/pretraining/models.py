@@ -1,4 +1,4 @@
-"""Generator and discriminator, which read the same embeddings (Clark et al. 2020, section 3)."""
+"""Generator and discriminator, which share their embeddings (Clark et al. 2020, section 3)."""
 
 from dataclasses import replace
 from typing import NamedTuple
@@ -13,15 +13,15 @@ from training.pretraining.recipe import PretrainingRecipe
 
 
 class Detection(NamedTuple):
-    """What the two say of a batch."""
+    """The outputs of both for a batch."""
 
     guesses: Tensor  # float32 [chosen, vocabulary]: the generator's logits where tokens were masked
-    is_replaced: Tensor  # bool [batch, sequence]: where what was drawn from them is another token
+    is_replaced: Tensor  # bool [batch, sequence]: where the token drawn from them is another one
     logits: Tensor  # float32 [batch, sequence]: the discriminator's, above 0 for a replaced one
 
 
 class ReplacedTokenDetection(nn.Module):
-    """The pair. The tensors of encoder and head are named as Hugging Face's are."""
+    """Both models. The tensors of encoder and head have Hugging Face's names."""
 
     def __init__(self, config: ElectraConfig, recipe: PretrainingRecipe, mask_id: int) -> None:
         super().__init__()
@@ -38,10 +38,10 @@ class ReplacedTokenDetection(nn.Module):
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor, chosen: Tensor
     ) -> Detection:
-        """Mask the tokens that are ``chosen``, draw others for them, and detect which are others.
+        """Mask the ``chosen`` tokens, draw tokens in their place, and detect which are others.
 
-        Integers ``[batch, sequence]`` as ``Electra`` takes them; ``chosen`` is bool. What is
-        drawn depends on torch's random state. No gradient passes through the drawing.
+        The inputs are those of ``Electra``; ``chosen`` is bool ``[batch, sequence]``. The draw
+        depends on torch's random state. No gradient passes through it.
         """
         masked = input_ids.masked_fill(chosen, self.mask_id)
         embedded = self.electra.embeddings(masked, token_type_ids)
@@ -55,7 +55,7 @@ class ReplacedTokenDetection(nn.Module):
 
 
 class Generator(nn.Module):
-    """A small masked language model, whose words are the encoder's."""
+    """A small masked language model, with the encoder's word embeddings."""
 
     def __init__(self, config: ElectraConfig, recipe: PretrainingRecipe) -> None:
         super().__init__()
@@ -86,10 +86,10 @@ class Generator(nn.Module):
 
 
 def draw(logits: Tensor) -> Tensor:
-    """Return an index for each row of ``logits``, as likely as its softmax says.
+    """Return an index for each row of ``logits``, drawn with the probabilities of its softmax.
 
-    By the largest of the logits with Gumbel noise added (Maddison et al. 2014), which is as fast
-    for a large vocabulary as its random numbers are.
+    It is that of the largest logit after Gumbel noise is added (Maddison et al. 2014), which is
+    fast for a large vocabulary too: only the random numbers take time.
     """
     noise = torch.empty_like(logits).exponential_().log_()
     return (logits - noise).argmax(-1)

@@ -1,4 +1,4 @@
-"""What pre-training minimises, and which tokens it is about."""
+"""What pre-training minimises, and which tokens it masks."""
 
 from collections.abc import Sequence
 
@@ -16,8 +16,8 @@ from training.pretraining.recipe import PretrainingRecipe
 def detection_objective(recipe: PretrainingRecipe, special: Sequence[int]) -> Objective:
     """Return the generator's loss plus ``detection_weight`` times the discriminator's.
 
-    The one is the mean over the masked tokens, the other over all (Clark et al. 2020, section
-    3.1). The ids in ``special`` are never masked.
+    The generator's is a mean over the masked tokens, the discriminator's over all tokens (Clark
+    et al. 2020, section 3.1). The ids in ``special`` are never masked.
     """
 
     def loss(model: nn.Module, batch: Batch) -> Tensor:
@@ -31,15 +31,16 @@ def detection_objective(recipe: PretrainingRecipe, special: Sequence[int]) -> Ob
 
 
 def detection_loss(found: Detection, batch: Batch) -> Tensor:
-    """Return the discriminator's mean cross entropy, over the tokens that are no padding."""
+    """Return the discriminator's mean cross entropy over all tokens but padding."""
     tokens = batch.attention_mask.bool()
     return binary_cross_entropy_with_logits(found.logits[tokens], found.is_replaced[tokens].float())
 
 
 def choose(batch: Batch, share: float, special: Sequence[int]) -> Tensor:
-    """Return bool ``[batch, sequence]``: ``share`` of each window's tokens, one at least.
+    """Return the tokens to mask, bool ``[batch, sequence]``: a ``share`` of each window's.
 
-    They are drawn with torch's random state, without those that are ``special``.
+    At least one is chosen in each window, by torch's random state, and never one whose id is in
+    ``special``.
     """
     ids = batch.input_ids
     ordinary = batch.attention_mask.bool()

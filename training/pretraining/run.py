@@ -1,4 +1,4 @@
-"""One pre-training: a recipe and text in, a folder that `make train INIT=` takes out."""
+"""One pre-training run: reads a recipe and text, and writes a folder for `make train INIT=`."""
 
 import json
 from collections.abc import Sequence
@@ -10,7 +10,6 @@ from rich.console import Console
 
 from training.errors import TrainingError
 from training.folder import write_config, write_tokenizer, write_weights
-from training.history import PRETRAINING
 from training.initial import Initial, draw_weights, read_initial
 from training.loop import train
 from training.place import Place
@@ -19,6 +18,7 @@ from training.pretraining.models import ReplacedTokenDetection
 from training.pretraining.objective import detection_objective
 from training.pretraining.recipe import PretrainingRecipe
 from training.pretraining.texts import read_texts
+from training.result import PRETRAINING
 
 SPECIAL = ("[PAD]", "[CLS]", "[SEP]", "[MASK]")
 
@@ -26,10 +26,11 @@ SPECIAL = ("[PAD]", "[CLS]", "[SEP]", "[MASK]")
 def run(
     recipe: PretrainingRecipe, texts: Sequence[Path], folder: Path, place: Place, console: Console
 ) -> Found | None:
-    """Pre-train by ``recipe`` and write ``folder``; go on with the state that is in it.
+    """Pre-train by ``recipe`` and write ``folder``; resume from the state in it, if any.
 
-    Only the first of several processes returns what the pair finds on held-out articles, and
-    None as well when ``texts`` have none. Raises TrainingError, SquadError or CheckpointError.
+    The first of several processes returns how well the models do on held-out articles, or None
+    when ``texts`` have none; the others return None. Raises TrainingError, SquadError or
+    CheckpointError.
     """
     folder.mkdir(parents=True, exist_ok=True)
     initial = read_initial(recipe.init)
@@ -63,9 +64,9 @@ def run(
 
 
 def make_pair(initial: Initial, recipe: PretrainingRecipe) -> ReplacedTokenDetection:
-    """Return the encoder of ``initial`` with a generator and a head drawn from the seed.
+    """Return the encoder of ``initial`` with a generator and a head.
 
-    Weights of those that ``initial`` has are taken.
+    The seed decides their weights, unless ``initial`` has them.
     """
     model = ReplacedTokenDetection(initial.config, recipe, special_ids(initial)[-1])
     generator = torch.Generator().manual_seed(recipe.seed)

@@ -27,9 +27,9 @@ class Texts:
 def read_texts(paths: Sequence[Path], tokenizer: Tokenizer, max_seq_len: int) -> Texts:
     """Return the windows of SQuAD files (``.json``, ``.json.gz``) and of plain text (``.txt``).
 
-    A SQuAD file's are those that are fine-tuned on: a question before each paragraph. In a text
-    file, UTF-8, blank lines divide paragraphs. Raises TrainingError for a file of another
-    kind, or that cannot be read, and SquadError.
+    A SQuAD file gives the windows of fine-tuning: a question, then its paragraph. In a text file,
+    in UTF-8, blank lines separate paragraphs. Raises TrainingError for a file that is of another
+    kind or cannot be read, and SquadError.
     """
     train: list[TrainingWindow] = []
     held_out: list[TrainingWindow] = []
@@ -48,7 +48,7 @@ def read_texts(paths: Sequence[Path], tokenizer: Tokenizer, max_seq_len: int) ->
 def _of_squad(
     examples: Sequence[Example], tokenizer: Tokenizer, max_seq_len: int
 ) -> list[TrainingWindow]:
-    # answers are no part of the text, so that one that is not in its context does no harm
+    # without answers, no question is left out because its answer is not in its context
     unanswered = [replace(each, answers=()) for each in examples]
     windows, _ = training_windows(tokenizer, unanswered, max_seq_len)
     return windows

@@ -1,8 +1,8 @@
-"""Checks the custom resources of a file by the models of those who define them.
+"""Checks custom resources against the models of the projects that define them.
 
 Run by the tools' own Python: FILE... Prints what is wrong, and exits with 1.
-KServe's models are walked by their ``openapi_types``, and the operator's by their fields, for
-either would take an unknown name in silence.
+KServe's models are walked by their ``openapi_types``, and the operator's by their fields, because
+both would accept an unknown name in silence.
 """
 
 import re
@@ -23,7 +23,7 @@ LOOSE = {"IntstrIntOrString", "IntOrString", "ResourceQuantity"}
 
 
 def by_openapi(value: Any, kind: str, where: str) -> Iterator[str]:
-    """Say what of ``value`` an OpenAPI model called ``kind`` does not know."""
+    """Say what in ``value`` is unknown to the OpenAPI model ``kind``, or of the wrong type."""
     if match := re.fullmatch(r"[Ll]ist\[(.+)\]", kind):
         if not isinstance(value, list):
             yield f"{where}: {value!r} is not a list"
@@ -51,7 +51,7 @@ def by_openapi(value: Any, kind: str, where: str) -> Iterator[str]:
 
 
 def by_pydantic(value: Any, model: Any, where: str) -> Iterator[str]:
-    """Say what of ``value`` the pydantic model does not know; types were checked already."""
+    """Say what in ``value`` is unknown to the pydantic model; types were checked already."""
     if isinstance(value, list):
         for index, each in enumerate(value):
             yield from by_pydantic(each, model, f"{where}[{index}]")

@@ -66,7 +66,7 @@ def test_lint(name: str) -> None:
 
 
 def invalid(version: str, *files: Path) -> list[str]:
-    """What kubernetes-validate says of the files; the kinds that it has no schema for left out."""
+    """What kubernetes-validate finds in the files, except for kinds that it has no schema for."""
     done = run("kubernetes-validate", "--strict", "-k", version, *files)
     said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
     bad = [line for line in said if not line.startswith("INFO") and "passed" not in line]
@@ -97,7 +97,7 @@ def test_a_typo_is_found(rendered: dict[str, Path], tmp_path: Path) -> None:
 
 
 def unknown_fields(*files: Path) -> list[str]:
-    """What their own models do not know of the custom resources in the files."""
+    """What in the files' custom resources is unknown to their own models."""
     script = Path(__file__).with_name("custom_resources.py")
     done = run("python", script, *files)
     assert done.returncode in (0, 1), done.stderr
@@ -207,7 +207,7 @@ def test_restricted(manifests: list[Manifest]) -> None:
 
 
 def test_probes(manifests: list[Manifest]) -> None:
-    """Every probe has longer than what it asks takes to fail, and a pod is not killed for load."""
+    """Every probe waits longer than what it asks takes to fail, and load gets no pod killed."""
     ready_seconds = Settings.model_fields["ready_seconds"].default
     for name in ("electra-qa-gateway", "electra-qa-triton"):
         (container,) = pod_of(manifests, name)["containers"]
@@ -222,7 +222,7 @@ def test_probes(manifests: list[Manifest]) -> None:
 
 
 def test_stopping(manifests: list[Manifest]) -> None:
-    """First out of the Service or DNS, then finish, and only then killed."""
+    """A pod first leaves the Service or DNS, then finishes, and only then is killed."""
     gateway = pod_of(manifests, "electra-qa-gateway")
     has = environment(gateway["containers"][0])
     assert "lifecycle" not in gateway["containers"][0]  # the gateway waits by itself
@@ -246,7 +246,7 @@ def test_stopping(manifests: list[Manifest]) -> None:
 def test_environment_is_that_of_the_gateway(
     manifests: list[Manifest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every name is a setting of the gateway's, and takes the value."""
+    """Every name is a setting of the gateway, which accepts the value."""
     (container,) = pod_of(manifests, "electra-qa-gateway")["containers"]
     has = environment(container)
     assert {name for name in has if name not in SETTINGS} <= {"OTEL_EXPORTER_OTLP_ENDPOINT"}
@@ -324,7 +324,7 @@ def test_autoscaling() -> None:
 
 
 def test_metrics_to_scale_on_exist() -> None:
-    """What the autoscalers ask for, the adapter makes, of what gateway and Triton have."""
+    """The adapter makes the metrics that the autoscalers ask for, from those that there are."""
     manifests = render([EXAMPLES["a100-pool"]])
     asked = set()
     for part in ("gateway", "triton"):
@@ -398,7 +398,7 @@ def test_keys_and_certificates_are_no_values() -> None:
 
 
 def test_extra_environment_comes_last() -> None:
-    """So that it has the last word."""
+    """So it overrides what is before it."""
     manifests = render([], 'gateway.extraEnv=[{"name": "ELECTRA_QA_LOG_FORMAT", "value": "text"}]')
     (container,) = pod_of(manifests, "electra-qa-gateway")["containers"]
     assert container["env"][-1] == {"name": "ELECTRA_QA_LOG_FORMAT", "value": "text"}

@@ -1,11 +1,10 @@
-"""What runs in the chart's pods, run here as the manifests say: on the real gateway and Triton."""
+"""The commands of the chart's pods, run as the manifests say, on the real gateway and Triton."""
 
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,10 +15,11 @@ from embedded.layout import lay_out, pytriton
 from embedded.ports import Ports, free_ports
 from embedded.preflight import find_libpython
 from embedded.server import EmbeddedTriton, run_triton
+from tests.certificate import self_signed
 from tests.conftest import ROOT
 from tests.deploy.kubernetes.chart import EXAMPLES, environment, find, pod_of, render
 from tests.deploy.kubernetes.tools import tool
-from tests.e2e.stack import listens, start, wait_until_ready
+from tests.e2e.stack import listens, start, wait_for, wait_until_ready
 
 pytestmark = [pytest.mark.deploy, pytest.mark.usefixtures("tools")]
 
@@ -29,18 +29,10 @@ START_SECONDS = 120
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as the Secret of the example has: for qa.example.com, signed by itself."""
+    """The files of the example's Secret: a self-signed certificate for qa.example.com."""
     folder = tmp_path_factory.mktemp("tls")
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"),
-            *("-keyout", str(folder / "tls.key"), "-out", str(folder / "tls.crt")),
-            *("-subj", "/CN=qa.example.com", "-addext", "subjectAltName=DNS:qa.example.com"),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    shutil.copy(folder / "tls.crt", folder / "ca.crt")
+    cert, _ = self_signed(folder, "DNS:qa.example.com")
+    shutil.copy(cert, folder / "ca.crt")
     return folder
 
 
@@ -97,13 +89,12 @@ def triton(served: Path, ports: Ports) -> Iterator[EmbeddedTriton]:
 
 
 def test_liveness_sees_a_dead_stub(triton: EmbeddedTriton, ports: Ports) -> None:
-    """Triton itself goes on saying that it is ready."""
+    """Triton itself still says that it is ready."""
     manifests = render([EXAMPLES["laptop-cpu"]], f'model="{MODEL}"')
     (container,) = pod_of(manifests, "electra-qa-triton")["containers"]
     command = container["livenessProbe"]["exec"]["command"]
     window = find(manifests, "ConfigMap", "electra-qa-triton-probe")["data"]["window.json"]
-    with Path(triton.log.parent / "window.json").open("w") as file:
-        file.write(window)
+    (triton.log.parent / "window.json").write_text(window)
     here = [
         part.replace("/probe", str(triton.log.parent)).replace(":8000", f":{ports.http}")
         for part in command
@@ -136,20 +127,17 @@ def s3(port: int) -> Iterator[None]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+
+    def is_up() -> bool:
+        assert process.poll() is None
+        return listens(port)
+
     try:
-        wait_for_port(port, process)
+        wait_for(is_up, START_SECONDS)
         yield
     finally:
         process.terminate()
         process.wait()
-
-
-def wait_for_port(port: int, process: "subprocess.Popen[bytes]") -> None:
-    end = time.monotonic() + START_SECONDS
-    while not listens(port):
-        assert process.poll() is None
-        assert time.monotonic() < end
-        time.sleep(0.1)
 
 
 UPLOAD = """
@@ -168,7 +156,7 @@ for path in sorted(Path(repository, model).rglob("*")):
 
 
 def test_models_from_s3(served: Path, ports: Ports, tmp_path: Path) -> None:
-    """The chart's command and environment of Triton, with keys, and a server with S3's API."""
+    """The chart's command and environment of Triton, with keys, beside a server that speaks S3."""
     s3_port = free_ports().http
     url = f"http://127.0.0.1:{s3_port}"
     values = [
@@ -208,7 +196,7 @@ def test_models_from_s3(served: Path, ports: Ports, tmp_path: Path) -> None:
 
 
 def server_environment(folder: Path) -> dict[str, str]:
-    """Lay out the backends in ``folder``, and return what finds tritonserver in the package."""
+    """Lay out the backends in ``folder``; return the variables that find the package's server."""
     lay_out(folder, ROOT / "model_repository", [])
     server = pytriton() / "tritonserver"
     libraries = (pytriton().parent / "nvidia_pytriton.libs", find_libpython())

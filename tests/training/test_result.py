@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from training.errors import TrainingError
-from training.history import is_pretraining, last_training, trainings
+from training.result import is_pretraining, last_training, trainings
 
 FIRST = {
     "recipe": {"init": "minilm", "epochs": 1.0, "learning_rate": 1e-4},
@@ -38,5 +38,6 @@ def test_they_are_read_with_the_first_of_all_first(tmp_path: Path) -> None:
 )
 def test_a_file_by_something_else_is_refused(tmp_path: Path, content: object) -> None:
     (tmp_path / "training.json").write_text(json.dumps(content))
-    with pytest.raises(TrainingError, match=r"training.json is not by `make train`.*move it away"):
+    message = r"training.json was not written by `make train`.*move it away"
+    with pytest.raises(TrainingError, match=message):
         last_training(tmp_path)

@@ -1,13 +1,15 @@
+"""Batches and the losses on them, against the same by hand."""
+
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
 from training.batch import Batch, collate
-from training.loss import distillation_loss, marginal_loss
+from training.objective import distillation_loss, marginal_loss
 from training.windows import TrainingWindow
 
-# [CLS] q [SEP] a b c [SEP], and one of two context tokens, without the answer
+# [CLS] q [SEP] a b c [SEP]; and one with two context tokens, without the answer
 WINDOWS = [
     TrainingWindow(np.arange(1, 8, dtype=np.int32), 3, (3, 5), (4, 5)),
     TrainingWindow(np.arange(1, 7, dtype=np.int32), 3, (0,), (0,)),
