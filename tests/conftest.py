@@ -4,7 +4,6 @@ import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -47,12 +46,24 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ |= settings_for(url)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
+@pytest.hookimpl(trylast=True)  # when those of other marks are left out
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with one file that has the models exported, and end with the others that need them.
+
+    So of two workers one exports, while the other runs what needs no models.
+    """
+    waiting = list(dict.fromkeys(each.path for each in items if needs_models(each)))
+    items.sort(key=lambda item: item.path in waiting[1:])
+    items.sort(key=lambda item: item.path not in waiting[:1])
     if config.getoption("--triton"):
         skip = pytest.mark.skip(reason="needs the embedded Triton")
         for item in items:
             if item.get_closest_marker("embedded"):
                 item.add_marker(skip)
+
+
+def needs_models(item: pytest.Item) -> bool:
+    return isinstance(item, pytest.Function) and "repository" in item.fixturenames
 
 
 @pytest.fixture

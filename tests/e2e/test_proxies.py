@@ -105,4 +105,5 @@ def test_a_proxy_that_cannot_be_used(
     assert "Traceback" not in evaluated.stderr
     code, _, said = loadtest(tmp_path, *LOAD, "--url", "http://gateway.example")
     assert code == 1
-    assert f"by the proxy {proxy!r}; an http:// one is needed" in said
+    assert f"the environment names the proxy {proxy!r} for http://gateway.example" in said
+    assert "use an http:// proxy, or name the host in no_proxy" in said
