@@ -43,9 +43,9 @@ SERVED = $(strip $(patsubst electra_qa_%,%,$(ASKED) $(subst $(comma), ,$(ELECTRA
 ASKED = $(or $(MODEL),$(ELECTRA_QA_MODEL))
 COMPAT = $(filter $(or $(ONLY),%),onnx savedmodel)
 SQUAD ?= 1.1
-SQUAD_FOLDER ?= ../shared/squad
-TRAIN ?= $(or $(DATASET),$(SQUAD_FOLDER)/train-v$(SQUAD).json.gz)
-DEV ?= $(SQUAD_FOLDER)/dev-v$(SQUAD).json.gz
+SQUAD_FOLDER ?= squad
+TRAIN ?= $(or $(DATASET),$(SQUAD_FOLDER)/train-v$(SQUAD).json)
+DEV ?= $(SQUAD_FOLDER)/dev-v$(SQUAD).json
 export SERVED TRAIN DEV
 
 # two files of tests side by side, in their order: most tests wait more than they compute

@@ -61,6 +61,10 @@ def has_unanswerable(examples: Iterable[Example]) -> bool:
 def _articles(path: Path) -> list[Any]:
     try:
         content = path.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SquadError(f"{path} cannot be read: {reason}; name a SQuAD file") from error
+    try:
         if content.startswith(GZIP):
             content = gzip.decompress(content)
         return _field(json.loads(content), "data", list, "the file")

@@ -55,8 +55,8 @@ VALUES["loadtest"]["WEB"] = "web"
 VALUES["pretrain"]["PROCESSES"] = VALUES["train"]["PROCESSES"] = "--nproc-per-node={}"
 VALUES["train"] |= {
     "DATASET": "TRAIN={}",
-    "SQUAD": "TRAIN=../shared/squad/train-v{}.json.gz",
-    "SQUAD_FOLDER": "TRAIN={}/train-v1.1.json.gz",
+    "SQUAD": "TRAIN=squad/train-v{}.json",
+    "SQUAD_FOLDER": "TRAIN={}/train-v1.1.json",
 }
 # the --help of each in one process, as most of their time is that of their imports
 HELP = """
@@ -153,10 +153,10 @@ def test_a_command_reads_its_variables_by_itself(verb: str, helps: dict[str, str
 @pytest.mark.parametrize(
     ("verb", "given", "arrives"),
     [
-        ("train", [], {"TRAIN=../shared/squad/train-v1.1.json.gz"}),
-        ("train", ["SQUAD=2.0"], {"DEV=../shared/squad/dev-v2.0.json.gz"}),
+        ("train", [], {"TRAIN=squad/train-v1.1.json"}),
+        ("train", ["SQUAD=2.0"], {"DEV=squad/dev-v2.0.json"}),
         ("train", ["DEV=", "OUTPUT="], {"DEV=", "OUTPUT="}),  # none to evaluate on
-        ("pretrain", ["SQUAD_FOLDER=a b"], {"TRAIN=a b/train-v1.1.json.gz"}),
+        ("pretrain", ["SQUAD_FOLDER=a b"], {"TRAIN=a b/train-v1.1.json"}),
         ("report", [], {"FILES=results/*.json"}),
         ("report", ["FILES="], {"FILES=results/*.json"}),
         ("bench-gpu", ["VARIANTS="], {"--variants=onnx_fp16 onnx_fp16_packed onnx_tf32"}),

@@ -204,5 +204,9 @@ def test_what_is_no_json_is_refused(tmp_path: Path, content: bytes, message: str
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(SquadError, match="No such file"):
+    with pytest.raises(SquadError, match=r"none.json cannot be read: No such file .*; name a SQuAD"):
         read_examples(tmp_path / "none.json")
+    with pytest.raises(SquadError, match="cannot be read: Is a directory"):
+        read_examples(tmp_path)
+    with pytest.raises(SquadError, match="cannot be read: embedded null byte"):
+        read_examples(tmp_path / "a\0b")
