@@ -204,7 +204,7 @@ def test_what_is_no_json_is_refused(tmp_path: Path, content: bytes, message: str
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(SquadError, match="cannot be read: No such file .*; name a SQuAD"):
+    with pytest.raises(SquadError, match=r"cannot be read: No such file .*; name a SQuAD"):
         read_examples(tmp_path / "none.json")
     with pytest.raises(SquadError, match="cannot be read: Is a directory"):
         read_examples(tmp_path)
