@@ -11,6 +11,8 @@ from export.served import lay_out_served, starting
 from export.variants import CONFIG, variant_named
 from tests.export.conftest import Exported, snapshot
 
+pytestmark = pytest.mark.thorough  # its export takes most of a minute
+
 EXPORTED = {
     "onnxruntime": ["electra_qa_onnx_fp32", "electra_qa_onnx_int8"],
     "onnxruntime_gpu": ["electra_qa_onnx_fp16_packed"],
