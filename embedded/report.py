@@ -71,7 +71,7 @@ class VariantReport:
     speed: Speed | None  # on the CPU, where it was measured
     gpu_speed: Speed | None  # on the GPU
     calibration: Calibration | None  # of static int8
-    fingerprint: str  # export.fingerprint.fingerprint
+    fingerprint: str  # export.fingerprint.fingerprints
     created: str  # UTC, ISO 8601
 
     def exists(self, repository: Path) -> bool:

@@ -1,7 +1,6 @@
 """What the two commands of an export share: defaults, the export itself, and how they end."""
 
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from embedded.gpu import Gpu
 from export.checkpoint.errors import CheckpointError
@@ -21,6 +19,7 @@ from export.repository import PAGE
 from export.served import lay_out_served, starting
 from export.steps import report_table, step
 from export.variants import Variant
+from pages.terminal import terminal
 from qa.metric import metric_notice
 from qa.squad import SquadError, read_examples
 
@@ -55,7 +54,7 @@ def export_checkpoint(
 
     Raises CheckpointError, SquadError or ExportError.
     """
-    console = Console(width=None if sys.stdout.isatty() else 120)  # a log has room
+    console = terminal()
     read_examples(calibration)
     if dataset and (notice := metric_notice(read_examples(dataset))):
         console.print(notice, highlight=False)

@@ -1,12 +1,13 @@
 """The fingerprint of an export's inputs: only when it has changed is the export repeated."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from embedded.digest import sha256, sha256_of_all
 from embedded.packages import ONNXRUNTIME, TENSORFLOW, installed
 from embedded.report import Calibration
 from export.checkpoint.reader import checkpoint_files
+from export.variants import Variant
 
 ROOT = Path(__file__).parents[1]
 
@@ -50,20 +51,23 @@ def library_versions() -> dict[str, str]:
     return installed(*_LIBRARIES)
 
 
-def fingerprint(
-    digests: Mapping[str, str], sequence_length: int, calibration: Calibration | None
-) -> str:
-    """Return one digest of everything that the files of a variant depend on.
+def fingerprints(
+    variants: Iterable[Variant],
+    digests: Mapping[str, str],
+    sequence_length: int,
+    calibration: Calibration,
+) -> dict[Variant, str]:
+    """Return, for each of ``variants``, one digest of all that its files depend on.
 
-    That is the checkpoint, the sequence length, the calibration data where it has any, our code,
-    and the libraries.
+    That is the checkpoint, the sequence length, our code, the libraries, and the calibration data
+    where the variant has any.
     """
-    return sha256_of_all(
-        [
-            *(f"{name} {digest}" for name, digest in digests.items()),
-            f"sequence length {sequence_length}",
-            *([f"calibration {calibration.sha256}"] if calibration else []),
-            *(f"{path.relative_to(ROOT)} {sha256(path)}" for path in code_files()),
-            *(f"{name} {number}" for name, number in library_versions().items()),
-        ]
-    )
+    common = [
+        *(f"{name} {digest}" for name, digest in digests.items()),
+        f"sequence length {sequence_length}",
+        *(f"{path.relative_to(ROOT)} {sha256(path)}" for path in code_files()),
+        *(f"{name} {number}" for name, number in library_versions().items()),
+    ]
+    plain = sha256_of_all(common)
+    calibrated = sha256_of_all([*common, f"calibration {calibration.sha256}"])
+    return {each: calibrated if each.calibrated else plain for each in variants}

@@ -4,13 +4,13 @@ A model file that was changed after its export is not replaced here: the server 
 names it (``embedded.manifest``).
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from embedded.errors import EmbeddedError
 from embedded.report import TOKENIZER, Calibration, Report, VariantReport, read_report
 from export.checkpoint.reader import checkpoint_exists
-from export.fingerprint import checkpoint_digests, fingerprint
+from export.fingerprint import checkpoint_digests, fingerprints
 from export.variants import CONFIG, Variant
 
 
@@ -30,7 +30,7 @@ def outdated(
     report: Report,
     repository: Path,
     checkpoint: Path,
-    variants: Iterable[Variant],
+    variants: Sequence[Variant],
     length: int,
     calibration: Calibration,
 ) -> tuple[Variant, ...]:
@@ -46,12 +46,12 @@ def outdated(
     )
     if not (repository / TOKENIZER).is_file():
         return tuple(variants)
+    current = fingerprints(variants, digests, length, calibration)
     return tuple(
         variant
         for variant in variants
         if (row := report.variants.get(variant.model_name)) is None
-        or row.fingerprint
-        != fingerprint(digests, length, calibration if variant.calibrated else None)
+        or row.fingerprint != current[variant]
         or not _exists(repository, variant, row)
     )
 

@@ -10,11 +10,11 @@ from embedded.cpu import read_cpu
 from embedded.digest import sha256
 from embedded.gpu import Gpu
 from embedded.report import FILE_NAME as REPORT
-from embedded.report import TOKENIZER, Report, Speed, VariantReport
+from embedded.report import TOKENIZER, Calibration, Report, Speed, VariantReport
 from export.calibration import calibration_on
 from export.checkpoint.reader import Checkpoint
 from export.errors import ExportError
-from export.fingerprint import checkpoint_digests, fingerprint, library_versions
+from export.fingerprint import checkpoint_digests, fingerprints, library_versions
 from export.freshness import previous_report
 from export.graphs.conversion import Materials, make, source_file, trace
 from export.isolation import isolated
@@ -105,6 +105,8 @@ def _make(request: Request, folder: Path, made: Path, step: Step) -> Report:
     questions = _questions(materials, step)
     proofs = _proofs(request, materials, made, questions, step)
     versions = _try_in_triton(request, made, step)
+    calibration = calibration_on(request.calibration)
+    inputs = fingerprints(request.variants, digests, request.sequence_length, calibration)
     rows = _kept(request, digests) | {
         variant.model_name: _row(
             request,
@@ -112,7 +114,8 @@ def _make(request: Request, folder: Path, made: Path, step: Step) -> Report:
             made,
             proofs[proven_as(variant, request.gpu)],
             versions.get(variant),
-            digests,
+            calibration if variant.calibrated else None,
+            inputs[variant],
         )
         for variant in request.variants
     }
@@ -204,9 +207,9 @@ def _row(
     made: Path,
     proof: Proof,
     triton: str | None,
-    digests: Mapping[str, str],
+    calibration: Calibration | None,
+    fingerprint: str,
 ) -> VariantReport:
-    calibration = calibration_on(request.calibration) if variant.calibrated else None
     paths = sorted(path for path in (made / variant.folder).rglob("*") if path.is_file())
     return VariantReport(
         files={path.relative_to(made).as_posix(): sha256(path) for path in paths},
@@ -222,7 +225,7 @@ def _row(
         speed=None,
         gpu_speed=None,
         calibration=calibration,
-        fingerprint=fingerprint(digests, request.sequence_length, calibration),
+        fingerprint=fingerprint,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 

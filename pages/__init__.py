@@ -1,1 +1,1 @@
-"""HTML pages of tables, facts and plots, whatever they are about."""
+"""Reports, whatever they are about: HTML pages of tables, facts and plots, and the terminal."""

@@ -53,8 +53,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     So of two workers one exports, while the other runs what needs no models.
     """
     waiting = list(dict.fromkeys(each.path for each in items if needs_models(each)))
-    items.sort(key=lambda item: item.path in waiting[1:])
-    items.sort(key=lambda item: item.path not in waiting[:1])
+    order = dict.fromkeys(waiting, 2) | dict.fromkeys(waiting[:1], 0)
+    items.sort(key=lambda item: order.get(item.path, 1))
     if config.getoption("--triton"):
         skip = pytest.mark.skip(reason="needs the embedded Triton")
         for item in items:

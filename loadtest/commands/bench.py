@@ -20,9 +20,9 @@ from loadtest.device import environment
 from loadtest.errors import LoadTestError
 from loadtest.exported import PREFIX, Exported, model_name, read_exported
 from loadtest.published import read_published
-from loadtest.report.figures import terminal
 from loadtest.result import FOLDER, Device, Result, write_result
 from loadtest.stop import interrupt_me, raise_again
+from pages.terminal import terminal
 from qa.proxies import is_this_machine
 from qa.squad import SAMPLE
 

@@ -6,8 +6,9 @@ import typer
 from rich.table import Table
 
 from loadtest.report.comparison import FEWEST_FOR_P99, Comparison, Ratio
-from loadtest.report.figures import terminal, three_figures
+from loadtest.report.figures import three_figures
 from loadtest.report.sides import doubts, matched, read_side
+from pages.terminal import terminal
 
 _SIDE = "FILE, FILE:NAME (a variant or system), or several of them, comma-separated"
 

@@ -22,10 +22,10 @@ from loadtest.device import environment
 from loadtest.errors import LoadTestError
 from loadtest.exported import model_name, read_exported
 from loadtest.mlperf import ROW, SCENARIOS, SERVER_P99_MS, unofficial
-from loadtest.report.figures import terminal
 from loadtest.result import FOLDER, LoadGenRow, Result, write_result
 from loadtest.samples import summarize
 from loadtest.stop import interrupt_me, raise_again, stoppable
+from pages.terminal import terminal
 from qa.squad import SAMPLE
 
 

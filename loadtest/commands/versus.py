@@ -33,10 +33,10 @@ from loadtest.load.rows import Level
 from loadtest.load.tables import versus_table
 from loadtest.load.users import AnswerUser
 from loadtest.load.versus import BATCHED, accuracy_of, batched, take_turns
-from loadtest.report.figures import terminal
 from loadtest.report.sides import matched, side_of
 from loadtest.result import FOLDER, LoadRow, Result, write_result
 from loadtest.stop import interrupt_me, raise_again, stoppable
+from pages.terminal import terminal
 from qa.squad import SAMPLE
 
 

@@ -1,17 +1,8 @@
 """How figures are written, on the terminal and on the page."""
 
-import sys
-
-from rich.console import Console
-
 from loadtest.result import Accuracy
 from loadtest.samples import Latency
 from pages.table import Cell
-
-
-def terminal() -> Console:
-    """Return a console for tables, which get 120 columns in a log."""
-    return Console(width=None if sys.stdout.isatty() else 120)
 
 
 def three_figures(value: float) -> str:

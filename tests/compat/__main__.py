@@ -19,10 +19,10 @@ import numpy as np
 import onnx
 import typer
 from numpy.typing import NDArray
-from rich.console import Console
 from rich.table import Table
 
 from export.variants import VARIANTS, Variant
+from pages.terminal import terminal
 from qa.squad import read_examples
 from qa.tensors import ATTENTION_MASK, INPUTS, OUTPUTS
 from qa.tokenizer import load_tokenizer
@@ -79,7 +79,7 @@ def main(
             rows += list(compare(variant, repository, Path(folder)))
     for row in rows:
         table.add_row(row.file, row.version, row.result, "ok" if row.ok else "FAILED")
-    Console(width=None if sys.stdout.isatty() else 120).print(table)
+    terminal().print(table)
     sys.exit(not all(row.ok for row in rows))
 
 

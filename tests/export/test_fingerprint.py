@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from embedded.report import Calibration
 from export import fingerprint
 from export.fingerprint import ROOT, code_files
+from export.variants import VARIANTS
 
 # what reads the checkpoint, makes the model files, and writes the configs beside them
 MAKERS = ("export/checkpoint/reader.py", "export/graphs/conversion.py", "export/triton_config.py")
@@ -64,7 +66,7 @@ def test_a_changed_line(
     monkeypatch.setattr(fingerprint, "ROOT", tmp_path)
 
     def found() -> str:
-        return fingerprint.fingerprint({}, 128, None)
+        return fingerprint.fingerprints(VARIANTS[:1], {}, 128, Calibration("", ""))[VARIANTS[0]]
 
     before = found()
     with (tmp_path / file).open("a") as changed:
