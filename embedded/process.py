@@ -8,6 +8,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+# gRPC's handlers of a fork now and then abort the child, or block the parent, while calls are under
+# way. Our children need none, as each runs a program at once. gRPC reads this at its first channel.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)  # loaded now: in a child forked beside other threads, it might block
 

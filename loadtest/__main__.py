@@ -1,10 +1,6 @@
 """``python -m loadtest``: latency tables, questions under load, baselines, reports."""
 
-import os
 import sys
-
-# under gevent, gRPC's fork handlers abort one child in ten; ours need none, as each runs a program
-os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 import locust  # noqa: F401 - before all others: it patches the standard library for gevent
 import typer

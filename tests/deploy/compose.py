@@ -74,16 +74,20 @@ class Deployment:
         (self.folder / "gpu" / "metrics").write_text(GPU_METRICS.format(used=used))
 
     def wait_until_answering(self) -> None:
-        url, body = f"{self.url}/answer", {"question": "Who came?", "context": "Ada came."}
+        body = {"question": "Who came?", "context": "Ada came."}
+        wait_for(lambda: self._succeeds("POST", "/answer", json=body))
 
-        def answers() -> bool:
-            try:
-                reply = httpx.post(url, json=body, timeout=30, verify=NO_CERTIFICATES)
-                return reply.status_code == 200
-            except httpx.TransportError:
-                return False
+    def wait_until_ready(self) -> None:
+        """Return when the gateway is ready, without a question from which it learns a rate."""
+        wait_for(lambda: self._succeeds("GET", "/health/ready"))
 
-        wait_for(answers)
+    def _succeeds(self, method: str, path: str, **options: Any) -> bool:
+        url = f"{self.url}{path}"
+        try:
+            reply = httpx.request(method, url, timeout=30, verify=NO_CERTIFICATES, **options)
+        except httpx.TransportError:
+            return False
+        return reply.status_code == 200
 
     def _prometheus(self, path: str, **parameters: str) -> dict[str, Any]:
         url = f"http://127.0.0.1:{self.settings['PROMETHEUS_PORT']}/api/v1/{path}"

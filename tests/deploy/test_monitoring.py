@@ -166,7 +166,7 @@ def test_a_dead_stub(deployment: Deployment) -> None:
 def test_a_starved_triton_under_load(deployment: Deployment) -> None:
     triton, gateway = deployment.container("triton-cpu"), deployment.container("gateway")
     deployment.engine.docker("restart", gateway)  # so that it knows no rate yet, and admits all
-    deployment.wait_until_answering()
+    deployment.wait_until_ready()
     deployment.engine.docker("update", "--cpus", "0.2", triton)
     try:
         with asking(deployment, LONG, clients=60):

@@ -17,6 +17,35 @@ STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEE
 PARENT = "import subprocess; subprocess.Popen(['sleep', '1000'])"
 CARELESS = "from embedded.process import start; start(['sleep', '1000'])"
 
+# starts processes while gRPC calls are under way
+CALLING = """
+import threading
+from concurrent.futures import ThreadPoolExecutor
+import grpc
+from embedded.process import start
+
+echo = grpc.unary_unary_rpc_method_handler(lambda request, context: request)
+server = grpc.server(ThreadPoolExecutor(2))
+server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("test", {"echo": echo})])
+port = server.add_insecure_port("127.0.0.1:0")
+server.start()
+ending = threading.Event()
+
+def call():
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        while not ending.is_set():
+            channel.unary_unary("/test/echo")(b"")
+
+threads = [threading.Thread(target=call) for _ in range(2)]
+for each in threads:
+    each.start()
+codes = {start(["true"]).wait() for _ in range(50)}
+ending.set()
+for each in threads:
+    each.join()
+print(codes)
+"""
+
 
 @contextmanager
 def started(program: str) -> Iterator[subprocess.Popen[Any]]:
@@ -61,3 +90,9 @@ def test_it_ends_with_the_one_who_started_it() -> None:
     with started(CARELESS) as process:
         process.wait(SECONDS)
         assert is_said(process)
+
+
+def test_grpc_calls_do_not_disturb_a_start() -> None:
+    command = (sys.executable, "-c", CALLING)
+    done = subprocess.run(command, check=True, text=True, capture_output=True, timeout=SECONDS)
+    assert (done.stdout, done.stderr) == ("{0}\n", "")
