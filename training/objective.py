@@ -8,19 +8,19 @@ from training.batch import Batch
 from training.electra import Electra
 from training.loop import Objective
 from training.place import autocast
-from training.recipe import Recipe
+from training.recipe import BaseRecipe, Recipe
 
 Logits = tuple[Tensor, Tensor]  # start and end, [batch, sequence]
 
 
-def answer_objective(recipe: Recipe, teacher: Electra | None = None) -> Objective:
+def answer_objective(recipe: BaseRecipe, teacher: Electra | None = None) -> Objective:
     """Return the loss of a model for question answering, which imitates ``teacher``, if any."""
 
     def loss(model: nn.Module, batch: Batch) -> Tensor:
         with autocast(recipe.precision, batch.input_ids.device):
             logits = model(*batch.inputs)
         right = marginal_loss(logits, batch)
-        if teacher is None:
+        if teacher is None or not isinstance(recipe, Recipe):
             return right
         with autocast(recipe.precision, batch.input_ids.device), torch.no_grad():
             theirs = teacher(*batch.inputs)

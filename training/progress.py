@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 SECONDS_BETWEEN_LINES = 60
 SMOOTHING = 0.98  # of the loss, from one step to the next
@@ -61,3 +61,11 @@ def progress_shown(meter: Meter, steps: int, console: Console) -> Iterator[Calla
 def _line(meter: Meter, steps: int) -> str:
     left = timedelta(seconds=round(meter.seconds_left(steps)))
     return f"loss {meter.loss:.3f}, {meter.tokens_per_second:,.0f} tokens/s, {left} left"
+
+
+def bar(console: Console) -> Progress:
+    """Return a progress bar for a few minutes of work; it is shown on a terminal only."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(
+        *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal
+    )

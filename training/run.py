@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from qa.metric import Scores, metric_notice
 from qa.squad import Example, has_unanswerable, read_examples
@@ -19,6 +18,7 @@ from training.initial import Initial, read_initial
 from training.loop import train
 from training.objective import answer_objective
 from training.place import Place
+from training.progress import bar
 from training.recipe import Recipe
 from training.result import HELD_OUT, WITH_UNANSWERABLE, Result
 from training.windows import TrainingWindow, training_windows
@@ -87,7 +87,7 @@ def _windows(
     recipe: Recipe, initial: Initial, examples: list[Example], console: Console
 ) -> list[TrainingWindow]:
     examples = examples + negatives(examples, recipe.negatives, recipe.seed)
-    with _bar(console) as progress:
+    with bar(console) as progress:
         shown = progress.track(examples, description="windows")
         windows, left_out = training_windows(initial.tokenizer, shown, recipe.max_seq_len)
     if left_out:
@@ -119,7 +119,7 @@ def _evaluate(
     def predictions(name: str, examples: list[Example]) -> list[Prediction]:
         console.print(f"evaluating on {name}: {len(examples):,} questions")
         found = predict(model, initial.tokenizer, examples, recipe.max_seq_len, place)
-        with _bar(console) as progress:
+        with bar(console) as progress:
             return list(progress.track(found, total=len(examples), description=name))
 
     threshold = None
@@ -138,11 +138,3 @@ def _evaluate(
     for name, examples in evaluated.items():
         scores[name] = score(examples, predictions(name, examples), threshold or 0.0)
     return threshold, scores
-
-
-def _bar(console: Console) -> Progress:
-    """Return a progress bar for a few minutes of work; it is shown on a terminal only."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    return Progress(
-        *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal
-    )
