@@ -29,6 +29,8 @@ class TrainingWindow:
     context_position: int  # of the first context token
     starts: tuple[int, ...]  # positions where a right answer starts
     ends: tuple[int, ...]  # and where one ends
+    # float16 [2, 1 + context tokens]: a teacher's log-probabilities of start and end
+    teacher: NDArray[np.float16] | None = None
 
     def __len__(self) -> int:
         """Return the number of tokens."""

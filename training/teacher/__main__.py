@@ -25,7 +25,9 @@ def main(
 ) -> None:
     """Fine-tune an encoder that transformers can load; `make train TEACHER=OUTPUT` imitates it."""
     with at_a_place() as (place, console):
-        recipe = with_settings(TeacherRecipe(), changes(init, precision, epochs, setting))
+        recipe = with_settings(
+            TeacherRecipe(), changes(setting, init=init, precision=precision, epochs=epochs)
+        )
         if scores := run(recipe, train, output, place, console):
             console.print(
                 f"held-out articles: EM {scores.exact_match:.2f}, F1 {scores.f1:.2f} on "
