@@ -33,10 +33,12 @@ def move_starts(shares: Shares, theirs: Offsets, ours: Offsets) -> Shares:
 
     If several tokens of each are made of that character, their second goes to our second.
     """
+    covering = theirs[:, 0] < theirs[:, 1]  # some tokens are of white space that was trimmed
+    shares, theirs = shares[covering], theirs[covering]
     places = np.searchsorted(ours[:, 1], theirs[:, 0], side="right")
     moved = np.zeros(len(ours) + 1)
     padded = np.append(ours, [[np.iinfo(np.int64).max] * 2], axis=0)  # the place of none
-    covered = (padded[places, 0] <= theirs[:, 0]) & (theirs[:, 0] < theirs[:, 1])
+    covered = padded[places, 0] <= theirs[:, 0]
     last = np.searchsorted(ours[:, 0], padded[places, 0], side="right") - 1
     rank = np.arange(len(theirs)) - np.searchsorted(theirs[:, 0], theirs[:, 0])
     places = np.where(covered, np.minimum(places + rank, last), len(ours))

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from qa.windows import Windows
@@ -27,13 +29,12 @@ _ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
 class Reader(nn.Module):
     """The model, with the inputs and outputs of ``training.electra.Electra``."""
 
-    def __init__(self, model: nn.Module, padding: int) -> None:
+    def __init__(self, model: nn.Module, layout: Layout) -> None:
         super().__init__()
         self.model = model
-        self.padding = padding
-        types = getattr(model.config, "type_vocab_size", 0)
+        self.padding = layout.padding
         self.has_types = (
-            types > 1 and "token_type_ids" in inspect.signature(model.forward).parameters
+            layout.has_types and "token_type_ids" in inspect.signature(model.forward).parameters
         )
 
     def forward(
@@ -64,6 +65,13 @@ class Loaded:
         """Return windows as long as it can read; raises WindowError."""
         return self.layout.windows(question, context, self.longest)
 
+    def __str__(self) -> str:
+        """Its class, sizes and number of weights."""
+        model = self.reader.model
+        config, weights = model.config, sum(each.numel() for each in model.parameters())
+        sizes = f"{config.num_hidden_layers} layers of {config.hidden_size}"
+        return f"{type(model).__name__}, {sizes}, {weights / 1e6:.1f} M weights, all finite"
+
     def save(self, folder: Path) -> None:
         """Write weights, config and tokenizer in Hugging Face's layout."""
         self.reader.model.save_pretrained(folder)
@@ -91,16 +99,18 @@ def read_reader(name: str, recipe: BaseRecipe | None = None) -> Loaded:
                 output_loading_info=True,
             )
             tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError, SafetensorError, UnpicklingError) as error:
             reason = (str(error) or type(error).__name__).splitlines()[0]
             raise TrainingError(f"transformers cannot load {name}: {reason}") from error
     _fill_head(name, model, sorted(report["missing_keys"]), recipe)
+    if wrong := [each for each, value in model.named_parameters() if not value.isfinite().all()]:
+        raise TrainingError(f"the weights of {name} are not finite: {wrong[0]}")
     if not tokenizer.is_fast:
         raise TrainingError(f"{name} has no fast tokenizer (tokenizer.json)")
     padding = 0 if tokenizer.pad_token_id is None else tokenizer.pad_token_id
     unknown = -1 if tokenizer.unk_token_id is None else tokenizer.unk_token_id
     layout = layout_of(tokenizer.backend_tokenizer, padding=padding, unknown=unknown)
-    return Loaded(Reader(model, padding), layout, tokenizer, longest_of(model, tokenizer))
+    return Loaded(Reader(model, layout), layout, tokenizer, longest_of(model, tokenizer))
 
 
 def _transformers() -> Any:

@@ -36,6 +36,7 @@ def run(
     """
     folder.mkdir(parents=True, exist_ok=True)
     loaded = read_reader(recipe.init, recipe)
+    console.print(f"{recipe.init}: {loaded}", highlight=False)
     if recipe.max_seq_len > loaded.longest:
         raise TrainingError(
             f"max_seq_len is {recipe.max_seq_len}; {recipe.init} reads {loaded.longest} tokens"

@@ -24,6 +24,7 @@ class Layout:
     before: list[int]  # one token, where "no answer" is read
     between: list[int]
     after: list[int]  # one token
+    has_types: bool  # whether the context's tokens have the type 1
     padding: int
     unknown: int  # -1 if it has none
 
@@ -108,18 +109,20 @@ def layout_of(tokenizer: Tokenizer, *, padding: int, unknown: int) -> Layout:
             f"the tokenizer puts a question and a context as {' '.join(encoded.tokens)}; known is "
             "one special token, the question, one or more, the context, one"
         )
-    return Layout(own, before, between, after, padding, unknown)
+    has_types = encoded.type_ids[context] == 1
+    return Layout(own, before, between, after, has_types, padding, unknown)
 
 
 def _without_spaces(context: str, offsets: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return ``offsets`` without the white space that some tokenizers have tokens begin with.
 
-    A token of white space alone keeps it.
+    What is left of a token of white space alone has no characters, but it begins in ``context``.
     """
     trimmed = offsets.reshape(-1, 2).copy()
     for token, (start, end) in enumerate(trimmed.tolist()):
         text = context[start:end]
-        trimmed[token, 0] = start + (len(text) - len(text.lstrip())) % max(len(text), 1)
+        trimmed[token, 0] += len(text) - len(text.lstrip())
+    trimmed[:, 0] = trimmed[:, 0].clip(max=len(context) - 1)
     return trimmed
 
 
