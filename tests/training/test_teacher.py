@@ -130,6 +130,7 @@ def test_killed_and_resumed_is_as_never_stopped(
     assert _parts(killed) == expected
     for one, other in zip(windows, resumed, strict=True):
         assert one.teacher is not None
+        assert other.teacher is not None
         np.testing.assert_array_equal(one.teacher, other.teacher)
 
 
@@ -155,6 +156,7 @@ def test_what_is_kept_needs_no_teacher_any_more(
     after = teach_sample(str(initial_folder), teacher, tmp_path)
     for one, other in zip(before, after, strict=True):
         assert one.teacher is not None
+        assert other.teacher is not None
         np.testing.assert_array_equal(one.teacher, other.teacher)
 
 

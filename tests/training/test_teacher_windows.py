@@ -10,7 +10,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from qa.windows import WindowError, Windows, make_windows
 from training.errors import TrainingError
-from training.teacher.windows import layout_of
+from training.teacher.windows import Layout, layout_of
 from training.windows import answer_spans
 
 TEXTS = st.lists(
@@ -30,12 +30,17 @@ def byte_level() -> Tokenizer:
     return tokenizer
 
 
+@pytest.fixture(scope="module")
+def berts(tokenizer: Tokenizer) -> Layout:
+    return layout_of(tokenizer, padding=0, unknown=100)
+
+
 @given(TEXTS, TEXTS, st.integers(70, 160))
 def test_berts_layout_is_that_of_serving(
-    tokenizer: Tokenizer, question: str, context: str, length: int
+    tokenizer: Tokenizer, berts: Layout, question: str, context: str, length: int
 ) -> None:
     served = make_windows(tokenizer, question, context, sequence_length=length)
-    found = layout_of(tokenizer, padding=0, unknown=100).windows(question, context, length)
+    found = berts.windows(question, context, length)
     for field in fields(Windows):
         mine, theirs = getattr(found, field.name), getattr(served, field.name)
         np.testing.assert_array_equal(mine, theirs, err_msg=field.name)

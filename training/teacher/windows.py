@@ -116,14 +116,14 @@ def layout_of(tokenizer: Tokenizer, *, padding: int, unknown: int) -> Layout:
 def _without_spaces(context: str, offsets: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return ``offsets`` without the white space that some tokenizers have tokens begin with.
 
-    What is left of a token of white space alone has no characters, but it begins in ``context``.
+    What is left of a token of white space alone has no characters, and begins with the next one.
     """
-    trimmed = offsets.reshape(-1, 2).copy()
-    for token, (start, end) in enumerate(trimmed.tolist()):
-        text = context[start:end]
-        trimmed[token, 0] += len(text) - len(text.lstrip())
-    trimmed[:, 0] = trimmed[:, 0].clip(max=len(context) - 1)
-    return trimmed
+    size = len(context)
+    kept = [size if each.isspace() else at for at, each in enumerate(context)]
+    following = np.minimum.accumulate([*kept, size][::-1])[::-1]
+    starts = following[offsets[:, 0]]
+    ends = np.maximum(starts, offsets[:, 1])
+    return np.stack([starts.clip(max=size - 1), ends], axis=1)
 
 
 def _begin_words(context: str, encoded: Encoding, offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
