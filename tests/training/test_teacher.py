@@ -25,6 +25,7 @@ from training.evaluation import model_logits
 from training.initial import read_initial
 from training.loop import train
 from training.objective import distillation_loss, imitation_objective
+from training.optimizer import make_optimizer
 from training.recipe import with_settings
 from training.teacher.pieces import Piece, pieces
 from training.teacher.reader import Loaded, read_reader
@@ -74,6 +75,25 @@ def test_a_teacher_reads_as_transformers_does(write: Write, tmp_path: Path) -> N
             np.testing.assert_allclose(mine[first, read], theirs, rtol=1e-3, atol=1e-3)
         first += len(windows)
     assert first > len(examples) or write is not write_roberta  # its windows are short
+
+
+def test_rates_fall_with_the_depth_below_the_head(tmp_path: Path) -> None:
+    reader = read_reader(str(write_mpnet(tmp_path))).reader
+    groups = make_optimizer(reader, replace(RECIPE, layer_decay=0.5)).param_groups
+    found = {id(each): group for group in groups for each in group["params"]}
+    scales = {
+        "qa_outputs.weight": 1.0,
+        "mpnet.encoder.layer.1.attention.attn.q.weight": 0.5,
+        "mpnet.encoder.layer.0.output.dense.weight": 0.25,
+        "mpnet.encoder.relative_attention_bias.weight": 0.125,
+        "mpnet.embeddings.position_embeddings.weight": 0.125,
+    }
+    for name, weights in reader.model.named_parameters():
+        group = found[id(weights)]
+        assert group["scale"] == scales.get(name, group["scale"])
+        is_exempt = name.endswith(".bias") or "LayerNorm" in name
+        assert (group["weight_decay"] == 0) is is_exempt
+    assert scales.keys() <= dict(reader.model.named_parameters()).keys()
 
 
 def test_one_of_our_checkpoints_gives_its_own_distributions() -> None:
