@@ -20,6 +20,7 @@ WITHOUT_TORCH = (
     "test_alignment.py",
     "test_articles.py",
     "test_batches.py",
+    "test_mpnet.py",
     "test_recipe.py",
     "test_report.py",
     "test_result.py",

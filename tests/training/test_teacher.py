@@ -229,6 +229,18 @@ def test_windows_without_a_teacher_make_batches_without(initial_folder: Path) ->
     assert collate(mixed, torch.device("cpu")).teacher is None
 
 
+def test_a_pickle_is_read_unless_it_has_code(roberta: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(roberta, tmp_path / "pickled")
+    weights = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    torch.save(weights, folder / "pytorch_model.bin")
+    found = read_reader(str(folder)).reader.model.state_dict()
+    assert torch.equal(found["qa_outputs.weight"], weights["qa_outputs.weight"])
+    torch.save({**weights, "code": Path("x")}, folder / "pytorch_model.bin")
+    with pytest.raises(TrainingError, match=r"transformers cannot load .*pickled"):
+        read_reader(str(folder))
+
+
 def test_what_cannot_teach_is_refused(
     roberta: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
