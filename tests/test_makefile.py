@@ -40,7 +40,8 @@ READ_ELSEWHERE = {
     "serve": "ELECTRA_QA_MODEL ELECTRA_QA_PORT ELECTRA_QA_API_KEYS",
     "test-compat": "REPOSITORY ONLY",
     "pretrain": "OUTPUT TEXTS TRAIN INIT PRECISION EPOCHS SETTINGS",
-    "train": "OUTPUT TRAIN DEV INIT PRECISION EPOCHS SETTINGS SEEDS",
+    "teacher": "OUTPUT TRAIN INIT PRECISION EPOCHS SETTINGS",
+    "train": "OUTPUT TRAIN DEV INIT TEACHER PRECISION EPOCHS SETTINGS SEEDS",
     "throughput": "OUTPUT SIZES",
 }
 # what a value becomes, by verb and variable: {} is the value, NAME= one of the environment
@@ -52,12 +53,14 @@ VALUES["bench-gpu"] = {"VARIANTS": "--variants={}", "DATASET": "DATASET={}"}
 VALUES |= {each: {"DATASET": "--dataset={}"} for each in ("test", "test-thorough", "test-slow")}
 VALUES["capacity"]["CHECKPOINT"] = "--repository={}"
 VALUES["loadtest"]["WEB"] = "web"
-VALUES["pretrain"]["PROCESSES"] = VALUES["train"]["PROCESSES"] = "--nproc-per-node={}"
-VALUES["train"] |= {
-    "DATASET": "TRAIN={}",
-    "SQUAD": "TRAIN=squad/train-v{}.json",
-    "SQUAD_FOLDER": "TRAIN={}/train-v1.1.json",
-}
+for each in ("pretrain", "teacher", "train"):
+    VALUES[each]["PROCESSES"] = "--nproc-per-node={}"
+for each in ("teacher", "train"):
+    VALUES[each] |= {
+        "DATASET": "TRAIN={}",
+        "SQUAD": "TRAIN=squad/train-v{}.json",
+        "SQUAD_FOLDER": "TRAIN={}/train-v1.1.json",
+    }
 # the --help of each in one process, as most of their time is that of their imports
 HELP = """
 import runpy, sys

@@ -30,6 +30,10 @@ def main(
         ),
     ] = [],  # noqa: B006
     init: Init = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(envvar="TEACHER", help="model to imitate: a folder, or the hub's owner/name"),
+    ] = None,
     precision: Precision = None,
     epochs: Epochs = None,
     setting: Settings = [],  # noqa: B006
@@ -39,7 +43,8 @@ def main(
 ) -> None:
     """Train by the recipe of ``training/recipe.py``, unless settings say otherwise."""
     with at_a_place() as (place, console):
-        recipe = with_settings(Recipe(), changes(init, precision, epochs, setting))
+        named = changes(setting, init=init, precision=precision, epochs=epochs, teacher=teacher)
+        recipe = with_settings(Recipe(), named)
         data = Data(train, tuple(dev))
         results: list[Result] = []
         for seed in range(recipe.seed, recipe.seed + seeds):

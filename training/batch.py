@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from training.windows import CLS_POSITION, TrainingWindow
@@ -22,6 +24,8 @@ class Batch:
     read: Tensor  # bool, at [CLS] and the context's tokens: where answers are read
     starts: Tensor  # bool, where a right answer starts
     ends: Tensor  # bool, where one ends
+    # float32 log-probabilities of start and end, 0 at what is not read; None without a teacher
+    teacher: tuple[Tensor, Tensor] | None = None
 
     @property
     def inputs(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -30,12 +34,13 @@ class Batch:
 
 
 def collate(windows: Sequence[TrainingWindow], device: torch.device) -> Batch:
-    """Return ``windows`` as tensors on ``device``."""
+    """Return ``windows`` as tensors on ``device``; all of them have a teacher, or none."""
     longest = max(len(window) for window in windows)
     size = (len(windows), -(-longest // MULTIPLE) * MULTIPLE)
     input_ids = np.zeros(size, dtype=np.int64)
     attention_mask, token_type_ids = np.zeros_like(input_ids), np.zeros_like(input_ids)
     read, starts, ends = (np.zeros(size, dtype=bool) for _ in range(3))
+    teacher = np.zeros((2, *size), dtype=np.float32)
     for row, window in enumerate(windows):
         length, context = len(window), window.context_position
         input_ids[row, :length] = window.input_ids
@@ -45,5 +50,19 @@ def collate(windows: Sequence[TrainingWindow], device: torch.device) -> Batch:
         read[row, context : length - 1] = True
         starts[row, list(window.starts)] = True
         ends[row, list(window.ends)] = True
-    arrays = (input_ids, attention_mask, token_type_ids, read, starts, ends)
-    return Batch(*(torch.from_numpy(array).to(device, non_blocking=True) for array in arrays))
+        if window.teacher is not None:
+            teacher[:, row, read[row]] = window.teacher
+
+    def tensor(array: NDArray[Any]) -> Tensor:
+        return torch.from_numpy(array).to(device, non_blocking=True)
+
+    taught = all(window.teacher is not None for window in windows)
+    return Batch(
+        input_ids=tensor(input_ids),
+        attention_mask=tensor(attention_mask),
+        token_type_ids=tensor(token_type_ids),
+        read=tensor(read),
+        starts=tensor(starts),
+        ends=tensor(ends),
+        teacher=(tensor(teacher[0]), tensor(teacher[1])) if taught else None,
+    )

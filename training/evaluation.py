@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
+from torch import nn
 
 from qa.metric import Scores, evaluate, evaluate_v2
 from qa.spans import best_answers, null_difference
@@ -16,6 +18,7 @@ from qa.windows import Windows, make_windows
 from training.electra import Electra
 from training.place import Place, set_precision
 from training.threshold import best_threshold
+from training.windows import Cut
 
 QUESTIONS_AT_ONCE = 256  # whose windows are sorted by length together
 WINDOWS_AT_ONCE = 32
@@ -38,28 +41,32 @@ def predict(
     max_seq_len: int,
     place: Place,
 ) -> Iterator[Prediction]:
-    """Yield the predictions for ``examples``, in their order.
+    """Yield the predictions for ``examples``, in their order, with windows as in serving.
 
     Raises qa.windows.WindowError for a question or context without any text.
+    """
+    cut = partial(make_windows, tokenizer, sequence_length=max_seq_len)
+    return predict_by(model, cut, examples, place)
+
+
+def predict_by(
+    model: nn.Module, cut: Cut, examples: Sequence[Example], place: Place
+) -> Iterator[Prediction]:
+    """Yield the predictions for ``examples``, in their order, with the windows that ``cut`` makes.
+
+    ``model`` has the inputs and outputs of ``training.electra.Electra``. Raises as ``cut`` does.
     """
     set_precision("fp32", place.device)
     model.to(place.device).eval()
     for first in range(0, len(examples), QUESTIONS_AT_ONCE):
         some = examples[first : first + QUESTIONS_AT_ONCE]
-        yield from _predict(model, tokenizer, some, max_seq_len, place)
+        yield from _predict(model, cut, some, place)
 
 
 def _predict(
-    model: Electra,
-    tokenizer: Tokenizer,
-    examples: Sequence[Example],
-    max_seq_len: int,
-    place: Place,
+    model: nn.Module, cut: Cut, examples: Sequence[Example], place: Place
 ) -> Iterator[Prediction]:
-    all_windows = [
-        make_windows(tokenizer, each.question, each.context, sequence_length=max_seq_len)
-        for each in examples
-    ]
+    all_windows = [cut(each.question, each.context) for each in examples]
     start, end = model_logits(model, all_windows, place)
     first = 0
     for example, windows in zip(examples, all_windows, strict=True):
@@ -70,7 +77,7 @@ def _predict(
         first += len(windows)
 
 
-def model_logits(model: Electra, all_windows: Sequence[Windows], place: Place) -> Logits:
+def model_logits(model: nn.Module, all_windows: Sequence[Windows], place: Place) -> Logits:
     """Return the logits of all windows, in their order; each batch is as long as its longest."""
     ids, mask, types = (
         np.concatenate([getattr(each, name) for each in all_windows])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from export.checkpoint.added_tokens import SETTINGS
 from export.checkpoint.config import FILE_NAME as CONFIG
@@ -65,7 +66,7 @@ def write_config(
     (folder / CONFIG).write_text(json.dumps(content, indent=2) + "\n")
 
 
-def round_to_half(model: Electra) -> None:
+def round_to_half(model: nn.Module) -> None:
     """Round the weights to float16, so that what is measured is what is written."""
     for parameter in model.parameters():
         parameter.data = parameter.data.half().float()

@@ -5,29 +5,38 @@ from torch import Tensor, nn
 from torch.nn.functional import kl_div
 
 from training.batch import Batch
-from training.electra import Electra
 from training.loop import Objective
 from training.place import autocast
-from training.recipe import Recipe
+from training.recipe import BaseRecipe, Recipe
 
 Logits = tuple[Tensor, Tensor]  # start and end, [batch, sequence]
 
 
-def answer_objective(recipe: Recipe, teacher: Electra | None = None) -> Objective:
-    """Return the loss of a model for question answering, which imitates ``teacher``, if any."""
+def answer_objective(recipe: BaseRecipe) -> Objective:
+    """Return the loss of a model for question answering: that of the right answers."""
 
     def loss(model: nn.Module, batch: Batch) -> Tensor:
-        with autocast(recipe.precision, batch.input_ids.device):
-            logits = model(*batch.inputs)
+        return marginal_loss(_logits(model, batch, recipe), batch)
+
+    return loss
+
+
+def imitation_objective(recipe: Recipe) -> Objective:
+    """Return the same loss, mixed with the distance from the teacher that each batch then has."""
+
+    def loss(model: nn.Module, batch: Batch) -> Tensor:
+        logits = _logits(model, batch, recipe)
         right = marginal_loss(logits, batch)
-        if teacher is None:
-            return right
-        with autocast(recipe.precision, batch.input_ids.device), torch.no_grad():
-            theirs = teacher(*batch.inputs)
-        distance = distillation_loss(logits, theirs, batch, recipe.teacher_temperature)
+        distance = distillation_loss(logits, batch, recipe.teacher_temperature)
         return torch.lerp(right, distance, recipe.teacher_weight)
 
     return loss
+
+
+def _logits(model: nn.Module, batch: Batch, recipe: BaseRecipe) -> Logits:
+    with autocast(recipe.precision, batch.input_ids.device):
+        start, end = model(*batch.inputs)
+    return start, end
 
 
 def marginal_loss(logits: Logits, batch: Batch) -> Tensor:
@@ -48,12 +57,15 @@ def _log_total(logits: Tensor, counted: Tensor) -> Tensor:
     return logits.masked_fill(~counted, -torch.inf).logsumexp(-1)
 
 
-def distillation_loss(logits: Logits, teacher: Logits, batch: Batch, temperature: float) -> Tensor:
+def distillation_loss(logits: Logits, batch: Batch, temperature: float) -> Tensor:
     """Return the mean KL divergence of both distributions from the teacher's.
 
-    It is multiplied by temperature^2, so that the temperature does not change the size of the
-    gradients (Hinton et al. 2015).
+    The temperature divides the teacher's log-probabilities, which is the same as dividing its
+    logits. The divergence is multiplied by temperature^2, so that the temperature does not change
+    the size of the gradients (Hinton et al. 2015). Raises ValueError for a batch without a teacher.
     """
+    if batch.teacher is None:
+        raise ValueError("the batch has no teacher's log-probabilities")
     divergences = [
         kl_div(
             _log_softmax(ours, batch.read, temperature),
@@ -61,7 +73,7 @@ def distillation_loss(logits: Logits, teacher: Logits, batch: Batch, temperature
             reduction="batchmean",
             log_target=True,
         )
-        for ours, theirs in zip(logits, teacher, strict=True)
+        for ours, theirs in zip(logits, batch.teacher, strict=True)
     ]
     return torch.stack(divergences).mean() * temperature**2
 

@@ -5,9 +5,12 @@ import re
 import torch
 from torch import nn
 
+from training.initial import HEADS
 from training.recipe import BaseRecipe
 
-_LAYER = re.compile(r"^electra\.encoder\.layer\.(\d+)\.")
+# as in electra.encoder.layer.0.output and mpnet.encoder.layer.0.output
+_LAYER = re.compile(r"\.layers?\.(\d+)\.")
+_HEAD = re.compile(rf"(^|\.)({'|'.join(map(re.escape, HEADS))})")
 
 
 def make_optimizer(model: nn.Module, recipe: BaseRecipe) -> torch.optim.AdamW:
@@ -16,15 +19,14 @@ def make_optimizer(model: nn.Module, recipe: BaseRecipe) -> torch.optim.AdamW:
     Each group's ``scale`` is ``layer_decay`` to the power of its depth below the head (Clark et
     al. 2020, appendix B; Howard and Ruder 2018).
     """
-    layers = (
-        max(int(found[1]) for name, _ in model.named_parameters() if (found := _LAYER.match(name)))
-        + 1
-    )
+    depths = (_LAYER.search(name) for name, _ in model.named_parameters() if not _HEAD.search(name))
+    layers = max((int(found[1]) + 1 for found in depths if found), default=0)
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             scale = recipe.layer_decay ** _depth(name, layers)
-            decay = 0.0 if _is_exempt(name) else recipe.weight_decay
+            is_exempt = parameter.ndim < 2  # biases and LayerNorm's weights
+            decay = 0.0 if is_exempt else recipe.weight_decay
             groups.setdefault((scale, decay), []).append(parameter)
     return torch.optim.AdamW(
         [
@@ -37,14 +39,10 @@ def make_optimizer(model: nn.Module, recipe: BaseRecipe) -> torch.optim.AdamW:
 
 def _depth(name: str, layers: int) -> int:
     """Return how many layers ``name`` is below the head: 0 for it, layers + 1 for embeddings."""
-    if not name.startswith("electra."):
+    if _HEAD.search(name):
         return 0
-    found = _LAYER.match(name)
+    found = _LAYER.search(name)
     return layers - int(found[1]) if found else layers + 1
-
-
-def _is_exempt(name: str) -> bool:
-    return name.endswith("bias") or "LayerNorm" in name
 
 
 def set_rate(optimizer: torch.optim.AdamW, recipe: BaseRecipe, step: int, steps: int) -> None:

@@ -24,9 +24,6 @@ Settings = Annotated[
 ]
 
 
-def changes(
-    init: str | None, precision: str | None, epochs: str | None, settings: list[str]
-) -> list[str]:
+def changes(settings: list[str], **named: str | None) -> list[str]:
     """Return the settings to change, as ``epochs=2``; of two with one name, the last counts."""
-    named = {"init": init, "precision": precision, "epochs": epochs}
     return [*(f"{name}={value}" for name, value in named.items() if value), *settings]

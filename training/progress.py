@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 SECONDS_BETWEEN_LINES = 60
 SMOOTHING = 0.98  # of the loss, from one step to the next
@@ -40,7 +40,9 @@ class Meter:
 
 
 @contextmanager
-def progress_shown(meter: Meter, steps: int, console: Console) -> Iterator[Callable[[], None]]:
+def progress_shown(
+    meter: Meter, steps: int, console: Console, unit: str = "step"
+) -> Iterator[Callable[[], None]]:
     """Yield a function that shows ``meter``: always on a terminal, elsewhere once a minute."""
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
     last_line = time.monotonic()
@@ -51,7 +53,7 @@ def progress_shown(meter: Meter, steps: int, console: Console) -> Iterator[Calla
             progress.update(task, completed=meter.step, description=_line(meter, steps))
         elif time.monotonic() - last_line >= SECONDS_BETWEEN_LINES:
             last_line = time.monotonic()
-            console.print(f"step {meter.step} of {steps}: {_line(meter, steps)}")
+            console.print(f"{unit} {meter.step} of {steps}: {_line(meter, steps)}")
 
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=steps, completed=meter.step)
@@ -60,4 +62,13 @@ def progress_shown(meter: Meter, steps: int, console: Console) -> Iterator[Calla
 
 def _line(meter: Meter, steps: int) -> str:
     left = timedelta(seconds=round(meter.seconds_left(steps)))
-    return f"loss {meter.loss:.3f}, {meter.tokens_per_second:,.0f} tokens/s, {left} left"
+    loss = f"loss {meter.loss:.3f}, " if meter.loss else ""  # reading has none
+    return f"{loss}{meter.tokens_per_second:,.0f} tokens/s, {left} left"
+
+
+def bar(console: Console) -> Progress:
+    """Return a progress bar for a few minutes of work; it is shown on a terminal only."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(
+        *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal
+    )

@@ -45,7 +45,7 @@ class Recipe(BaseRecipe):
 
     negatives: float = 0.1  # questions asked of another paragraph of the article, per question
     # distillation
-    teacher: str = ""  # a fine-tuned model to imitate, named as init is
+    teacher: str = ""  # to imitate: a folder that transformers can load, or the hub's owner/name
     teacher_weight: float = 0.5  # weight of the distance from the teacher in the loss
     teacher_temperature: float = 2.0  # divides both models' logits, in that distance
     # what is written

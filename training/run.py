@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from qa.metric import Scores, metric_notice
 from qa.squad import Example, has_unanswerable, read_examples
@@ -17,10 +16,12 @@ from training.evaluation import Prediction, choose_threshold, predict, score
 from training.folder import round_to_half, write_model
 from training.initial import Initial, read_initial
 from training.loop import train
-from training.objective import answer_objective
+from training.objective import answer_objective, imitation_objective
 from training.place import Place
+from training.progress import bar
 from training.recipe import Recipe
 from training.result import HELD_OUT, WITH_UNANSWERABLE, Result
+from training.teacher.teach import taught
 from training.windows import TrainingWindow, training_windows
 
 
@@ -43,7 +44,6 @@ def run(recipe: Recipe, data: Data, folder: Path, place: Place, console: Console
     for each in initial.notices:
         console.print(each, highlight=False)
     check_averaged(recipe, initial)
-    objective = answer_objective(recipe, _teacher(recipe, initial, place))
     parts = split(read_examples(data.train))
     if not parts.train:
         raise TrainingError(f"all articles of {data.train} are held out: none is left to train on")
@@ -55,7 +55,12 @@ def run(recipe: Recipe, data: Data, folder: Path, place: Place, console: Console
     for name, examples in evaluated.items():
         if notice := metric_notice(examples):
             console.print(f"{name}: {notice}", highlight=False)
-    windows = _windows(recipe, initial, parts.train, console)
+    windows, made_of = _windows(recipe, initial, parts.train, console)
+    objective = answer_objective(recipe)
+    if recipe.teacher:
+        console.print(f"{recipe.teacher} reads {len(windows):,} windows")
+        windows = taught(windows, made_of, initial.tokenizer, recipe, place, folder, console)
+        objective = imitation_objective(recipe)
     console.print(f"training on {len(windows):,} windows")
     model = initial.model(recipe.dropout, recipe.attention_dropout, recipe.seed)
     trained = train(model, windows, objective, recipe, place, folder, console)
@@ -72,29 +77,20 @@ def run(recipe: Recipe, data: Data, folder: Path, place: Place, console: Console
     return result
 
 
-def _teacher(recipe: Recipe, initial: Initial, place: Place) -> Electra | None:
-    if not recipe.teacher:
-        return None
-    initial_of_teacher = read_initial(recipe.teacher)
-    if initial_of_teacher.tokenizer.get_vocab() != initial.tokenizer.get_vocab():
-        raise TrainingError(f"teacher {recipe.teacher} has another vocabulary than {recipe.init}")
-    teacher = initial_of_teacher.model()
-    teacher.to(place.device).eval()
-    return teacher
-
-
 def _windows(
     recipe: Recipe, initial: Initial, examples: list[Example], console: Console
-) -> list[TrainingWindow]:
+) -> tuple[list[TrainingWindow], list[Example]]:
+    """Return the windows to train on, and the examples that they are made of."""
     examples = examples + negatives(examples, recipe.negatives, recipe.seed)
-    with _bar(console) as progress:
+    with bar(console) as progress:
         shown = progress.track(examples, description="windows")
         windows, left_out = training_windows(initial.tokenizer, shown, recipe.max_seq_len)
     if left_out:
         console.print(_notice(left_out, len(examples)), highlight=False, markup=False)
     if not windows:
         raise TrainingError("no question is left to train on")
-    return windows
+    missing = set(left_out)
+    return windows, [each for each in examples if each not in missing]
 
 
 def _notice(left_out: Sequence[Example], total: int) -> str:
@@ -119,7 +115,7 @@ def _evaluate(
     def predictions(name: str, examples: list[Example]) -> list[Prediction]:
         console.print(f"evaluating on {name}: {len(examples):,} questions")
         found = predict(model, initial.tokenizer, examples, recipe.max_seq_len, place)
-        with _bar(console) as progress:
+        with bar(console) as progress:
             return list(progress.track(found, total=len(examples), description=name))
 
     threshold = None
@@ -138,11 +134,3 @@ def _evaluate(
     for name, examples in evaluated.items():
         scores[name] = score(examples, predictions(name, examples), threshold or 0.0)
     return threshold, scores
-
-
-def _bar(console: Console) -> Progress:
-    """Return a progress bar for a few minutes of work; it is shown on a terminal only."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    return Progress(
-        *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal
-    )

@@ -1,8 +1,9 @@
 """Windows to train on: the same as in serving, with the positions of the right answers."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from qa.squad import Example, SquadError
 from qa.windows import WindowError, Windows, make_windows
 
 Spans = list[tuple[int, int]]  # first and last context token
+Cut = Callable[[str, str], Windows]  # what makes windows of a question and a context
 
 CLS_POSITION = 0
 
@@ -27,6 +29,8 @@ class TrainingWindow:
     context_position: int  # of the first context token
     starts: tuple[int, ...]  # positions where a right answer starts
     ends: tuple[int, ...]  # and where one ends
+    # float16 [2, 1 + context tokens]: a teacher's log-probabilities of start and end
+    teacher: NDArray[np.float16] | None = None
 
     def __len__(self) -> int:
         """Return the number of tokens."""
@@ -38,7 +42,18 @@ def training_windows(
     examples: Iterable[Example],
     max_seq_len: int,
 ) -> tuple[list[TrainingWindow], list[Example]]:
-    """Return the windows of ``examples``, and the examples that are left out.
+    """Return the windows of ``examples`` as in serving, and the examples that are left out.
+
+    Raises as ``labelled_windows``.
+    """
+    cut = partial(make_windows, tokenizer, sequence_length=max_seq_len)
+    return labelled_windows(cut, examples)
+
+
+def labelled_windows(
+    cut: Cut, examples: Iterable[Example]
+) -> tuple[list[TrainingWindow], list[Example]]:
+    """Return the windows that ``cut`` makes of ``examples``, and the examples that are left out.
 
     A question is left out, as by Google's ``run_squad.py``, when none of its answers is in its
     context. Raises SquadError, which names the article and the question, when no windows can be
@@ -48,9 +63,7 @@ def training_windows(
     left_out: list[Example] = []
     for example in examples:
         try:
-            windows = make_windows(
-                tokenizer, example.question, example.context, sequence_length=max_seq_len
-            )
+            windows = cut(example.question, example.context)
         except WindowError as error:
             raise SquadError(f"question {example.id!r} of {example.title!r}: {error}") from error
         spans = answer_spans(windows, example.context, example.answers)

@@ -52,6 +52,7 @@ COMMANDS = {
 LEFT_OUT = {
     "gpu": "CUDA's libraries are several GB",
     "training": "torch is too large, and has no one build that fits all machines",
+    "teacher": "torch, likewise",
     "parity": "torch, likewise",
     "dev": "its tools are for a checkout",
 }

@@ -17,11 +17,14 @@ from tests.conftest import CHECKPOINT
 HERE = Path(__file__).parent
 
 WITHOUT_TORCH = (
+    "test_alignment.py",
     "test_articles.py",
     "test_batches.py",
+    "test_mpnet.py",
     "test_recipe.py",
     "test_report.py",
     "test_result.py",
+    "test_teacher_windows.py",
     "test_texts.py",
     "test_threshold.py",
     "test_windows.py",

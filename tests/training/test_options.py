@@ -18,10 +18,13 @@ from training.pretraining import __main__ as pretraining
 from training.pretraining.recipe import PretrainingRecipe
 from training.recipe import Recipe
 from training.run import Data
+from training.teacher import __main__ as teacher
+from training.teacher.recipe import TeacherRecipe
 
 NAMED = "a 'folder\" of $HOME; `is` $(called) * "
 VARIABLES = {
-    fine_tuning: "OUTPUT TRAIN DEV INIT PRECISION EPOCHS SETTINGS SEEDS",
+    fine_tuning: "OUTPUT TRAIN DEV INIT TEACHER PRECISION EPOCHS SETTINGS SEEDS",
+    teacher: "OUTPUT TRAIN INIT PRECISION EPOCHS SETTINGS",
     pretraining: "OUTPUT TEXTS TRAIN INIT PRECISION EPOCHS SETTINGS",
     throughput: "OUTPUT SIZES",
 }
@@ -39,7 +42,7 @@ def invoke(command: Callable[..., None], *arguments: str, environment: Mapping[s
 def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     """What is to be run: its recipe, its data and its folder."""
     runs: Asked = []
-    for command in (fine_tuning, pretraining):
+    for command in (fine_tuning, pretraining, teacher):
         monkeypatch.setattr(command, "run", lambda *given: runs.append(given[:3]))
     return runs
 
@@ -58,13 +61,13 @@ def test_the_help_names_every_variable(command: ModuleType) -> None:
 
 def test_fine_tuning_by_variables(asked: Asked, tmp_path: Path) -> None:
     variables = {
-        **dict.fromkeys(("OUTPUT", "TRAIN", "INIT"), NAMED),
+        **dict.fromkeys(("OUTPUT", "TRAIN", "INIT", "TEACHER"), NAMED),
         **{"PRECISION": "fp32", "EPOCHS": "0.5", "SEEDS": "2"},
         "SETTINGS": "dropout=0  seed=3",
         "DEV": f"{tmp_path}/1.json 'b':c.json",
     }
     run(fine_tuning, **variables)
-    recipe = Recipe(init=NAMED, precision="fp32", epochs=0.5, dropout=0, seed=3)
+    recipe = Recipe(init=NAMED, teacher=NAMED, precision="fp32", epochs=0.5, dropout=0, seed=3)
     dev = (tmp_path / "1.json", Path("'b':c.json"))
     data = Data(Path(NAMED), dev)
     assert asked == [
@@ -92,7 +95,7 @@ def test_flags_have_precedence(asked: Asked) -> None:
     flags += ["--precision=fp32", "--epochs=1", "--set=dropout=0"]
     run(fine_tuning, *flags, **dict.fromkeys(VARIABLES[fine_tuning].split(), "7"))
     recipe, data, folder = asked[0]
-    assert recipe == Recipe(init="7", precision="fp32", epochs=1, dropout=0)
+    assert recipe == Recipe(init="7", teacher="7", precision="fp32", epochs=1, dropout=0)
     assert data == Data(Path("train.json"), (Path("a b"), Path("c:d")))
     assert folder == Path("out")
 
@@ -112,7 +115,15 @@ def test_pre_training_by_variables(asked: Asked) -> None:
     ]
 
 
-@pytest.mark.parametrize("command", [fine_tuning, pretraining], ids=lambda each: each.__name__)
+def test_a_teacher_by_variables(asked: Asked) -> None:
+    run(teacher, TRAIN=NAMED, INIT=NAMED, OUTPUT=NAMED, EPOCHS="1", SETTINGS="negatives=0")
+    recipe = TeacherRecipe(init=NAMED, epochs=1, negatives=0)
+    assert asked == [(recipe, Path(NAMED), Path(NAMED))]
+
+
+@pytest.mark.parametrize(
+    "command", [fine_tuning, pretraining, teacher], ids=lambda each: each.__name__
+)
 def test_without_anything_to_learn_from(command: ModuleType) -> None:
     said = invoke(command.main, environment={"TRAIN": ""})
     assert said.exit_code == 2

@@ -33,7 +33,9 @@ def main(
 ) -> None:
     """Train an encoder further, on text; `make train INIT=OUTPUT` starts from it."""
     with at_a_place() as (place, console):
-        recipe = with_settings(PretrainingRecipe(), changes(init, precision, epochs, setting))
+        recipe = with_settings(
+            PretrainingRecipe(), changes(setting, init=init, precision=precision, epochs=epochs)
+        )
         if found := run(recipe, texts, output, place, console):
             console.print(
                 f"held-out articles: the generator restores {found.restored:.1%} of what is "
