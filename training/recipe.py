@@ -43,7 +43,9 @@ class Recipe(BaseRecipe):
     ``training/README.md`` has its second one, and what each setting is worth.
     """
 
-    negatives: float = 0.1  # questions asked of another paragraph of the article, per question
+    # questions without an answer, per question
+    negatives: float = 0.1  # asked of another paragraph of the article
+    unanswerable: float = 0.0  # changed so that they only look answerable (unanswerable.py)
     # distillation
     teacher: str = ""  # to imitate: a folder that transformers can load, or the hub's owner/name
     teacher_weight: float = 0.5  # weight of the distance from the teacher in the loss

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from qa.metric import Scores, metric_notice
 from qa.squad import Example, has_unanswerable, read_examples
-from training.articles import negatives, split
+from training.articles import split
 from training.average import average, check_averaged
 from training.electra import Electra
 from training.errors import TrainingError
@@ -20,8 +20,9 @@ from training.objective import answer_objective, imitation_objective
 from training.place import Place
 from training.progress import bar
 from training.recipe import Recipe
-from training.result import HELD_OUT, WITH_UNANSWERABLE, Result
+from training.result import HELD_OUT, WITH_PLAUSIBLE, WITH_UNANSWERABLE, Result
 from training.teacher.teach import taught
+from training.unanswerable import elsewhere, unanswerable
 from training.windows import TrainingWindow, training_windows
 
 
@@ -81,7 +82,11 @@ def _windows(
     recipe: Recipe, initial: Initial, examples: list[Example], console: Console
 ) -> tuple[list[TrainingWindow], list[Example]]:
     """Return the windows to train on, and the examples that they are made of."""
-    examples = examples + negatives(examples, recipe.negatives, recipe.seed)
+    examples = [
+        *examples,
+        *elsewhere(examples, recipe.negatives, recipe.seed),
+        *unanswerable(examples, recipe.unanswerable, recipe.seed),
+    ]
     with bar(console) as progress:
         shown = progress.track(examples, description="windows")
         windows, left_out = training_windows(initial.tokenizer, shown, recipe.max_seq_len)
@@ -121,12 +126,12 @@ def _evaluate(
     threshold = None
     scores: dict[str, Scores] = {}
     if held_out:
-        made = [] if has_unanswerable(held_out) else negatives(held_out, 1.0, seed=0)
-        both = [*held_out, *made] if recipe.negatives else held_out
+        name, made = _unanswerable(recipe, held_out)
+        both = [*held_out, *made]
         found = predictions(HELD_OUT, both)
         if has_unanswerable(both):
             threshold = choose_threshold(both, found)
-            scores[WITH_UNANSWERABLE] = score(both, found, threshold)
+            scores[name] = score(both, found, threshold)
         answered = [at for at, each in enumerate(held_out) if each.answers]
         if answered:
             of_those = [found[at] for at in answered]
@@ -134,3 +139,15 @@ def _evaluate(
     for name, examples in evaluated.items():
         scores[name] = score(examples, predictions(name, examples), threshold or 0.0)
     return threshold, scores
+
+
+def _unanswerable(recipe: Recipe, held_out: list[Example]) -> tuple[str, list[Example]]:
+    """Return as many unanswerable questions as ``held_out`` has, and the name of both together.
+
+    They are of the hardest kind that ``recipe`` has. None are made where people wrote some.
+    """
+    if recipe.unanswerable and not has_unanswerable(held_out):
+        return WITH_PLAUSIBLE, unanswerable(held_out, 1.0, seed=0)
+    if recipe.negatives and not has_unanswerable(held_out):
+        return WITH_UNANSWERABLE, elsewhere(held_out, 1.0, seed=0)
+    return WITH_UNANSWERABLE, []

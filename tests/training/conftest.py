@@ -27,6 +27,7 @@ WITHOUT_TORCH = (
     "test_teacher_windows.py",
     "test_texts.py",
     "test_threshold.py",
+    "test_unanswerable.py",
     "test_windows.py",
     "test_published.py",
 )

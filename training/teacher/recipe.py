@@ -14,4 +14,6 @@ class TeacherRecipe(BaseRecipe):
     epochs: float = 2.0
     learning_rate: float = 5e-5
     warmup: float = 0.1
-    negatives: float = 0.1  # as the student's, which asks the teacher about its own
+    # as the student's, which asks the teacher about its own
+    negatives: float = 0.1
+    unanswerable: float = 0.0

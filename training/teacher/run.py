@@ -9,7 +9,7 @@ from rich.console import Console
 
 from qa.metric import Scores
 from qa.squad import Example, read_examples
-from training.articles import negatives, split
+from training.articles import split
 from training.errors import TrainingError
 from training.evaluation import predict_by, score
 from training.folder import round_to_half
@@ -20,6 +20,7 @@ from training.progress import bar
 from training.result import HELD_OUT
 from training.teacher.reader import Loaded, read_reader
 from training.teacher.recipe import TeacherRecipe
+from training.unanswerable import elsewhere, unanswerable
 from training.windows import TrainingWindow, labelled_windows
 
 FILE_NAME = "teacher.json"
@@ -64,7 +65,11 @@ def run(
 def _windows(
     recipe: TeacherRecipe, loaded: Loaded, examples: list[Example], console: Console
 ) -> list[TrainingWindow]:
-    examples = examples + negatives(examples, recipe.negatives, recipe.seed)
+    examples = [
+        *examples,
+        *elsewhere(examples, recipe.negatives, recipe.seed),
+        *unanswerable(examples, recipe.unanswerable, recipe.seed),
+    ]
     cut = partial(loaded.layout.windows, length=recipe.max_seq_len)
     with bar(console) as progress:
         windows, left_out = labelled_windows(cut, progress.track(examples, description="windows"))
