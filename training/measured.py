@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from training.errors import TrainingError
+from training.recipe import Recipe
 from training.result import PRETRAINING, trainings
 
 THROUGHPUT = "throughput.json"
@@ -64,12 +65,15 @@ def read_measured(folder: Path) -> Measured:
 
 
 def read_run(path: Path) -> Run:
-    """Read one ``training.json``; raise TrainingError when it is something else."""
+    """Read one ``training.json``; raise TrainingError when it is something else.
+
+    A setting that did not exist yet has its default, which is to do nothing.
+    """
     content = _content(path)
     try:
         return Run(
             name=path.stem,
-            recipe=content["recipe"],
+            recipe=asdict(Recipe()) | content["recipe"],
             seconds=sum(each["trained"]["seconds"] for each in trainings(content)),
             device=content["device"],
             scores=content["scores"],

@@ -61,6 +61,14 @@ def test_a_change_to_a_word_is_named(folder: Path) -> None:
     assert rows["`precision=fp32`"][1] == "71.00"
 
 
+def test_a_run_from_before_a_setting_has_its_default(folder: Path) -> None:
+    _write(folder, "seed-4", 71.0, seed=4, unanswerable=0.0)
+    _write(folder, "with-unanswerable", 72.0, unanswerable=1.0)
+    rows = _rows(markdown(read_measured(folder), read_run(ROOT / BUNDLED)))
+    assert "the recipe, 4 seeds" in rows
+    assert rows["`unanswerable=1`"][1] == "72.00"
+
+
 def test_the_time_to_train_is_that_of_all_trainings(folder: Path) -> None:
     content = json.loads((folder / "pretrained.json").read_text())
     earlier = content | {"earlier": {"trained": {"seconds": 3600.0}}}
