@@ -16,6 +16,7 @@ TRAINING, PRETRAINING = "training.json", "pretraining.json"
 
 # names of the data that no run is trained on
 HELD_OUT, WITH_UNANSWERABLE = "held out", "held out, with unanswerable"
+HELD_OUT_ROUNDED = "held out, rounded as in int8"
 WITH_PLAUSIBLE = "held out, with unanswerable that look answerable"
 
 Record = Mapping[str, Any]  # the content of one of the files
