@@ -99,6 +99,7 @@ def _make(request: Request, folder: Path, made: Path, step: Step) -> Report:
         sequence_length=request.sequence_length,
         calibration=request.calibration,
         sources=folder / "sources",
+        quantized=checkpoint.quantized,
         gpu=request.gpu,
     )
     _trace(request, materials, step)

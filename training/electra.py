@@ -127,6 +127,7 @@ class SelfAttention(nn.Module):
         self.value = nn.Linear(config.hidden_size, config.hidden_size)
         self.heads = config.num_attention_heads
         self.dropout = dropout
+        self.products = Products()
 
     def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
         """Return ``[batch, sequence, hidden]``."""
@@ -135,11 +136,20 @@ class SelfAttention(nn.Module):
             for dense in (self.query, self.key, self.value)
         )
         share = self.dropout if self.training else 0.0
-        if query.dtype == torch.bfloat16 and query.device.type == "cpu":
-            attended = plain_attention(query, key, value, mask, share)
-        else:
-            attended = scaled_dot_product_attention(query, key, value, mask, share)
+        attended = self.products(query, key, value, mask, share)
         return attended.transpose(1, 2).flatten(-2)
+
+
+class Products(nn.Module):
+    """Attention's two matrix products, with the softmax between them."""
+
+    def forward(
+        self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor, share: float
+    ) -> Tensor:
+        """Return ``[batch, heads, sequence, head]``, as the first three are; drop a ``share``."""
+        if query.dtype == torch.bfloat16 and query.device.type == "cpu":
+            return plain_attention(query, key, value, mask, share)
+        return scaled_dot_product_attention(query, key, value, mask, share)
 
 
 def plain_attention(

@@ -50,6 +50,8 @@ class Recipe(BaseRecipe):
     teacher: str = ""  # to imitate: a folder that transformers can load, or the hub's owner/name
     teacher_weight: float = 0.5  # weight of the distance from the teacher in the loss
     teacher_temperature: float = 2.0  # divides both models' logits, in that distance
+    # int8
+    quantized: bool = False  # round as int8 does (fake_quantization.py); short, after the rest
     # what is written
     init_share: float = 0.0  # weight of init in its mean with the trained model, which is written
 

@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from export.checkpoint.json_file import read_json
+from export.checkpoint.training import FILE_NAME as TRAINING
 from qa.metric import Scores
 from training.errors import TrainingError
 from training.progress import Meter
 from training.recipe import Recipe
 
-TRAINING, PRETRAINING = "training.json", "pretraining.json"
+PRETRAINING = "pretraining.json"
 
 # names of the data that no run is trained on
 HELD_OUT, WITH_UNANSWERABLE = "held out", "held out, with unanswerable"
+HELD_OUT_ROUNDED = "held out, rounded as in int8"
 WITH_PLAUSIBLE = "held out, with unanswerable that look answerable"
 
 Record = Mapping[str, Any]  # the content of one of the files

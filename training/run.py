@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -13,6 +14,7 @@ from training.average import average, check_averaged
 from training.electra import Electra
 from training.errors import TrainingError
 from training.evaluation import Prediction, choose_threshold, predict, score
+from training.fake_quantization import quantize, unquantized
 from training.folder import round_to_half, write_model
 from training.initial import Initial, read_initial
 from training.loop import train
@@ -20,7 +22,13 @@ from training.objective import answer_objective, imitation_objective
 from training.place import Place
 from training.progress import bar
 from training.recipe import Recipe
-from training.result import HELD_OUT, WITH_PLAUSIBLE, WITH_UNANSWERABLE, Result
+from training.result import (
+    HELD_OUT,
+    HELD_OUT_ROUNDED,
+    WITH_PLAUSIBLE,
+    WITH_UNANSWERABLE,
+    Result,
+)
 from training.teacher.teach import taught
 from training.unanswerable import elsewhere, unanswerable
 from training.windows import TrainingWindow, training_windows
@@ -64,6 +72,8 @@ def run(recipe: Recipe, data: Data, folder: Path, place: Place, console: Console
         objective = imitation_objective(recipe)
     console.print(f"training on {len(windows):,} windows")
     model = initial.model(recipe.dropout, recipe.attention_dropout, recipe.seed)
+    if recipe.quantized:
+        quantize(model)
     trained = train(model, windows, objective, recipe, place, folder, console)
     if not place.is_first:
         return None
@@ -72,7 +82,12 @@ def run(recipe: Recipe, data: Data, folder: Path, place: Place, console: Console
     if recipe.init_share:
         average(model, initial.model(), recipe.init_share)
     round_to_half(model)
+    rounded: dict[str, Scores] = {}
+    if recipe.quantized:
+        rounded = _evaluate_rounded(recipe, model, initial, held_out, place, console)
+        model = unquantized(model, initial)
     threshold, scores = _evaluate(recipe, model, initial, held_out, evaluated, place, console)
+    scores |= rounded
     result = Result(recipe, len(windows), trained, name, threshold, scores, initial.earlier)
     write_model(folder, model, initial.tokenizer_json, result)
     return result
@@ -116,13 +131,7 @@ def _evaluate(
     console: Console,
 ) -> tuple[float | None, dict[str, Scores]]:
     """Return the null threshold, if one was chosen, and the scores by the name of the data."""
-
-    def predictions(name: str, examples: list[Example]) -> list[Prediction]:
-        console.print(f"evaluating on {name}: {len(examples):,} questions")
-        found = predict(model, initial.tokenizer, examples, recipe.max_seq_len, place)
-        with bar(console) as progress:
-            return list(progress.track(found, total=len(examples), description=name))
-
+    predictions = partial(_predictions, recipe, model, initial, place, console)
     threshold = None
     scores: dict[str, Scores] = {}
     if held_out:
@@ -139,6 +148,37 @@ def _evaluate(
     for name, examples in evaluated.items():
         scores[name] = score(examples, predictions(name, examples), threshold or 0.0)
     return threshold, scores
+
+
+def _evaluate_rounded(
+    recipe: Recipe,
+    model: Electra,
+    initial: Initial,
+    held_out: list[Example],
+    place: Place,
+    console: Console,
+) -> dict[str, Scores]:
+    """Return the score of a model that rounds as int8 does."""
+    answered = [each for each in held_out if each.answers]
+    if not answered:
+        return {}
+    found = _predictions(recipe, model, initial, place, console, HELD_OUT_ROUNDED, answered)
+    return {HELD_OUT_ROUNDED: score(answered, found, 0.0)}
+
+
+def _predictions(
+    recipe: Recipe,
+    model: Electra,
+    initial: Initial,
+    place: Place,
+    console: Console,
+    name: str,
+    examples: list[Example],
+) -> list[Prediction]:
+    console.print(f"evaluating on {name}: {len(examples):,} questions")
+    found = predict(model, initial.tokenizer, examples, recipe.max_seq_len, place)
+    with bar(console) as progress:
+        return list(progress.track(found, total=len(examples), description=name))
 
 
 def _unanswerable(recipe: Recipe, held_out: list[Example]) -> tuple[str, list[Example]]:

@@ -11,6 +11,8 @@ from export.checkpoint.json_file import read_json
 from export.checkpoint.other_formats import describe, refuse_pickles, refuse_pointers
 from export.checkpoint.tensorflow_checkpoint import read_tensorflow
 from export.checkpoint.tokenizer import read_tokenizer, tokenizer_files
+from export.checkpoint.training import FILE_NAME as TRAINING
+from export.checkpoint.training import was_quantized
 from export.checkpoint.weights import FILE_NAME as WEIGHTS
 from export.checkpoint.weights import INDEX, Weights, read_weights, weight_files
 
@@ -25,6 +27,7 @@ class Checkpoint:
     tokenizer_json: str
     ignored: tuple[str, ...]  # tensors of the files that the model does not use
     notices: tuple[str, ...] = ()  # sentences for the user
+    quantized: bool = False  # it was trained with the rounding of int8
 
 
 def checkpoint_exists(source: Path) -> bool:
@@ -40,6 +43,7 @@ def checkpoint_files(source: Path) -> list[Path]:
     if source.is_dir():
         _check_folder(source)
         files = [source / CONFIG, *weight_files(source), *tokenizer_files(source)]
+        files += [source / TRAINING] if was_quantized(source) else []
         refuse_pointers(files)
         return files
     if tensorflow.is_prefix(source):
@@ -74,7 +78,15 @@ def _read_folder(folder: Path) -> Checkpoint:
     notices = [*config_notices(values), *tokenizer.notices, *_notices(found.ignored)]
     if found.prefix:
         notices.append(f"the names of all tensors begin with {found.prefix}, which was removed")
-    return Checkpoint(folder, config, found.weights, tokenizer.text, found.ignored, tuple(notices))
+    return Checkpoint(
+        folder,
+        config,
+        found.weights,
+        tokenizer.text,
+        found.ignored,
+        tuple(notices),
+        was_quantized(folder),
+    )
 
 
 def _read_tensorflow(source: Path) -> Checkpoint:

@@ -32,6 +32,7 @@ class Materials:
     sequence_length: int
     calibration: Path  # SQuAD file on which static int8 measures its scales
     sources: Path  # folder of the graphs and sources
+    quantized: bool = False  # the checkpoint was trained with the rounding of int8
     gpu: Gpu | None = None  # on which its variants are compared and measured
 
 
@@ -69,7 +70,7 @@ def make(variant: Variant, materials: Materials, file: Path, *, progress: Progre
         windows = calibration_windows(
             materials.calibration, materials.tokenizer, materials.sequence_length
         )
-        write_int8_ir(source, windows, file, progress=progress)
+        write_int8_ir(source, windows, file, quantized=materials.quantized, progress=progress)
     elif variant.format == "openvino":
         from export.graphs.openvino_ir import write_ir
 

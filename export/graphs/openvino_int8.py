@@ -14,12 +14,18 @@ from export.graphs.openvino_ir import save_ir
 from export.windows import Tensors
 
 import nncf  # isort: skip
+from nncf.quantization.range_estimator import (  # isort: skip
+    AggregatorType,
+    RangeEstimatorParameters,
+    StatisticsCollectorParameters,
+    StatisticsType,
+)
 
 # nncf's own log and progress bars; the caller shows progress
 nncf.set_log_level(logging.ERROR)
 rich.reconfigure(quiet=True)  # silences rich's global console, on which nncf writes
 
-PASSES = 2  # over the windows: for SmoothQuant's scales, and for those of the activations
+OUTLIERS = 1e-4  # share of an activation's values that training/fake_quantization.py clips
 
 
 def write_int8_ir(
@@ -27,6 +33,7 @@ def write_int8_ir(
     windows: Sequence[Tensors],
     file: Path,
     *,
+    quantized: bool = False,
     progress: Callable[[int, int], None],
 ) -> None:
     """Write the plain, unfused ONNX graph ``source`` as an IR that computes in int8.
@@ -35,22 +42,39 @@ def write_int8_ir(
     many were computed, of how many. The second dense layer of each feed-forward block stays in
     float: its input, which comes from GELU, has so long a tail that one scale is too coarse for
     the rest of it.
+
+    A checkpoint that was trained with the rounding of int8 is used to it: if it is ``quantized``,
+    all layers are in int8, with ranges as in that training, and SmoothQuant changes no weight.
     """
     model = openvino.Core().read_model(source)
     computed = count(1)
 
+    passes = 1 if quantized else 2  # for the ranges, and before it for SmoothQuant's scales
+
     def watched(window: Tensors) -> Tensors:
-        progress(next(computed), PASSES * len(windows))
+        progress(next(computed), passes * len(windows))
         return window
 
-    quantized = nncf.quantize(
+    ignored = [] if quantized else _feed_forward_outputs(model)
+    in_int8 = nncf.quantize(
         model,
         nncf.Dataset(windows, watched),
         model_type=nncf.ModelType.TRANSFORMER,
         subset_size=len(windows),
-        ignored_scope=nncf.IgnoredScope(names=_feed_forward_outputs(model)),
+        ignored_scope=nncf.IgnoredScope(names=ignored),
+        advanced_parameters=_as_trained() if quantized else None,
     )
-    save_ir(quantized, file)
+    save_ir(in_int8, file)
+
+
+def _as_trained() -> nncf.AdvancedQuantizationParameters:
+    statistics = StatisticsCollectorParameters(
+        StatisticsType.QUANTILE, AggregatorType.MEAN, quantile_outlier_prob=OUTLIERS
+    )
+    return nncf.AdvancedQuantizationParameters(
+        activations_range_estimator_params=RangeEstimatorParameters(statistics, statistics),
+        smooth_quant_alphas=nncf.AdvancedSmoothQuantParameters(matmul=-1),
+    )
 
 
 def _feed_forward_outputs(model: Any) -> list[str]:

@@ -392,6 +392,24 @@ def test_file(folder: Path) -> None:
     refuse(folder / "model.safetensors", "model.safetensors is a file", "give a folder")
 
 
+@pytest.mark.parametrize(
+    ("text", "quantized"),
+    [
+        ('{"recipe": {"quantized": true}}', True),
+        ('{"recipe": {"quantized": false}}', False),
+        ('{"recipe": {}}', False),
+        ('{"recipe": "somebody else\'s"}', False),
+        ("[1, 2]", False),
+        ("no JSON", False),
+    ],
+)
+def test_a_training_with_the_rounding_of_int8(folder: Path, text: str, quantized: bool) -> None:
+    assert not read_checkpoint(folder).quantized
+    (folder / "training.json").write_text(text)
+    assert read_checkpoint(folder).quantized == quantized
+    assert (folder / "training.json" in checkpoint_files(folder)) == quantized
+
+
 def test_exists(folder: Path) -> None:
     assert checkpoint_exists(folder)
     assert not checkpoint_exists(folder / "nowhere")

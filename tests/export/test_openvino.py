@@ -22,7 +22,7 @@ from tests.export.conftest import Golden, Sources
 
 pytestmark = pytest.mark.thorough
 
-KINDS = ("float", "int8")
+KINDS = ("float", "int8", "quantized")  # the last of a checkpoint that was trained for int8
 
 
 def silent(_done: int, _total: int) -> None:
@@ -46,11 +46,19 @@ def source(sources: Sources) -> Path:
 
 @pytest.fixture(scope="session")
 def irs(golden: Golden, source: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Both IRs; read only."""
+    """An IR of each kind; read only."""
     files = {kind: tmp_path_factory.mktemp(kind) / "model.xml" for kind in KINDS}
-    write_ir(source, files["float"])
-    write_int8_ir(source, windows(golden), files["int8"], progress=silent)
+    for kind, file in files.items():
+        write(kind, golden, source, file)
     return files
+
+
+def write(kind: str, golden: Golden, source: Path, file: Path) -> None:
+    if kind == "float":
+        write_ir(source, file)
+    else:
+        quantized = kind == "quantized"
+        write_int8_ir(source, windows(golden), file, quantized=quantized, progress=silent)
 
 
 def load_float32(path: Path) -> Model:
@@ -80,9 +88,10 @@ def test_float_is_what_hugging_face_computes(golden: Golden, irs: dict[str, Path
 def test_as_it_is_served_it_is_near(golden: Golden, irs: dict[str, Path]) -> None:
     """bf16 has 8 bits of a number, int8 fewer; the golden logits are around 1."""
     served = differences(golden, load_openvino(irs["float"])(golden.inputs))
-    int8 = differences(golden, load_openvino(irs["int8"])(golden.inputs))
     assert served.mean() < 0.03
-    assert served.mean() < int8.mean() < 0.3
+    for kind in ("int8", "quantized"):
+        int8 = differences(golden, load_openvino(irs[kind])(golden.inputs))
+        assert served.mean() < int8.mean() < 0.3
 
 
 def test_padding_changes_nothing(golden: Golden, irs: dict[str, Path]) -> None:
@@ -117,28 +126,32 @@ def test_same_input_gives_the_same_files(
     golden: Golden, source: Path, irs: dict[str, Path], tmp_path: Path, kind: str
 ) -> None:
     again = tmp_path / "model.xml"
-    if kind == "float":
-        write_ir(source, again)
-    else:
-        write_int8_ir(source, windows(golden), again, progress=silent)
+    write(kind, golden, source, again)
     for suffix in (".xml", ".bin"):
         assert again.with_suffix(suffix).read_bytes() == irs[kind].with_suffix(suffix).read_bytes()
 
 
-def test_progress_ends_where_it_said(golden: Golden, source: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("quantized", [False, True])
+def test_progress_ends_where_it_said(
+    golden: Golden, source: Path, tmp_path: Path, quantized: bool
+) -> None:
     heard: list[tuple[int, int]] = []
     write_int8_ir(
         source,
         windows(golden),
         tmp_path / "model.xml",
+        quantized=quantized,
         progress=lambda done, total: heard.append((done, total)),
     )
     assert heard == [(done, len(heard)) for done in range(1, len(heard) + 1)]
 
 
-def test_int8_weights_are_integers(irs: dict[str, Path], golden: Golden) -> None:
-    """In five dense layers of each encoder layer, not in the one that GELU feeds."""
-    model = openvino.Core().read_model(irs["int8"])
+@pytest.mark.parametrize(("kind", "feed_forward"), [("int8", 1), ("quantized", 2)])
+def test_int8_weights_are_integers(
+    irs: dict[str, Path], golden: Golden, kind: str, feed_forward: int
+) -> None:
+    """In all dense layers; in the one that GELU feeds, only if the checkpoint is used to it."""
+    model = openvino.Core().read_model(irs[kind])
     shapes = [
         tuple(node.get_output_shape(0))
         for node in model.get_ordered_ops()
@@ -147,7 +160,8 @@ def test_int8_weights_are_integers(irs: dict[str, Path], golden: Golden) -> None
     config = golden.checkpoint.config
     hidden, inner = config.hidden_size, config.intermediate_size
     assert shapes.count((hidden, hidden)) == 4 * config.num_hidden_layers, shapes
-    assert shapes.count((inner, hidden)) + shapes.count((hidden, inner)) == config.num_hidden_layers
+    found = shapes.count((inner, hidden)) + shapes.count((hidden, inner))
+    assert found == feed_forward * config.num_hidden_layers
 
 
 def test_nothing_is_said_and_nothing_sent(source: Path, tmp_path: Path) -> None:

@@ -100,6 +100,29 @@ def test_going_on_from_a_training_and_the_mean_with_it(
     assert record["recipe"]["init_share"] == 0.25
 
 
+def test_questions_that_look_answerable_choose_the_threshold(
+    initial_folder: Path, squad: Path, tmp_path: Path
+) -> None:
+    settings = _settings(f"init={initial_folder}", *SETTINGS, "unanswerable=0.5")
+    _training(tmp_path, squad, *settings).check_returncode()
+    result = json.loads((tmp_path / "training.json").read_text())
+    plausible = "held out, with unanswerable that look answerable"
+    assert result["scores"].keys() == {"held out", plausible}
+    total = result["scores"]["held out"]["total"]
+    assert total < result["scores"][plausible]["total"] <= 2 * total
+    assert isinstance(result["null_threshold"], float)
+
+
+def test_a_run_that_rounds_as_int8(initial_folder: Path, squad: Path, tmp_path: Path) -> None:
+    settings = _settings(f"init={initial_folder}", *SETTINGS, "quantized=true", "epochs=1")
+    _training(tmp_path, squad, *settings).check_returncode()
+    assert read_checkpoint(tmp_path).ignored == ()  # its tensors are the usual ones
+    result = json.loads((tmp_path / "training.json").read_text())
+    assert result["recipe"]["quantized"] is True
+    rounded = result["scores"]["held out, rounded as in int8"]
+    assert rounded["total"] == result["scores"]["held out"]["total"]
+
+
 def test_seeds_have_a_folder_each_and_a_spread(
     initial_folder: Path, squad: Path, tmp_path: Path
 ) -> None:
