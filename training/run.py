@@ -30,7 +30,7 @@ from training.result import (
     Result,
 )
 from training.teacher.teach import taught
-from training.unanswerable import elsewhere, unanswerable
+from training.unanswerable import elsewhere, unanswerable, with_unanswerable
 from training.windows import TrainingWindow, training_windows
 
 
@@ -97,11 +97,7 @@ def _windows(
     recipe: Recipe, initial: Initial, examples: list[Example], console: Console
 ) -> tuple[list[TrainingWindow], list[Example]]:
     """Return the windows to train on, and the examples that they are made of."""
-    examples = [
-        *examples,
-        *elsewhere(examples, recipe.negatives, recipe.seed),
-        *unanswerable(examples, recipe.unanswerable, recipe.seed),
-    ]
+    examples = with_unanswerable(examples, recipe.negatives, recipe.unanswerable, recipe.seed)
     with bar(console) as progress:
         shown = progress.track(examples, description="windows")
         windows, left_out = training_windows(initial.tokenizer, shown, recipe.max_seq_len)

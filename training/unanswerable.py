@@ -48,6 +48,17 @@ class Article:
         return [here, [each for text in self.terms for each in self.terms[text][kind]]]
 
 
+def with_unanswerable(
+    examples: list[Example], negatives: float, plausible: float, seed: int
+) -> list[Example]:
+    """Return ``examples`` and, behind them, shares of ``elsewhere`` and of ``unanswerable``."""
+    return [
+        *examples,
+        *elsewhere(examples, negatives, seed),
+        *unanswerable(examples, plausible, seed),
+    ]
+
+
 def unanswerable(examples: Sequence[Example], share: float, seed: int) -> list[Example]:
     """Return ``share`` times as many questions that look as if their paragraph answered them.
 

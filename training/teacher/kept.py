@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import file_digest
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from embedded.digest import sha256
 from training.errors import TrainingError
 from training.initial import PICKLE, WEIGHTS
 
@@ -83,6 +83,5 @@ def source_of(teacher: str) -> Source:
     for name in (WEIGHTS, PICKLE):
         path = Path(teacher).expanduser() / name
         if path.is_file():
-            with path.open("rb") as file:
-                return {"teacher": teacher, "weights": file_digest(file, "sha256").hexdigest()}
+            return {"teacher": teacher, "weights": sha256(path)}
     return {"teacher": teacher}

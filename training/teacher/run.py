@@ -20,7 +20,7 @@ from training.progress import bar
 from training.result import HELD_OUT
 from training.teacher.reader import Loaded, read_reader
 from training.teacher.recipe import TeacherRecipe
-from training.unanswerable import elsewhere, unanswerable
+from training.unanswerable import with_unanswerable
 from training.windows import TrainingWindow, labelled_windows
 
 FILE_NAME = "teacher.json"
@@ -65,11 +65,7 @@ def run(
 def _windows(
     recipe: TeacherRecipe, loaded: Loaded, examples: list[Example], console: Console
 ) -> list[TrainingWindow]:
-    examples = [
-        *examples,
-        *elsewhere(examples, recipe.negatives, recipe.seed),
-        *unanswerable(examples, recipe.unanswerable, recipe.seed),
-    ]
+    examples = with_unanswerable(examples, recipe.negatives, recipe.unanswerable, recipe.seed)
     cut = partial(loaded.layout.windows, length=recipe.max_seq_len)
     with bar(console) as progress:
         windows, left_out = labelled_windows(cut, progress.track(examples, description="windows"))
