@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
+
 # fields of /proc/cpuinfo that identify a CPU: x86's, then ARM's, which gives no model name
 _KIND = ("cpu family", "model", "stepping", "CPU implementer", "CPU variant", "CPU part")
 # instructions for int8 and bf16: with them another variant is the fastest
@@ -46,3 +48,18 @@ def read_cpu(cpuinfo: Path = Path("/proc/cpuinfo")) -> Cpu:
         flags=frozenset((fields.get("flags") or fields.get("Features", "")).split()),
         cores=len(os.sched_getaffinity(0)),
     )
+
+
+def read_l2_bytes(caches: Path = CACHES) -> int:
+    """Return a CPU's share of its second-level cache; 0 where Linux does not know."""
+    for folder in sorted(caches.glob("index*")):
+        try:
+            level, size, cpus = (
+                (folder / name).read_text().strip() for name in ("level", "size", "shared_cpu_map")
+            )
+        except OSError:
+            continue
+        if level == "2" and (found := re.fullmatch(r"(\d+)K", size)):
+            sharing = int(cpus.replace(",", ""), 16).bit_count()
+            return int(found[1]) * 1024 // max(1, sharing)
+    return 0

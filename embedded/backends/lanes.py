@@ -34,6 +34,11 @@ class Lanes:
         self._models = models
         self._pool = ThreadPoolExecutor(len(models), "lane")
 
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._models)
+
     def lone(self, shapes: Sequence[tuple[int, int]]) -> int:
         """Return how many sub-batches one model should compute with all threads, before lanes.
 
@@ -43,14 +48,13 @@ class Lanes:
         when there are many, none does.
         """
         costs = [rows * tokens * (1 + tokens / TOKENS_OF_EVEN_ATTENTION) for rows, tokens in shapes]
-        count = len(self._models)
-        share = 1 - PARALLEL_SHARE + PARALLEL_SHARE / count
+        share = 1 - PARALLEL_SHARE + PARALLEL_SHARE / self.count
 
         def seconds(lone: int) -> float:
-            return share * sum(costs[:lone]) + _longest_lane(costs[lone:], count)
+            return share * sum(costs[:lone]) + _longest_lane(costs[lone:], self.count)
 
         # fewer than there are lanes, or all: one for each lane is done sooner in the lanes
-        candidates: set[int] = {*range(min(count, len(costs))), len(costs)}
+        candidates: set[int] = {*range(min(self.count, len(costs))), len(costs)}
         return min(sorted(candidates), key=seconds)
 
     def run(self, compute: Callable[[Batch, Model], None], batches: Sequence[Batch]) -> None:

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,16 +13,26 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 import openvino  # noqa: E402
 
 from embedded.backends.lanes import Inputs, Lanes, Logits, Model  # noqa: E402
-from embedded.backends.rows import ON_CPU, Computation, RowError, compute_rows  # noqa: E402
+from embedded.backends.rows import Computation, Cutting, RowError, compute_rows  # noqa: E402
+from embedded.cpu import read_l2_bytes  # noqa: E402
 from qa import tensors  # noqa: E402
 
-__all__ = ["CUTTING", "compile_ir", "load_on_cpu", "openvino"]
+__all__ = ["compile_ir", "cutting", "load_on_cpu", "openvino"]
 
 DEVICE = "CPU"
 
 #: OpenVINO makes kernels for each new shape: its first inference takes twice as long, and the
 #: kernels keep megabytes of memory. Lengths are multiples of 16, so that there are few shapes.
-CUTTING = replace(ON_CPU, length_step=16)
+LENGTH_STEP = 16
+
+#: An inference takes as long as if it had some 75 more tokens, however many it has
+#: (docs/performance.md).
+#: So rows share one, unless a row would get nearly as much padding.
+MOST_PADDING = 64
+
+#: What a feed-forward block hands on for each token: 1,536 values in bf16, in the bundled model.
+#: Rows share an inference only as long as that fits into a core's second-level cache.
+BYTES_OF_A_TOKEN = 3072
 
 _SAME_NAME = (
     "COMPILATION_NUM_THREADS",
@@ -45,7 +54,18 @@ def load_on_cpu(path: Path, parameters: Mapping[str, str], threads: int) -> Comp
     if streams := _stream_count(parameters, threads):
         compiled = compile_ir(path, {**parameters, "NUM_STREAMS": str(streams)}, threads)
         lanes = Lanes([_request(compiled, tables) for _ in range(streams)])
-    return partial(compute_rows, model=model, cutting=CUTTING, lanes=lanes)
+    return partial(compute_rows, model=model, cutting=cutting(), lanes=lanes)
+
+
+def cutting(l2_bytes: int | None = None) -> Cutting:
+    """Return how batches are cut, for a core with ``l2_bytes`` of cache; by default, this CPU's."""
+    if l2_bytes is None:
+        l2_bytes = read_l2_bytes()
+    return Cutting(
+        length_step=LENGTH_STEP,
+        most_tokens=l2_bytes // BYTES_OF_A_TOKEN,
+        most_padding=MOST_PADDING,
+    )
 
 
 def _request(compiled: Any, table_sizes: Mapping[str, int]) -> Model:

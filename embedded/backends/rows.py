@@ -6,7 +6,7 @@ another, or side by side where that is faster.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -33,15 +33,24 @@ class Cutting:
 
     # lengths are multiples of it, or the whole width, so that there are few shapes
     length_step: int = 1
-    most_rows: int | None = None  # of a sub-batch; None: no limit
+    # of a sub-batch of several rows, padding included; 0: each row alone; None: no limit
+    most_tokens: int | None = None
+    # a row that would get more padding than so many tokens begins a sub-batch; None: any padding
+    most_padding: int | None = None
     # a sub-batch of so many tokens ends where a shorter length begins; None: it goes on
     least_tokens: int | None = None
 
+    def shared(self, tokens: int, lanes: int) -> "Cutting":
+        """Return how to cut ``tokens`` so that each of ``lanes`` gets a part."""
+        if self.most_tokens is None:
+            return self
+        return replace(self, most_tokens=min(self.most_tokens, -(-tokens // lanes)))
 
-#: A CPU computes several rows at once no faster than one after another, and the activations no
-#: longer fit into its caches: sub-batches of 2,048 tokens took 1.1 to 1.6 times as long
+
+#: ONNX Runtime computes several rows at once no faster than one after another, and the activations
+#: no longer fit into a CPU's caches: sub-batches of 2,048 tokens took 1.1 to 1.6 times as long
 #: (docs/performance.md). Also, the logits of a row computed alone do not depend on other rows.
-ON_CPU = Cutting(most_rows=1)
+ON_CPU = Cutting(most_tokens=0)
 
 #: A GPU takes as long for few tokens as for none, since it is launched kernel by kernel. By the
 #: peaks of its datasheet, an H100 needs some 3,000 tokens of ELECTRA-base to be busy; not measured.
@@ -116,6 +125,8 @@ def compute_rows(
         if done:
             done(rows, start, end)
 
+    if lanes:
+        cutting = cutting.shared(int(_stepped(lengths, cutting).sum()), lanes.count)
     batches = list(sub_batches(lengths, cutting))
     shapes = [(len(rows), int(lengths[rows[0]])) for rows in batches]
     lone = lanes.lone(shapes) if lanes else len(batches)
@@ -147,4 +158,8 @@ def _rows_of_next(widths: NDArray[np.int64], cutting: Cutting) -> int:
     if cutting.least_tokens is not None:
         ends = np.flatnonzero(np.diff(widths)) + 1  # where a shorter length begins
         size = int(next((end for end in ends if end * widest >= cutting.least_tokens), size))
-    return min(size, cutting.most_rows or size)
+    if cutting.most_padding is not None:
+        size = min(size, int(np.count_nonzero(widths >= widest - cutting.most_padding)))
+    if cutting.most_tokens is not None:
+        size = min(size, max(1, cutting.most_tokens // widest))
+    return size

@@ -56,9 +56,9 @@ def _cutting(variant: Variant, sequence_length: int, gpu: Gpu | None) -> Cutting
         return rows.on_gpu(request_shape(variant, sequence_length))
     if variant.format != "openvino":
         return rows.ON_CPU
-    from embedded.backends.openvino_ir import CUTTING
+    from embedded.backends.openvino_ir import cutting
 
-    return CUTTING
+    return cutting()
 
 
 def _pair(logits: Mapping[str, NDArray[np.float32]]) -> Logits:

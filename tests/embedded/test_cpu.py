@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from embedded.cpu import Cpu, read_cpu
+from embedded.cpu import Cpu, read_cpu, read_l2_bytes
 from tests.conftest import ROOT
 
 AMD = """\
@@ -90,3 +90,15 @@ def test_the_cores_are_those_that_this_process_may_use() -> None:
     said = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True)
     assert said.endswith(", 1 core\n")
     assert Cpu("X", "", frozenset(), 64).description() == "X, 64 cores"
+
+
+def test_a_cpus_share_of_its_second_level_cache(tmp_path: Path) -> None:
+    for number, level, size, cpus in ((0, "1", "48K", "3"), (2, "2", "2048K", "00000000,00000003")):
+        folder = tmp_path / f"index{number}"
+        folder.mkdir()
+        (folder / "level").write_text(f"{level}\n")
+        (folder / "size").write_text(f"{size}\n")
+        (folder / "shared_cpu_map").write_text(f"{cpus}\n")
+    assert read_l2_bytes(tmp_path) == 2**20  # two threads of a core share it
+    (tmp_path / "index2" / "size").unlink()
+    assert read_l2_bytes(tmp_path) == 0

@@ -90,6 +90,19 @@ def test_two_lanes_compute_at_the_same_time() -> None:
     compute_rows(rows_of([50, 50], 50), attentive, ON_CPU, lanes)
 
 
+def test_each_lane_gets_a_part_of_what_could_be_one_sub_batch() -> None:
+    computed: list[tuple[int, ...]] = []
+
+    def noting(
+        inputs: Mapping[str, NDArray[np.int32]],
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        computed.append(inputs["input_ids"].shape)
+        return attentive(inputs)
+
+    compute_rows(rows_of([50] * 4, 50), attentive, Cutting(most_tokens=200), Lanes([noting] * 2))
+    assert computed == [(2, 50), (2, 50)]
+
+
 def test_a_fault_in_one_lane_is_raised_when_the_others_have_ended() -> None:
     computed: list[int] = []
 

@@ -21,7 +21,8 @@ Inputs = dict[str, NDArray[np.int32]]
 
 PADDED = on_gpu(tensors.RequestShape(sequence_length=384, pad_to_multiple_of=64, max_rows=32))
 PACKED = on_gpu(tensors.RequestShape(sequence_length=384, pad_to_multiple_of=384, max_rows=128))
-CUTTINGS = [ON_CPU, PADDED, PACKED, Cutting(length_step=16, most_rows=3)]
+SHARED = Cutting(length_step=16, most_tokens=640, most_padding=64)
+CUTTINGS = [ON_CPU, PADDED, PACKED, SHARED]
 
 
 def rows_of(lengths: list[int], sequence: int, seed: int = 0) -> Inputs:
@@ -62,9 +63,8 @@ def test_every_row_gets_its_own_logits(lengths: list[int], seed: int, cutting: C
 
 
 def test_padding_is_not_computed() -> None:
-    computed = runs([384, 100, 0, 384, 100] * 20, Cutting(most_rows=5))
-    assert sum(rows * length for rows, length in computed) == 40 * 384 + 40 * 100
-    assert {rows for rows, _ in computed} == {5}
+    computed = runs([384, 100, 0, 384, 100] * 20, Cutting(most_tokens=4000, most_padding=0))
+    assert computed == [(10, 384)] * 4 + [(40, 100)]
 
 
 def test_lengths_are_multiples_of_the_step_or_the_whole_sequence() -> None:
@@ -77,7 +77,7 @@ def test_lengths_are_multiples_of_the_step_or_the_whole_sequence() -> None:
         return attentive(inputs)
 
     inputs = rows_of([1, 31, 32, 33, 97, 100] * 40, 100)
-    stepped = compute_rows(inputs, noting, Cutting(length_step=32, most_rows=10))
+    stepped = compute_rows(inputs, noting, Cutting(length_step=32, most_tokens=1000))
     assert computed == {32, 64, 100}
     for found, expected in zip(stepped, compute_rows(inputs, attentive), strict=True):
         assert np.array_equal(found, expected)
@@ -92,8 +92,9 @@ def test_sub_batches_hold_every_row_with_tokens_once(lengths: list[int], cutting
     assert found == [row for row, length in enumerate(lengths) if length]
     for group in groups:
         width = -(-array[group].max() // cutting.length_step) * cutting.length_step
-        most, least = cutting.most_rows, cutting.least_tokens
-        assert most is None or len(group) <= most
+        most, padding, least = cutting.most_tokens, cutting.most_padding, cutting.least_tokens
+        assert len(group) == 1 or most is None or len(group) * width <= most
+        assert padding is None or width - array[group].min() < padding + cutting.length_step
         assert group is groups[-1] or least is None or len(group) * width >= least
 
 
@@ -119,6 +120,12 @@ def test_a_gpu_computes_a_batch_of_one_length_whole() -> None:
 
 def test_a_cpu_computes_each_window_alone_the_longest_first() -> None:
     assert runs([200, 384, 60, 384], ON_CPU) == [(1, 384), (1, 384), (1, 200), (1, 60)]
+
+
+def test_rows_of_about_one_length_share_an_inference_as_far_as_the_cache_goes() -> None:
+    assert runs([170] * 5, SHARED) == [(3, 176), (2, 176)]
+    assert runs([384, 320, 300, 230, 100, 100], SHARED) == [(1, 384), (2, 320), (1, 240), (2, 112)]
+    assert runs([384], SHARED) == [(1, 384)]
 
 
 def test_a_packed_graph_gets_every_batch_whole() -> None:
