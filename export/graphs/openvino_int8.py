@@ -27,6 +27,10 @@ rich.reconfigure(quiet=True)  # silences rich's global console, on which nncf wr
 
 OUTLIERS = 1e-4  # share of an activation's values that training/fake_quantization.py clips
 
+#: How far SmoothQuant moves the spread of activations into the weights, 0 to 1; NNCF's own value is
+#: 0.95. Chosen on training questions (docs/exporting.md).
+SMOOTHING = 0.85
+
 
 def write_int8_ir(
     source: Path,
@@ -39,9 +43,10 @@ def write_int8_ir(
     """Write the plain, unfused ONNX graph ``source`` as an IR that computes in int8.
 
     ``windows`` are inputs without padding, int32 ``[1, length]``; ``progress`` is called with how
-    many were computed, of how many. The second dense layer of each feed-forward block stays in
-    float: its input, which comes from GELU, has so long a tail that one scale is too coarse for
-    the rest of it.
+    many were computed, of how many. In the first half of the model, the second dense layer of each
+    feed-forward block stays in float: its input, which comes from GELU, has so long a tail that one
+    scale is too coarse for the rest of it. In the second half fewer layers follow, which would make
+    such an error larger (docs/exporting.md).
 
     A checkpoint that was trained with the rounding of int8 is used to it: if it is ``quantized``,
     all layers are in int8, with ranges as in that training, and SmoothQuant changes no weight.
@@ -55,14 +60,15 @@ def write_int8_ir(
         progress(next(computed), passes * len(windows))
         return window
 
-    ignored = [] if quantized else _feed_forward_outputs(model)
+    outputs = _feed_forward_outputs(model)
+    ignored = [] if quantized else outputs[: -(-len(outputs) // 2)]
     in_int8 = nncf.quantize(
         model,
         nncf.Dataset(windows, watched),
         model_type=nncf.ModelType.TRANSFORMER,
         subset_size=len(windows),
         ignored_scope=nncf.IgnoredScope(names=ignored),
-        advanced_parameters=_as_trained() if quantized else None,
+        advanced_parameters=_as_trained() if quantized else _smoothed(SMOOTHING),
     )
     save_ir(in_int8, file)
 
@@ -71,18 +77,25 @@ def _as_trained() -> nncf.AdvancedQuantizationParameters:
     statistics = StatisticsCollectorParameters(
         StatisticsType.QUANTILE, AggregatorType.MEAN, quantile_outlier_prob=OUTLIERS
     )
+    parameters = _smoothed(-1)
+    parameters.activations_range_estimator_params = RangeEstimatorParameters(statistics, statistics)
+    return parameters
+
+
+def _smoothed(alpha: float) -> nncf.AdvancedQuantizationParameters:
+    """Return parameters with SmoothQuant's ``alpha``; -1 switches it off."""
     return nncf.AdvancedQuantizationParameters(
-        activations_range_estimator_params=RangeEstimatorParameters(statistics, statistics),
-        smooth_quant_alphas=nncf.AdvancedSmoothQuantParameters(matmul=-1),
+        smooth_quant_alphas=nncf.AdvancedSmoothQuantParameters(matmul=alpha)
     )
 
 
 def _feed_forward_outputs(model: Any) -> list[str]:
-    """Return the names of the matrix multiplications by ``encoder.layer.N.output.dense``."""
-    weights = re.compile(r"encoder\.layer\.\d+\.output\.dense\.weight")
-    return [
-        node.get_friendly_name()
+    """Return the multiplications by ``encoder.layer.N.output.dense``, by name, in order of N."""
+    weights = re.compile(r"encoder\.layer\.(\d+)\.output\.dense\.weight")
+    found = {
+        int(match[1]): node.get_friendly_name()
         for node in model.get_ordered_ops()
         if node.get_type_name() == "MatMul"
-        and weights.fullmatch(node.input_value(1).get_node().get_friendly_name())
-    ]
+        and (match := weights.fullmatch(node.input_value(1).get_node().get_friendly_name()))
+    }
+    return [found[layer] for layer in sorted(found)]
