@@ -16,7 +16,8 @@ from export.graphs.conversion import Materials
 from export.isolation import Progress, isolated
 from export.proof.accuracy import measure_accuracy
 from export.proof.fused_operators import ATTENTION, count
-from export.proof.parity import ReferenceQuestion, compare
+from export.proof.lengths import check_lengths
+from export.proof.parity import ReferenceQuestion, compare, longest_window
 from export.proof.runtime import load_model, runs_here, runs_on
 from export.variants import Variant
 from qa.metric import Scores
@@ -91,8 +92,18 @@ def proven_as(variant: Variant, gpu: Gpu | None) -> str:
 def compare_file(
     variant: Variant, file: Path, questions: Sequence[ReferenceQuestion], gpu: Gpu | None
 ) -> Parity:
-    """Compare the model in ``file`` with the reference's logits; raises as ``compare`` does."""
-    return compare(load_model(variant, file, gpu), questions)
+    """Compare the model in ``file`` with the reference's logits, and its lengths with each other.
+
+    Raises as ``compare`` and ``check_lengths`` do, with the variant's name.
+    """
+    model = load_model(variant, file, gpu)
+    try:
+        parity = compare(model, questions)
+        if runs_here(variant, gpu):
+            check_lengths(model, longest_window(questions))
+    except ExportError as error:
+        raise ExportError(f"{variant.name}: {error}") from error
+    return parity
 
 
 def evaluate_file(

@@ -96,6 +96,14 @@ def compare(model: Model, questions: Sequence[ReferenceQuestion]) -> Parity:
     )
 
 
+def longest_window(questions: Sequence[ReferenceQuestion]) -> Tensors:
+    """Return the longest of all windows, int32 ``[1, length]`` without padding."""
+    inputs = stack([question.windows for question in questions])
+    lengths = inputs[ATTENTION_MASK].sum(axis=1)
+    row = int(lengths.argmax())
+    return {name: values[row : row + 1, : lengths[row]] for name, values in inputs.items()}
+
+
 def _run(model: Model, windows: Sequence[Windows]) -> Iterator[Logits]:
     """Return the logits of each question's windows; rows of similar length share a batch."""
     inputs = stack(windows)
