@@ -6,8 +6,6 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
-
 # fields of /proc/cpuinfo that identify a CPU: x86's, then ARM's, which gives no model name
 _KIND = ("cpu family", "model", "stepping", "CPU implementer", "CPU variant", "CPU part")
 # instructions for int8 and bf16: with them another variant is the fastest
@@ -50,7 +48,7 @@ def read_cpu(cpuinfo: Path = Path("/proc/cpuinfo")) -> Cpu:
     )
 
 
-def read_l2_bytes(caches: Path = CACHES) -> int:
+def read_l2_bytes(caches: Path = Path("/sys/devices/system/cpu/cpu0/cache")) -> int:
     """Return a CPU's share of its second-level cache; 0 where Linux does not know."""
     for folder in sorted(caches.glob("index*")):
         try:

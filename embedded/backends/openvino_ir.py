@@ -25,9 +25,8 @@ DEVICE = "CPU"
 #: kernels keep megabytes of memory. Lengths are multiples of 16, so that there are few shapes.
 LENGTH_STEP = 16
 
-#: An inference takes as long as if it had some 75 more tokens, however many it has
-#: (docs/performance.md).
-#: So rows share one, unless a row would get nearly as much padding.
+#: An inference takes as long as if it had some 75 more tokens, however many it has. So rows share
+#: one, unless a row would get nearly as much padding (docs/performance.md).
 MOST_PADDING = 64
 
 #: What a feed-forward block hands on for each token: 1,536 values in bf16, in the bundled model.
@@ -57,13 +56,11 @@ def load_on_cpu(path: Path, parameters: Mapping[str, str], threads: int) -> Comp
     return partial(compute_rows, model=model, cutting=cutting(), lanes=lanes)
 
 
-def cutting(l2_bytes: int | None = None) -> Cutting:
-    """Return how batches are cut, for a core with ``l2_bytes`` of cache; by default, this CPU's."""
-    if l2_bytes is None:
-        l2_bytes = read_l2_bytes()
+def cutting() -> Cutting:
+    """Return how batches are cut for a core of this CPU."""
     return Cutting(
         length_step=LENGTH_STEP,
-        most_tokens=l2_bytes // BYTES_OF_A_TOKEN,
+        most_tokens=read_l2_bytes() // BYTES_OF_A_TOKEN,
         most_padding=MOST_PADDING,
     )
 

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -97,21 +97,22 @@ def _smoothed(alpha: float) -> nncf.AdvancedQuantizationParameters:
 
 def _attention_products(model: Any) -> list[str]:
     """Return the names of the matrix multiplications that have no weights."""
-    return [
-        node.get_friendly_name()
-        for node in model.get_ordered_ops()
-        if node.get_type_name() == "MatMul"
-        and node.input_value(1).get_node().get_type_name() != "Constant"
-    ]
+    return [name for name, second in _products(model) if second.get_type_name() != "Constant"]
 
 
 def _feed_forward_outputs(model: Any) -> list[str]:
     """Return the multiplications by ``encoder.layer.N.output.dense``, by name, in order of N."""
     weights = re.compile(r"encoder\.layer\.(\d+)\.output\.dense\.weight")
     found = {
-        int(match[1]): node.get_friendly_name()
-        for node in model.get_ordered_ops()
-        if node.get_type_name() == "MatMul"
-        and (match := weights.fullmatch(node.input_value(1).get_node().get_friendly_name()))
+        int(match[1]): name
+        for name, second in _products(model)
+        if (match := weights.fullmatch(second.get_friendly_name()))
     }
     return [found[layer] for layer in sorted(found)]
+
+
+def _products(model: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the name of each matrix multiplication, and the node that gives its second input."""
+    for node in model.get_ordered_ops():
+        if node.get_type_name() == "MatMul":
+            yield node.get_friendly_name(), node.input_value(1).get_node()
