@@ -12,7 +12,8 @@ import httpx
 
 from tests.conftest import ROOT
 from tests.deploy.engine import Engine
-from tests.e2e.stack import NO_CERTIFICATES, free_ports, wait_for
+from tests.e2e.stack import NO_CERTIFICATES, wait_for
+from tests.ports import free_ports
 
 FILES = ("deploy/compose.yaml", "tests/deploy/compose.yaml")
 SERVICES = ("triton-cpu", "gateway", "prometheus", "gpu-metrics")

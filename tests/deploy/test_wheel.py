@@ -20,7 +20,8 @@ import httpx
 import pytest
 
 from tests.conftest import CHECKPOINT, ROOT
-from tests.e2e.stack import START_SECONDS, free_ports, is_up, wait_for
+from tests.e2e.stack import START_SECONDS, is_up, wait_for
+from tests.ports import free_ports
 
 pytestmark = pytest.mark.deploy
 

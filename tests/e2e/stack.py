@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from tests.e2e.triton_under_test import models_of
+from tests.ports import free_ports
 
 PORTS = (  # the settings that name a stack's ports
     "ELECTRA_QA_PORT",
@@ -29,6 +30,7 @@ STOP_SECONDS = 40
 UNLOADED_START_SECONDS = 5  # of gateway and Triton, where nothing else runs
 # for clients without TLS: for each, httpx would read all certificates, which takes 50 ms of a core
 NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+GONE_SECONDS = 5  # the kernel takes a moment to end a process that was killed
 PATIENCE_SECONDS = 180  # for what takes a moment unless the machine is busy
 
 
@@ -59,16 +61,6 @@ class Stack:
     def stop(self, sent: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(sent)
         return self.process.wait(STOP_SECONDS)
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def settings_of(repository: Path, ports: list[int], settings: dict[str, str]) -> dict[str, str]:
@@ -210,7 +202,7 @@ def running(
         yield stack
         if stack.process.poll() is None:
             assert stack.stop() == 0, stack.log.read_text()
-        assert leftovers(stack) == []
+        check_that_nothing_is_left(stack)
     finally:
         if stack.process.poll() is None:
             stack.process.kill()
@@ -249,3 +241,11 @@ def leftovers(stack: Stack) -> list[str]:
     for folder in ("/dev/shm", "/tmp"):  # noqa: S108
         found += [str(path) for path in Path(folder).glob(f"electra-qa-{stack.process.pid}-*")]
     return found
+
+
+def check_that_nothing_is_left(stack: Stack) -> None:
+    """Check that no process, port or file outlives the stack by more than ``GONE_SECONDS``."""
+    deadline = time.monotonic() + GONE_SECONDS
+    while found := leftovers(stack):
+        assert time.monotonic() < deadline, found
+        time.sleep(0.01)

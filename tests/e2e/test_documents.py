@@ -22,7 +22,8 @@ from embedded.selection import choose
 from qa.squad import SAMPLE
 from qa.tensors import INPUTS
 from tests.conftest import ROOT
-from tests.e2e.stack import PORTS, START_SECONDS, STOP_SECONDS, free_ports, is_up, wait_for
+from tests.e2e.stack import PORTS, START_SECONDS, STOP_SECONDS, is_up, wait_for
+from tests.ports import free_ports
 
 pytestmark = pytest.mark.thorough
 

@@ -14,7 +14,8 @@ import pytest
 from qa.metric import Scores, evaluate, normalize_answer
 from qa.squad import SAMPLE, Example, read_examples
 from tests.conftest import ROOT
-from tests.e2e.stack import Stack, free_ports, running
+from tests.e2e.stack import Stack, running
+from tests.ports import free_ports
 
 pytestmark = pytest.mark.thorough
 

@@ -10,7 +10,8 @@ import pytest
 
 from embedded.selection import Choice
 from tests.e2e.questions import NORMAN
-from tests.e2e.stack import STOP_SECONDS, Stack, free_ports, settings_of, wait_until_ready
+from tests.e2e.stack import STOP_SECONDS, Stack, settings_of, wait_until_ready
+from tests.ports import free_ports
 
 pytestmark = pytest.mark.embedded
 

@@ -16,6 +16,7 @@ from tests.e2e.stack import (
     START_SECONDS,
     STOP_SECONDS,
     Stack,
+    check_that_nothing_is_left,
     leftovers,
     listens,
     paused,
@@ -33,7 +34,7 @@ pytestmark = [pytest.mark.embedded, pytest.mark.thorough]
 def refused(stack: Stack) -> str:
     """Wait for a gateway that cannot start; return what it said."""
     assert stack.process.wait(START_SECONDS) == 1, stack.log.read_text()
-    assert leftovers(stack) == []
+    check_that_nothing_is_left(stack)
     said = stack.log.read_text()
     assert "Traceback" not in said
     return said
@@ -64,7 +65,7 @@ def test_what_is_in_flight_is_answered_before_the_end(
             assert not asking.done()
         assert asking.result().json()["answer"] == "William the Conqueror"
         assert stack.process.wait(STOP_SECONDS) == 0
-        assert leftovers(stack) == []
+        check_that_nothing_is_left(stack)
 
 
 @pytest.mark.parametrize("started", [0, 1, 2])
@@ -76,7 +77,7 @@ def test_a_signal_during_the_start_leaves_nothing(
     wait_for(lambda: len(processes(stack)) >= started)
     stack.process.send_signal(signal.SIGTERM)
     assert stack.process.wait(STOP_SECONDS) in (0, -signal.SIGTERM)
-    wait_for(lambda: leftovers(stack) == [])
+    wait_for(lambda: not leftovers(stack))
 
 
 def test_a_killed_gateway_takes_its_triton_along(repository: Path, tmp_path: Path) -> None:
@@ -88,7 +89,7 @@ def test_a_killed_gateway_takes_its_triton_along(repository: Path, tmp_path: Pat
     wait_for(lambda: not processes(stack))
     with running(repository, tmp_path):  # the next one tidies up after it
         pass
-    assert leftovers(stack) == []
+    check_that_nothing_is_left(stack)
 
 
 def test_a_port_in_use(repository: Path, tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ import pytest
 from tests.e2e.questions import ask
 from tests.e2e.stack import (
     Stack,
-    free_ports,
     get,
     is_ready,
     is_up,
@@ -21,6 +20,7 @@ from tests.e2e.stack import (
     wait_for,
     wait_until_ready,
 )
+from tests.ports import free_ports
 
 pytestmark = [pytest.mark.embedded, pytest.mark.thorough]
 

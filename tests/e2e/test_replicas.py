@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.questions import ask, asking
-from tests.e2e.stack import Stack, executed, free_ports, running, wait_for
+from tests.e2e.stack import Stack, executed, running, wait_for
+from tests.ports import free_ports
 
 pytestmark = [pytest.mark.embedded, pytest.mark.thorough]
 

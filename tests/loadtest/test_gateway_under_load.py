@@ -9,8 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.stack import free_ports, processes, start, wait_until_ready
+from tests.e2e.stack import processes, start, wait_until_ready
 from tests.loadtest.command import SECONDS, loadtest, result, started
+from tests.ports import free_ports
 
 pytestmark = pytest.mark.thorough
 
