@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 _MARKS = ("Mn", "Mc", "Me")
 _JOINER = "\u200d"
+_LAST_ASCII = 127
 _CONTINUING = (
     ("\u0e33", "\u0e33"),  # Thai: sara am
     ("\u0eb3", "\u0eb3"),  # Lao: am
@@ -50,9 +51,12 @@ def begin_inside(text: str, offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
     if text.isascii():
         return inside
     points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
-    # a text has few different code points: look at each of these once, not at each token
-    different, numbers = np.unique(points[starts], return_inverse=True)
-    continuing = np.array([_is_continuing(chr(point)) for point in different])[numbers]
+    begins = points[starts]
+    continuing = begins > _LAST_ASCII
+    # a text has few different ones of these: look at each of them once, not at each token
+    different, numbers = np.unique(begins[continuing], return_inverse=True)
+    known = np.array([_is_continuing(chr(point)) for point in different], dtype=np.bool_)
+    continuing[continuing] = known[numbers]
     for token in np.flatnonzero(continuing | (points[starts - 1] == ord(_JOINER))).tolist():
         inside[token] |= continues_character(text, int(starts[token]))
     return inside

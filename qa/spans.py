@@ -133,26 +133,27 @@ def _candidates(
     closes = np.append(opens[1:], True)  # [tokens], last token of a word
     longest_word = int(np.diff(np.append(np.flatnonzero(opens), len(words))).max())
     reach = max(max_answer_len, longest_word)
-    lengths = np.arange(1, reach + 1)
+    steps = np.arange(reach)  # from a span's first token to its last
     best = best_window(windows)
     for window, (first, length) in enumerate(zip(windows.firsts, windows.lengths, strict=True)):
         position = windows.context_position
         last = first + length - 1
-        # two arrays over the window's context tokens, with `reach` more in which no span ends
+        # over the window's context tokens, with `reach` more in which no span ends
         end_row = np.full(length + reach, -np.inf)
         end_row[:length] = end_logits[window, position : position + length]
         end_row[:length][~closes[first : last + 1]] = -np.inf
         end_row[length - 1] = end_logits[window, position + length - 1]  # a word cut by the edge
-        word_row = np.append(words[first : last + 1], np.full(reach, -1))
-        ends = np.lib.stride_tricks.sliding_window_view(end_row, reach)
-        end_words = np.lib.stride_tricks.sliding_window_view(word_row, reach)
         starts = np.arange(first, last + 1)
-        starts = starts[opens[starts] & (best[starts] == window)]
-        for chunk in np.array_split(starts, -(-len(starts) // ROWS_AT_ONCE) or 1):
+        starts = starts[opens[first : last + 1] & (best[first : last + 1] == window)]
+        for done in range(0, len(starts), ROWS_AT_ONCE):
+            chunk = starts[done : done + ROWS_AT_ONCE]
             rows = chunk - first
-            logits = ends[rows] + start_logits[window, position + rows, None].astype(np.float64)
-            too_long = (lengths > max_answer_len) & (end_words[rows] != words[chunk, None])
-            logits[too_long] = -np.inf
+            logits = end_row[rows[:, None] + steps]
+            logits += start_logits[window, position + rows, None]
+            if reach > max_answer_len:  # a word has more tokens than an answer of several words may
+                ends = np.minimum(chunk[:, None] + steps, last)
+                too_long = (steps >= max_answer_len) & (words[ends] != words[chunk, None])
+                logits[too_long] = -np.inf
             yield _Candidates(logits, chunk)
 
 
@@ -165,10 +166,9 @@ def _logsumexp(logits: NDArray[np.float64]) -> float:
 
 def _top(found: _Candidates, top_k: int) -> list[tuple[float, int, int]]:
     flat = found.logits.ravel()
-    kept = np.flatnonzero(flat > -np.inf)
-    if len(kept) > top_k:
-        threshold = -np.partition(-flat[kept], top_k - 1)[top_k - 1]
-        kept = kept[flat[kept] >= threshold]
+    kth = max(flat.size - top_k, 0)
+    kept = np.flatnonzero(flat >= np.partition(flat, kth)[kth])
+    kept = kept[flat[kept] > -np.inf]
     rows, steps = np.divmod(kept, found.logits.shape[1])
     starts = found.starts[rows]
     return [

@@ -6,6 +6,7 @@ token may start an answer only in the window where it has the most context on it
 """
 
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,9 +112,10 @@ def make_windows(
     """
     encoded_question, encoded = _encode(tokenizer, question, context)
     question_ids = encoded_question.ids[: options.max_question_len]
+    context_ids = encoded.ids  # a copy, each time that it is asked for
     if not question_ids:
         raise WindowError("question holds no text that the tokenizer keeps")
-    if not encoded.ids:
+    if not context_ids:
         raise WindowError("context holds no text that the tokenizer keeps")
     length = options.window_len(sequence_length)
     room = length - SPECIAL_TOKENS_PER_WINDOW - len(question_ids)
@@ -123,7 +125,7 @@ def make_windows(
             f"of {length}; lower max_question_len"
         )
     step = _step(room, options)
-    tokens = len(encoded.ids)
+    tokens = len(context_ids)
     count = count_windows(tokens, room, step)
     if max_windows is not None and count > max_windows:
         raise WindowError(
@@ -137,8 +139,9 @@ def make_windows(
     )
     unknown = tokenizer.token_to_id(UNK) or 0  # every WordPiece vocabulary has it
     return _fill(
-        *(question_part, encoded, context, firsts, lengths, sequence_length),
-        unknown=question_ids.count(unknown) + encoded.ids.count(unknown),
+        *(question_part, np.asarray(context_ids, dtype=np.int32), encoded, context),
+        *(firsts, lengths, sequence_length),
+        unknown=question_ids.count(unknown) + context_ids.count(unknown),
     )
 
 
@@ -179,6 +182,7 @@ def count_windows(tokens: int, room: int, step: int) -> int:
 
 def _fill(
     question_part: NDArray[np.int32],
+    context_ids: NDArray[np.int32],
     encoded: Encoding,
     context: str,
     firsts: NDArray[np.int64],
@@ -187,7 +191,6 @@ def _fill(
     *,
     unknown: int,
 ) -> Windows:
-    context_ids = np.asarray(encoded.ids, dtype=np.int32)
     input_ids = np.zeros((len(firsts), sequence_length), dtype=np.int32)
     head = len(question_part)
     input_ids[:, :head] = question_part
@@ -197,7 +200,8 @@ def _fill(
         row[end] = question_part[-1]
     positions = np.arange(sequence_length)
     real = positions <= ends[:, None]
-    offsets = np.asarray(encoded.offsets, dtype=np.int64).reshape(-1, 2)
+    # from a flat sequence, as from pairs it would take twice the time
+    offsets = np.fromiter(chain.from_iterable(encoded.offsets), np.int64).reshape(-1, 2)
     opens = ~begin_inside(context, offsets)
     words = np.asarray(encoded.word_ids, dtype=np.int64)
     return Windows(
@@ -220,6 +224,8 @@ def best_window(windows: Windows) -> NDArray[np.int64]:
     Google's ``_check_is_max_context``: the larger of min(tokens on the left, tokens on the
     right) + 0.01 * window length; the first window wins a tie.
     """
+    if len(windows) == 1:
+        return np.zeros(len(windows.offsets), dtype=np.int64)
     best = np.full(len(windows.offsets), -1, dtype=np.int64)
     best_score = np.full(len(windows.offsets), -np.inf)
     for window, (first, length) in enumerate(zip(windows.firsts, windows.lengths, strict=True)):

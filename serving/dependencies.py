@@ -26,11 +26,24 @@ from serving.schema import ErrorBody
 from serving.trace import Trace, trace_of
 
 
-# coroutines: FastAPI would run functions in threads, one after the other
-async def _answerer(request: Request) -> Answerer:
+def answerer_of(request: Request) -> Answerer:
+    """Return the gateway's answerer."""
     answerer = request.app.state.answerer
     assert isinstance(answerer, Answerer)  # noqa: S101 - set by the lifespan, and only there
     return answerer
+
+
+def deadline_of(answerer: Answerer, trace: Trace, timeout_ms: int | None = None) -> Deadline:
+    """Return the deadline of a request, which may ask for less time than the server allows."""
+    seconds = answerer.settings.request_seconds
+    if timeout_ms is not None:
+        seconds = min(seconds, timeout_ms / 1000)
+    return Deadline.after(seconds, spent=trace.total)
+
+
+# coroutines: FastAPI would run functions in threads, one after the other
+async def _answerer(request: Request) -> Answerer:
+    return answerer_of(request)
 
 
 async def _readiness(request: Request) -> Readiness:
@@ -50,10 +63,7 @@ async def _deadline(
         int | None, Header(ge=1, description="shortens ELECTRA_QA_REQUEST_SECONDS for this request")
     ] = None,
 ) -> Deadline:
-    seconds = answerer.settings.request_seconds
-    if x_request_timeout_ms is not None:
-        seconds = min(seconds, x_request_timeout_ms / 1000)
-    return Deadline.after(seconds, spent=trace.total)
+    return deadline_of(answerer, trace, x_request_timeout_ms)
 
 
 AnswererDep = Annotated[Answerer, Depends(_answerer)]

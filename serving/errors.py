@@ -144,16 +144,21 @@ def _on_serving_error(request: Request, error: Exception) -> JSONResponse:
     return refuse(request.scope, error)
 
 
+def media_type(request: Request) -> str:
+    """Return what a request's body is declared as, in lower case; "" if it is not."""
+    return request.headers.get("content-type", "").split(";")[0].strip().lower()
+
+
 def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
     return _on_serving_error(request, _classify(request, error))
 
 
 def _classify(request: Request, error: RequestValidationError) -> ServingError:
-    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if media_type != "application/json" and not media_type.endswith("+json"):
+    given = media_type(request)
+    if given != "application/json" and not given.endswith("+json"):
         return UnsupportedMediaType(
-            f"content-type is {media_type or 'missing'!r}; send application/json"
+            f"content-type is {given or 'missing'!r}; send application/json"
         )
     problems = error.errors()
     if any(problem["type"] == "json_invalid" for problem in problems):

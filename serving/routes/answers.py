@@ -7,9 +7,15 @@ from pydantic import ValidationError
 
 from serving.dependencies import ANSWERING_ERRORS, KEYED, AnswererDep, DeadlineDep, TraceDep
 from serving.errors import InvalidRequest, ServingError, describe, error_body
+from serving.lean_route import LeanRoute
 from serving.schema import Answered, ErrorBody, Pairs, Question, Replies
 
-router = APIRouter(tags=["answering"], responses=ANSWERING_ERRORS, dependencies=[KEYED])
+router = APIRouter(
+    route_class=LeanRoute,
+    tags=["answering"],
+    responses=ANSWERING_ERRORS,
+    dependencies=[KEYED],
+)
 
 
 @router.post("/answer", response_model_exclude_none=True)

@@ -12,6 +12,7 @@ from qa.windows import WindowOptions
 from serving.answerer import Answerer
 from serving.deadline import Deadline
 from serving.dependencies import ANSWERING_ERRORS, KEYED, AnswererDep, DeadlineDep, TraceDep
+from serving.lean_route import LeanRoute
 from serving.query import Query
 from serving.schema import EXAMPLE, MAX_ANSWER_LEN, MAX_TOP_K, Span, Text
 from serving.trace import Trace
@@ -20,7 +21,12 @@ from serving.trace import Trace
 OVERLAP = 128
 ANSWER_LEN = 15
 
-router = APIRouter(tags=["Hugging Face"], responses=ANSWERING_ERRORS, dependencies=[KEYED])
+router = APIRouter(
+    route_class=LeanRoute,
+    tags=["Hugging Face"],
+    responses=ANSWERING_ERRORS,
+    dependencies=[KEYED],
+)
 
 
 class Inputs(BaseModel):
