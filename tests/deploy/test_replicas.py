@@ -32,6 +32,7 @@ QUESTIONS = 50
 USERS = 4
 SETTLED_SECONDS = 5  # before and after a disturbance
 DISTURBED_SECONDS = 20
+NOTICED_SECONDS = 5  # after a restart, as docs/deploy.md says
 CLEAR = {"right", "503", "504"}
 
 
@@ -50,6 +51,7 @@ class Replicas:
         for each in self.of(service):
             self.deployment.engine.docker("restart", "--time", "30", each)
             wait_for(lambda each=each: self._is_healthy(each))  # type: ignore[misc]
+            time.sleep(NOTICED_SECONDS)
 
     def _is_healthy(self, container: str) -> bool:
         state = self.deployment.engine.inspect(container)["State"]
