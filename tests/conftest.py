@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Have all gateways of the tests ask the Triton that ``--triton`` names."""
+    # a shell has what it starts in the background ignore Ctrl-C, which tests send
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if url := config.getoption("--triton"):
         from tests.e2e.triton_under_test import settings_for  # not all environments have gRPC
 
