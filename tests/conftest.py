@@ -40,7 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Have all gateways of the tests ask the Triton that ``--triton`` names."""
+    """Let Ctrl-C reach the tests, and have all gateways ask the Triton that ``--triton`` names."""
     # a shell has what it starts in the background ignore Ctrl-C, which tests send
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if url := config.getoption("--triton"):
